@@ -1,0 +1,117 @@
+"""Texts and observations on their way from a product to a clean corpus."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from millrace.events.envelope import Event
+from millrace.events.parts import Basis, Lane, Origin, Reason, Split
+
+Metadata = Annotated[dict[str, str], Field(default_factory=dict, description="the product's own keys, masked as text")]
+
+
+class DocumentSubmitted(Event):
+    """A product submits a text, labelled or not."""
+
+    source: str = Field(min_length=1, description="the product's name for where the text comes from")
+    text: str
+    document_id: str | None = Field(default=None, description="the source's own id; the event's id where absent")
+    label: str | None = None
+    suite: str | None = Field(default=None, description="golden for rows that only judge")
+    subject: str | None = Field(default=None, description="the person the text is about; kept as a pseudonym")
+    metadata: Metadata
+
+
+class InteractionLogged(Event):
+    """A product logs what a person wrote and how it was resolved."""
+
+    source: str = Field(min_length=1)
+    input: str
+    interaction_id: str | None = None
+    output: str | None = None
+    label: str | None = Field(default=None, description="the resolution, where the product knows it")
+    subject: str | None = None
+    metadata: Metadata
+
+
+class ObservationSubmitted(Event):
+    """A product submits measured values of an entity at a time."""
+
+    source: str = Field(min_length=1)
+    entity: str = Field(min_length=1)
+    values: dict[str, float | str | None]
+
+
+class DocumentAccepted(Event):
+    """A document is valid and masked."""
+
+    document_id: str
+    source: str
+    text: str
+    origin: Origin
+    trusted: bool = Field(description="whether its source may judge as well as train")
+    label: str | None = None
+    suite: str | None = None
+    language: str | None = None
+    subject: str | None = Field(default=None, description="keyed pseudonym")
+    masked: dict[str, int] = Field(
+        default_factory=dict, description="how many of each kind of personal data were masked"
+    )
+    metadata: Metadata
+
+
+class DocumentRejected(Event):
+    """A document broke the workspace's rules; it carries reasons, never the text."""
+
+    document_id: str
+    source: str
+    origin: Origin
+    reasons: list[Reason] = Field(min_length=1)
+
+
+class ObservationAccepted(Event):
+    """An observation is valid."""
+
+    lane: Lane
+    source: str
+    entity: str
+    values: dict[str, float | str | None]
+
+
+class ObservationRejected(Event):
+    """An observation broke the workspace's rules."""
+
+    lane: Lane
+    source: str
+    reasons: list[Reason] = Field(min_length=1)
+
+
+class DocumentKept(Event):
+    """A document is new, and joins the corpus in a cluster whose split is fixed."""
+
+    document_id: str
+    source: str
+    text: str
+    origin: Origin
+    cluster: str = Field(description="id of the cluster's first document")
+    split: Split = Field(description="hash of the cluster; test rows are held out")
+    trainable: bool = Field(description="false where the cluster holds a golden row")
+    trusted: bool
+    label: str | None = None
+    suite: str | None = None
+    language: str | None = None
+    subject: str | None = None
+    basis: Basis | None = Field(default=None, description="for feedback: whether our answer was seen")
+    feedback_id: str | None = None
+    replaces: str | None = Field(default=None, description="the kept document that this is a new revision of")
+
+
+class DocumentDuplicated(Event):
+    """A document repeats a kept one and joins its cluster."""
+
+    document_id: str
+    source: str
+    duplicate_of: str
+    kind: str = Field(description="exact, near or semantic")
+    similarity: float = Field(ge=0, le=1)
+    cluster: str

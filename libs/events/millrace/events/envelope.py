@@ -1,0 +1,142 @@
+"""What every event carries beside its own fields, and where the two meet."""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, ClassVar, Protocol, Self
+from uuid import UUID, uuid5
+
+from pydantic import BaseModel, ConfigDict, PrivateAttr
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a record stands in the log."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Cause(Protocol):
+    """What an event can follow from: another event, a step of a job, an idempotency key."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def occurred_at(self) -> datetime: ...
+    @property
+    def known_at(self) -> datetime: ...
+    @property
+    def cycle_id(self) -> UUID | None: ...
+    @property
+    def traceparent(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The CloudEvents attributes of an event.
+
+    `occurred_at` is when the fact was true in the world, `known_at` when Millrace first durably knew it. Both are
+    aware UTC times. `cause_id` is the id of what the event follows from; `cycle_id` the retraining cycle it belongs to.
+    """
+
+    id: UUID
+    source: str
+    occurred_at: datetime
+    known_at: datetime
+    cause_id: UUID | None = None
+    cycle_id: UUID | None = None
+    traceparent: str | None = None
+    position: Position | None = None
+
+
+class Event(BaseModel):
+    """A fact on a topic. The fields are the body; the envelope travels in headers.
+
+    The topic is derived from the class's name (`DocumentKept` is `document.kept.v1`). Readers ignore unknown fields;
+    `create` and `caused_by`, which emitters use, refuse them with a TypeError.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    topic: ClassVar[str]
+    by_topic: ClassVar[dict[str, type["Event"]]] = {}
+    _envelope: Envelope = PrivateAttr()
+
+    workspace: str
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.topic = ".".join(re.findall(r"[A-Z][a-z]+", cls.__name__)).lower() + ".v1"
+        Event.by_topic[cls.topic] = cls
+
+    @property
+    def key(self) -> str:
+        """The record's key: order is kept per key. The workspace, or workspace/lane for an event with a lane."""
+        lane = getattr(self, "lane", None)
+        return self.workspace if lane is None else f"{self.workspace}/{lane}"
+
+    @property
+    def envelope(self) -> Envelope:
+        return self._envelope
+
+    @property
+    def id(self) -> UUID:
+        return self._envelope.id
+
+    @property
+    def occurred_at(self) -> datetime:
+        return self._envelope.occurred_at
+
+    @property
+    def known_at(self) -> datetime:
+        return self._envelope.known_at
+
+    @property
+    def cycle_id(self) -> UUID | None:
+        return self._envelope.cycle_id
+
+    @property
+    def traceparent(self) -> str | None:
+        return self._envelope.traceparent
+
+    @classmethod
+    def create(cls, envelope: Envelope, **fields: Any) -> Self:
+        """An event with the given envelope. Raises TypeError on a field the event does not have."""
+        if unknown := fields.keys() - cls.model_fields.keys():
+            raise TypeError(f"{cls.__name__} has no field {', '.join(sorted(unknown))}")
+        return cls(**fields).within(envelope)
+
+    @classmethod
+    def caused_by(
+        cls,
+        cause: Cause,
+        *,
+        ordinal: int = 0,
+        occurred_at: datetime | None = None,
+        cycle_id: UUID | None = None,
+        **fields: Any,
+    ) -> Self:
+        """The event that follows from `cause`: its id is uuid5(cause, topic, key, ordinal), so a replay makes it again.
+
+        Count `ordinal` up when one cause gives several events of one topic and key. Times and cycle are the cause's
+        unless given.
+        """
+        occurred = occurred_at or cause.occurred_at
+        envelope = Envelope(cause.id, "", occurred, max(cause.known_at, occurred), cause.id, cycle_id or cause.cycle_id)
+        event = cls.create(envelope, **fields)
+        name = uuid5(cause.id, f"{cls.topic}|{event.key}|{ordinal}")
+        return event.within(replace(envelope, id=name))
+
+    @classmethod
+    def parse(cls, envelope: Envelope, body: bytes) -> Self:
+        """The event in a record's body. Raises pydantic.ValidationError."""
+        return cls.model_validate_json(body).within(envelope)
+
+    def within(self, envelope: Envelope) -> Self:
+        self._envelope = envelope
+        return self
+
+    def body(self) -> bytes:
+        return self.model_dump_json(exclude_none=True).encode()
