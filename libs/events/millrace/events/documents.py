@@ -13,6 +13,8 @@ Metadata = Annotated[dict[str, str], Field(default_factory=dict, description="th
 class DocumentSubmitted(Event):
     """A product submits a text, labelled or not."""
 
+    retention = "intake"
+
     source: str = Field(min_length=1, description="the product's name for where the text comes from")
     text: str
     document_id: str | None = Field(default=None, description="the source's own id; the event's id where absent")
@@ -24,6 +26,8 @@ class DocumentSubmitted(Event):
 
 class InteractionLogged(Event):
     """A product logs what a person wrote and how it was resolved."""
+
+    retention = "intake"
 
     source: str = Field(min_length=1)
     input: str
@@ -37,6 +41,8 @@ class InteractionLogged(Event):
 class ObservationSubmitted(Event):
     """A product submits measured values of an entity at a time."""
 
+    retention = "intake"
+
     source: str = Field(min_length=1)
     entity: str = Field(min_length=1)
     values: dict[str, float | str | None]
@@ -44,6 +50,8 @@ class ObservationSubmitted(Event):
 
 class DocumentAccepted(Event):
     """A document is valid and masked."""
+
+    retention = "traffic"
 
     document_id: str
     source: str
@@ -63,6 +71,8 @@ class DocumentAccepted(Event):
 class DocumentRejected(Event):
     """A document broke the workspace's rules; it carries reasons, never the text."""
 
+    retention = "traffic"
+
     document_id: str
     source: str
     origin: Origin
@@ -71,6 +81,8 @@ class DocumentRejected(Event):
 
 class ObservationAccepted(Event):
     """An observation is valid."""
+
+    retention = "traffic"
 
     lane: Lane
     source: str
@@ -81,6 +93,8 @@ class ObservationAccepted(Event):
 class ObservationRejected(Event):
     """An observation broke the workspace's rules."""
 
+    retention = "traffic"
+
     lane: Lane
     source: str
     reasons: list[Reason] = Field(min_length=1)
@@ -88,6 +102,8 @@ class ObservationRejected(Event):
 
 class DocumentKept(Event):
     """A document is new, and joins the corpus in a cluster whose split is fixed."""
+
+    retention = "traffic"
 
     document_id: str
     source: str
@@ -108,6 +124,8 @@ class DocumentKept(Event):
 
 class DocumentDuplicated(Event):
     """A document repeats a kept one and joins its cluster."""
+
+    retention = "traffic"
 
     document_id: str
     source: str

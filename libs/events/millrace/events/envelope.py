@@ -3,10 +3,13 @@
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self
 from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
+
+
+Retention = Literal["intake", "traffic", "ledger", "table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     topic: ClassVar[str]
+    retention: ClassVar[Retention] = "ledger"
+    """intake (raw, 72 hours), traffic (masked, 7 days), ledger (kept, never a person's text), table (compacted)."""
     by_topic: ClassVar[dict[str, type["Event"]]] = {}
     _envelope: Envelope = PrivateAttr()
 

@@ -12,6 +12,8 @@ from millrace.events.parts import Arm, Basis, FeedbackKind, Lane
 class FeedbackGiven(Event):
     """A product passes on the truth of an input, or an opinion of an answer. The event's id is the feedback's."""
 
+    retention = "intake"
+
     kind: FeedbackKind
     value: str | float = Field(description="label, outcome, edit: text; rating: -1 to 1; preference: the better's id")
     source: str = Field(min_length=1, description="who says so, e.g. agent, system, customer")
@@ -35,6 +37,8 @@ class FeedbackGiven(Event):
 
 class FeedbackRecorded(Event):
     """One feedback joined to one prediction."""
+
+    retention = "traffic"
 
     lane: Lane
     feedback_id: str

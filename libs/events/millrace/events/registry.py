@@ -12,6 +12,8 @@ from millrace.events.parts import Deployment, Route, Stage
 class WorkspaceConfigured(Event):
     """A workspace's declaration, whole."""
 
+    retention = "table"
+
     revision: int = Field(ge=1)
     spec: dict[str, Any] = Field(description="the canonical form of the workspace file")
     digest: str
@@ -20,6 +22,8 @@ class WorkspaceConfigured(Event):
 
 class WorkspaceRouted(Event):
     """A workspace's route, whole."""
+
+    retention = "table"
 
     route: Route
 

@@ -9,6 +9,8 @@ from millrace.events.parts import Arm, Lane
 class PredictionRequested(Event):
     """A product asks for a prediction by topic."""
 
+    retention = "intake"
+
     text: str
     request_id: str | None = Field(default=None, description="the event's id where absent")
     unit: str | None = Field(default=None, description="assignment unit: what a canary sticks to")
@@ -16,6 +18,8 @@ class PredictionRequested(Event):
 
 class PredictionServed(Event):
     """A version answered a request, on the caller's path or in shadow."""
+
+    retention = "traffic"
 
     lane: Lane
     request_id: str

@@ -33,6 +33,8 @@ class TrainingStarted(Event):
 class TrainingProgressed(Event):
     """A run got further."""
 
+    retention = "traffic"
+
     run_id: str
     method: str
     step: int = Field(ge=0)
