@@ -1,0 +1,1 @@
+"""registry alone moves stages and routes: workspaces, versions, lineage, a ledger."""
