@@ -26,15 +26,22 @@ DATA_REFERENCE = "ce_dataref"
 
 
 class Record(Protocol):
-    """What is used of aiokafka's ConsumerRecord."""
+    """What is used of aiokafka's ConsumerRecord. `timestamp` is in milliseconds since 1970."""
 
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]]
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +160,18 @@ def to_kafka(headers: Mapping[str, str]) -> list[tuple[str, bytes]]:
 
 def printable(headers: Iterable[tuple[str, bytes | None]]) -> str:
     """Headers as JSON that can be read back: bytes that are not UTF-8 are kept as surrogates, null as null."""
-    return json.dumps([[name, None if value is None else value.decode("utf-8", "surrogateescape")] for name, value in headers])
+    return json.dumps(
+        [[name, None if value is None else value.decode("utf-8", "surrogateescape")] for name, value in headers]
+    )
 
 
 def from_printable(headers: str) -> list[tuple[str, bytes | None]]:
-    return [(name, None if value is None else value.encode("utf-8", "surrogateescape")) for name, value in json.loads(headers)]
+    return [
+        (name, None if value is None else value.encode("utf-8", "surrogateescape"))
+        for name, value in json.loads(headers)
+    ]
+
+
+def from_printable_map(headers: str) -> list[tuple[str, bytes | None]]:
+    """The headers of an outbox row, as a record would have them."""
+    return [(name, value.encode()) for name, value in json.loads(headers).items()]

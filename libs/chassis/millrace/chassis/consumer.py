@@ -1,0 +1,186 @@
+"""Kafka in: FastStream subscribers that hand raw batches to intakes.
+
+FastStream's own parsing, acknowledging and retrying are turned off (docs/decisions/ says why): records go
+through whole, and the offsets that are committed are those of the records that Postgres has.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaAckableMessage, KafkaMessage
+
+from millrace.chassis import telemetry
+from millrace.chassis.errors import TooManyDeadLetters, Unavailable
+from millrace.chassis.intake import Intake
+from millrace.chassis.settings import Settings
+
+log = structlog.get_logger()
+
+PATIENCE = 120.0
+"""Seconds a batch is tried again in place; well below Kafka's max.poll.interval of 300, past it it is fetched anew."""
+
+STUCK = 90.0
+"""Seconds without a fetch, or in one try of a batch, after which a consumer counts as stuck."""
+
+
+async def tolerant(batch: tuple[ConsumerRecord[Any, Any], ...]) -> KafkaMessage:
+    """A message of raw records. FastStream's parser decodes headers strictly and loses the record when it can't."""
+    return KafkaAckableMessage(
+        body=b"", headers={}, raw_message=batch, message_id="", correlation_id="", consumer=NOBODY
+    )
+
+
+async def untouched(message: KafkaMessage) -> Any:
+    return message.raw_message
+
+
+class Nobody:
+    """Offsets are committed by Consumer, never through a message, which would commit every partition's position."""
+
+    async def commit(self) -> None:
+        raise RuntimeError("a batch's offsets are committed by its consumer")
+
+    def seek(self, partition: Any, offset: int) -> None:
+        raise RuntimeError("a batch is rewound by its consumer")
+
+
+NOBODY = Nobody()
+
+
+def broker(settings: Settings) -> KafkaBroker:
+    """A broker that creates no topics, parses nothing, and injects nothing."""
+    return KafkaBroker(
+        settings.kafka.split(","),
+        client_id=settings.name,
+        allow_auto_create_topics=False,
+        apply_types=False,
+        parser=tolerant,
+        decoder=untouched,
+        graceful_timeout=10.0,
+        logger=None,
+    )
+
+
+class Consumer:
+    """One handler's subscription: fetch, commit in Postgres, then in Kafka; retry with back-off."""
+
+    def __init__(
+        self, intake: Intake, settings: Settings, bus: KafkaBroker, halt: Callable[[BaseException], None]
+    ) -> None:
+        self.intake = intake
+        self._halt = halt
+        self._stopping = asyncio.Event()
+        self._trying_since: float | None = None
+        self.subscriber = bus.subscriber(
+            intake.handler.event.topic,
+            batch=True,
+            group_id=f"{settings.name}.{intake.consumer}{settings.group_suffix}",
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            ack_policy=AckPolicy.MANUAL,
+            max_records=settings.batch,
+            batch_timeout_ms=200,
+            session_timeout_ms=10_000,
+        )
+        self.subscriber(self._take)
+
+    async def _take(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
+        started = time.monotonic()
+        if await self._process(records):
+            telemetry.BATCH_SECONDS.labels(self.intake.consumer).observe(time.monotonic() - started)
+            await self._settle(records)
+        elif not self._stopping.is_set():
+            self._rewind(records)
+
+    async def _process(self, records: Sequence[ConsumerRecord[Any, Any]]) -> bool:
+        """Whether the batch is committed. False when its time or the service's is up."""
+        deadline, pause = time.monotonic() + PATIENCE, 0.1
+        while True:
+            self._trying_since = time.monotonic()
+            try:
+                await self.intake.process(records)
+                return True
+            except TooManyDeadLetters as error:
+                log.error("stopping", handler=self.intake.consumer, because=str(error))
+                self._halt(error)
+                return False
+            except Unavailable as error:
+                telemetry.RETRIES.labels(self.intake.consumer).inc()
+                log.warning("batch waits", handler=self.intake.consumer, because=str(error), pause_s=pause)
+            except Exception:
+                telemetry.BUGS.labels(self.intake.consumer).inc()
+                log.exception("batch fails", handler=self.intake.consumer, records=len(records), pause_s=pause)
+            finally:
+                self._trying_since = None
+            if time.monotonic() + pause > deadline or await self._stopped_within(pause):
+                return False
+            pause = min(pause * 2, 10.0)
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _settle(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
+        """Kafka's offsets follow Postgres; a commit that a rebalance refuses is made up for by the positions."""
+        ends: dict[TopicPartition, int] = {}
+        for record in records:
+            place = TopicPartition(record.topic, record.partition)
+            ends[place] = max(ends.get(place, 0), record.offset + 1)
+        consumer = self.subscriber.consumer
+        if consumer is None:
+            return
+        lag = 0
+        for place in consumer.assignment():
+            end, here = consumer.last_stable_offset(place), ends.get(place)
+            if end is not None and here is not None:
+                lag += max(0, end - here)
+        telemetry.LAG.labels(self.intake.consumer).set(lag)
+        try:
+            await consumer.commit(ends)
+        except KafkaError as error:
+            log.info("offsets not committed", handler=self.intake.consumer, because=str(error))
+
+    def _rewind(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
+        consumer = self.subscriber.consumer
+        if consumer is None:
+            return
+        starts: dict[TopicPartition, int] = {}
+        for record in records:
+            place = TopicPartition(record.topic, record.partition)
+            starts[place] = min(starts.get(place, record.offset), record.offset)
+        for place, offset in starts.items():
+            if place in consumer.assignment():
+                consumer.seek(place, offset)
+
+    def stop(self) -> None:
+        """No further tries; what is in hand commits or is fetched again by the next member."""
+        self._stopping.set()
+
+    def assigned(self) -> bool:
+        consumer = self.subscriber.consumer
+        return consumer is not None and (bool(consumer.assignment()) or _joined(consumer))
+
+    def stuck(self) -> str | None:
+        """Why this consumer counts as stuck, None where it does not: liveness watches this, not the cluster."""
+        name = self.intake.consumer
+        if self._trying_since is not None and time.monotonic() - self._trying_since > STUCK:
+            return f"{name}: one try of a batch has taken over {STUCK:g} s"
+        if any(task.done() for task in self.subscriber.tasks):
+            return f"{name}: its consume loop has ended"
+        return None
+
+
+def _joined(consumer: Any) -> bool:
+    """Whether the group has settled; a member may rightly have no partition."""
+    generation = getattr(getattr(consumer, "_coordinator", None), "generation", -1)
+    return bool(generation is not None and generation > 0)

@@ -1,0 +1,94 @@
+"""Many callers, one commit: items gather for a few milliseconds and are written together."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Generic, TypeVar
+
+from millrace.chassis.errors import Unavailable
+from millrace.chassis.postgres import Database
+from millrace.chassis.transaction import Transaction
+from millrace.events import Event
+
+T = TypeVar("T")
+
+
+class GroupCommit(Generic[T]):
+    """`commit(item)` returns when the transaction that holds the item has committed, and raises what it raised.
+
+    A group is closed `wait` seconds after its first item, or at `most` items.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        write: Callable[[Sequence[T], Transaction], Awaitable[None]],
+        *,
+        emits: Collection[type[Event]] = (),
+        wait: float = 0.005,
+        most: int = 500,
+    ) -> None:
+        self._db = db
+        self._write = write
+        self._emits = frozenset(emits)
+        self._wait = wait
+        self._most = most
+        self._queue: asyncio.Queue[tuple[T, asyncio.Future[None]]] = asyncio.Queue(maxsize=20 * most)
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="group commit")
+
+    async def stop(self) -> None:
+        if self._task is None:
+            return
+        self._task.cancel()
+        await asyncio.wait({self._task}, timeout=5)
+        self._task = None
+        while not self._queue.empty():
+            _settle([self._queue.get_nowait()[1]], Unavailable("the service is stopping"))
+
+    async def commit(self, item: T) -> None:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        await self._queue.put((item, done))
+        await done
+
+    async def _run(self) -> None:
+        while True:
+            group = [await self._queue.get()]
+            await self._gather(group)
+            waiting = [done for _, done in group]
+            try:
+                async with self._db.transaction(emits=self._emits) as tx:
+                    await self._write([item for item, _ in group], tx)
+            except Exception as error:
+                _settle(waiting, error)
+            except asyncio.CancelledError:
+                _settle(waiting, Unavailable("the service is stopping"))
+                raise
+            else:
+                _settle(waiting, None)
+
+    async def _gather(self, group: list[tuple[T, "asyncio.Future[None]"]]) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._wait
+        while len(group) < self._most:
+            if not self._queue.empty():
+                group.append(self._queue.get_nowait())
+                continue
+            left = until - loop.time()
+            if left <= 0:
+                return
+            try:
+                group.append(await asyncio.wait_for(self._queue.get(), left))
+            except TimeoutError:
+                return
+
+
+def _settle(waiting: Sequence["asyncio.Future[None]"], error: Exception | None) -> None:
+    for done in waiting:
+        if done.done():
+            continue
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)

@@ -1,0 +1,185 @@
+"""From a batch of records to one commit: positions, inbox, handler, outbox, dead letters."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+import structlog
+from opentelemetry import trace
+
+from millrace.chassis import dead_letters, telemetry, wire
+from millrace.chassis.blobs import Blobs
+from millrace.chassis.errors import TooManyDeadLetters, Unprocessable
+from millrace.chassis.handlers import Handler
+from millrace.chassis.postgres import Database
+from millrace.chassis.transaction import Transaction
+from millrace.events import Event
+
+log = structlog.get_logger()
+
+LOCK = """
+    SELECT p.topic, p.partition, p.next_offset FROM positions p
+    JOIN unnest($2::text[], $3::int[]) AS u (topic, partition) USING (topic, partition)
+    WHERE p.consumer = $1 ORDER BY p.topic, p.partition FOR UPDATE OF p"""
+BEGIN = """
+    INSERT INTO positions (consumer, topic, partition, next_offset)
+    SELECT $1, topic, partition, 0 FROM unnest($2::text[], $3::int[]) AS u (topic, partition)
+    ORDER BY topic, partition ON CONFLICT DO NOTHING"""
+ADVANCE = """
+    UPDATE positions p SET next_offset = u.next_offset
+    FROM unnest($2::text[], $3::int[], $4::bigint[]) AS u (topic, partition, next_offset)
+    WHERE p.consumer = $1 AND p.topic = u.topic AND p.partition = u.partition"""
+REMEMBER = """
+    INSERT INTO inbox (consumer, id, day) SELECT $1, * FROM unnest($2::uuid[], $3::date[])
+    ON CONFLICT DO NOTHING RETURNING id"""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A record that can't be handled, and why."""
+
+    record: wire.Record
+    reason: str
+    event_id: UUID | None = None
+
+
+class Intake:
+    """Takes batches of records to a handler, each event once."""
+
+    def __init__(self, handler: Handler, db: Database, blobs: Blobs) -> None:
+        self.handler = handler
+        self.consumer = handler.name
+        self._db = db
+        self._blobs = blobs
+        self._seal = dead_letters.Seal(db.settings.secret)
+
+    async def process(self, records: Sequence[wire.Record]) -> int:
+        """Commits a batch with all its effects, and gives the number of events that were new.
+
+        Raises Unavailable, TooManyDeadLetters, or what the handler raised when it failed for another reason than
+        Unprocessable; then nothing of the batch is committed.
+        """
+        records = [await self._whole(record) for record in records]
+        try:
+            return await self._commit(records, apart=False)
+        except Unprocessable as error:
+            log.info("batch is run one by one", handler=self.consumer, because=str(error))
+            return await self._commit(records, apart=True)
+
+    async def _whole(self, record: wire.Record) -> wire.Record:
+        """The record with the body that it refers to."""
+        reference = dict(record.headers).get(wire.DATA_REFERENCE)
+        if reference is None:
+            return record
+        body = await self._blobs.get(reference.decode())
+        return wire.Received(
+            record.topic, record.partition, record.offset, record.timestamp, record.key, body, record.headers
+        )
+
+    async def _commit(self, records: Sequence[wire.Record], *, apart: bool) -> int:
+        async with self._db.transaction(emits=self.handler.emits) as tx:
+            ahead = await self._lock(tx, records)
+            events, letters = self._decode(ahead)
+            fresh = await self._remember(tx, events)
+            if fresh:
+                letters += await (self._apart(tx, fresh) if apart else self._together(tx, fresh))
+            if letters:
+                await self._bury(tx, letters)
+            await self._advance(tx, ahead)
+        telemetry.EVENTS.labels(self.consumer).inc(len(fresh))
+        telemetry.REPEATED.labels(self.consumer).inc(len(records) - len(fresh) - len(letters))
+        telemetry.DEAD_LETTERS.labels(self.consumer).inc(len(letters))
+        return len(fresh)
+
+    async def _lock(self, tx: Transaction, records: Sequence[wire.Record]) -> list[wire.Record]:
+        """The records not passed yet. Redelivery and overlapping members of the group end here."""
+        partitions = sorted({(record.topic, record.partition) for record in records})
+        topics, numbers = [topic for topic, _ in partitions], [number for _, number in partitions]
+        rows = await tx.fetch(LOCK, self.consumer, topics, numbers)
+        if len(rows) < len(partitions):
+            await tx.execute(BEGIN, self.consumer, topics, numbers)
+            rows = await tx.fetch(LOCK, self.consumer, topics, numbers)
+        next_offsets = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+        return [record for record in records if record.offset >= next_offsets[record.topic, record.partition]]
+
+    def _decode(self, records: Sequence[wire.Record]) -> tuple[list[tuple[Event, wire.Record]], list[Letter]]:
+        events: list[tuple[Event, wire.Record]] = []
+        letters: list[Letter] = []
+        for record in records:
+            try:
+                events.append((wire.decode(self.handler.event, record), record))
+            except Unprocessable as error:
+                letters.append(Letter(record, str(error)))
+        return events, letters
+
+    async def _remember(
+        self, tx: Transaction, events: Sequence[tuple[Event, wire.Record]]
+    ) -> list[tuple[Event, wire.Record]]:
+        """The events whose ids are new, in order, the first of each."""
+        if not events:
+            return []
+        ids: list[UUID] = [event.id for event, _ in events]
+        days: list[date] = [event.occurred_at.date() for event, _ in events]
+        new = {row["id"] for row in await tx.fetch(REMEMBER, self.consumer, ids, days)}
+        if len(new) == len(events):
+            return list(events)
+        fresh = []
+        for event, record in events:
+            if event.id in new:
+                new.discard(event.id)
+                fresh.append((event, record))
+        return fresh
+
+    async def _together(self, tx: Transaction, fresh: Sequence[tuple[Event, wire.Record]]) -> list[Letter]:
+        traced = next((event.traceparent for event, _ in fresh if telemetry.sampled(event.traceparent)), None)
+        attributes: dict[str, str | int] = {
+            "messaging.batch.message_count": len(fresh),
+            "millrace.handler": self.consumer,
+        }
+        tracer = self._db.tracer or trace.NoOpTracer()
+        with telemetry.span(
+            tracer, f"process {self.handler.event.topic}", traced or fresh[0][0].traceparent, **attributes
+        ):
+            await self.handler([event for event, _ in fresh], tx)
+        records = {event.id: record for event, record in fresh}
+        return [Letter(records[event.id], str(reason), event.id) for event, reason in tx.refused]
+
+    async def _apart(self, tx: Transaction, fresh: Sequence[tuple[Event, wire.Record]]) -> list[Letter]:
+        letters: list[Letter] = []
+        for event, record in fresh:
+            try:
+                async with tx.savepoint():
+                    await self.handler([event], tx)
+            except Unprocessable as error:
+                letters.append(Letter(record, str(error), event.id))
+        records = {event.id: record for event, record in fresh}
+        return letters + [Letter(records[event.id], str(reason), event.id) for event, reason in tx.refused]
+
+    async def _bury(self, tx: Transaction, letters: Sequence[Letter]) -> None:
+        sealed = self.handler.event.retention == "intake"
+        for letter in letters:
+            await dead_letters.add(
+                tx, self.consumer, letter.record, letter.reason, letter.event_id, self._seal if sealed else None
+            )
+        count = await dead_letters.within_a_minute(tx, self.consumer)
+        if count > self._db.settings.dead_letter_ceiling:
+            raise TooManyDeadLetters(self.consumer, count, self._db.settings.dead_letter_ceiling)
+
+    async def _advance(self, tx: Transaction, records: Sequence[wire.Record]) -> None:
+        ends: dict[tuple[str, int], int] = {}
+        for record in records:
+            place = (record.topic, record.partition)
+            ends[place] = max(ends.get(place, 0), record.offset + 1)
+        if ends:
+            topics, numbers = [topic for topic, _ in ends], [number for _, number in ends]
+            await tx.execute(ADVANCE, self.consumer, topics, numbers, list(ends.values()))
+
+    async def replay(self, letter: int) -> None:
+        """Runs a dead letter through the handler again. Raises what the handler raises; then the letter stays."""
+        async with self._db.transaction(emits=self.handler.emits) as tx:
+            record = await dead_letters.take(tx, letter, self._seal)
+            event = wire.decode(self.handler.event, record)
+            await self.handler([event], tx)
+            if tx.refused:
+                raise tx.refused[0][1]

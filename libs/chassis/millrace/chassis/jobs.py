@@ -1,0 +1,227 @@
+"""Long and timed work: rows with a lease and a fencing token, claimed round-robin by workspace."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+import asyncpg
+import structlog
+from opentelemetry import trace
+
+from millrace.chassis import telemetry
+from millrace.chassis.causes import Step
+from millrace.chassis.errors import LeaseLost, Unavailable, Unprocessable
+from millrace.chassis.postgres import OUTAGE, Database
+from millrace.chassis.transaction import Transaction
+from millrace.events import Event
+
+log = structlog.get_logger()
+
+LEASE = 10.0
+"""Seconds after which a dead worker's job is claimed again; a live worker renews three times as often."""
+
+ATTEMPTS = 8
+"""Tries of a job that fails for a reason nobody foresaw, before it rests as failed."""
+
+CLAIM = """
+    WITH turns AS (SELECT workspace, max(claimed_at) AS last FROM jobs WHERE kind = $1 GROUP BY workspace),
+    next AS (
+        SELECT j.id FROM jobs j JOIN turns USING (workspace)
+        WHERE j.kind = $1 AND (
+            (j.state = 'waiting' AND j.run_at <= $2) OR (j.state = 'running' AND j.lease_until < clock_timestamp()))
+        ORDER BY turns.last NULLS FIRST, j.run_at, j.id LIMIT 1 FOR UPDATE OF j SKIP LOCKED)
+    UPDATE jobs SET state = 'running', token = token + 1, attempts = attempts + 1, claimed_at = clock_timestamp(),
+        lease_until = clock_timestamp() + $3 * interval '1 second'
+    FROM next WHERE jobs.id = next.id RETURNING jobs.*"""
+RENEW = """
+    UPDATE jobs SET lease_until = clock_timestamp() + $3 * interval '1 second'
+    WHERE id = $1 AND token = $2 AND state = 'running' RETURNING id"""
+HOLD = "SELECT id FROM jobs WHERE id = $1 AND token = $2 AND state = 'running' FOR UPDATE"
+END = "UPDATE jobs SET state = $2, finished_at = clock_timestamp(), error = $3 WHERE id = $1"
+AGAIN = "UPDATE jobs SET state = 'waiting', run_at = $3, error = $4 WHERE id = $1 AND token = $2 AND state = 'running'"
+
+
+class Job:
+    """A claimed job: what it is about, and the transactions that only its holder can commit."""
+
+    def __init__(
+        self, row: asyncpg.Record, db: Database, emits: Collection[type[Event]], traceparent: str | None
+    ) -> None:
+        self.id: UUID = row["id"]
+        self.kind: str = row["kind"]
+        self.key: str = row["key"]
+        self.workspace: str = row["workspace"]
+        self.payload: dict[str, Any] = json.loads(row["payload"])
+        self.token: int = row["token"]
+        self.attempt: int = row["attempts"]
+        self.cycle_id: UUID | None = row["cycle_id"]
+        self.cause_id: UUID = row["cause_id"]
+        self.occurred_at: datetime = row["occurred_at"]
+        self.traceparent = traceparent or row["traceparent"]
+        self.ended = False
+        self._db = db
+        self._emits = emits
+
+    def cause(self, step: str, *, now: datetime | None = None) -> Step:
+        """The cause of what a step emits: the same over attempts, so that the same events come again."""
+        moment = now or self._db.clock.now()
+        return Step(uuid5(self.id, step), moment, moment, self.cycle_id, self.traceparent)
+
+    @asynccontextmanager
+    async def transaction(self, step: str = "") -> AsyncIterator[Transaction]:
+        """A step that commits only while this worker holds the job. Raises LeaseLost."""
+        async with self._db.transaction(emits=self._emits) as tx:
+            if await tx.fetchval(HOLD, self.id, self.token) is None:
+                raise LeaseLost(self.kind, self.key, self.token)
+            yield tx
+
+    @asynccontextmanager
+    async def finish(self) -> AsyncIterator[Transaction]:
+        """The last step: the job's end and its effects are one commit. Raises LeaseLost."""
+        async with self.transaction() as tx:
+            yield tx
+            await tx.execute(END, self.id, "done", None)
+        self.ended = True
+
+    async def later(self, at: datetime, why: str = "") -> None:
+        """Ends this claim; the job runs again at a time."""
+        await self._db.pool.execute(AGAIN, self.id, self.token, at, why or None)
+        self.ended = True
+
+
+@dataclass(frozen=True)
+class Work:
+    """A function of a job, with what it may emit and how many run at once."""
+
+    kind: str
+    emits: frozenset[type[Event]]
+    function: Callable[..., Awaitable[None]]
+    concurrency: int = 1
+    bound: dict[str, Any] = field(default_factory=dict)
+
+    def bind(self, **more: Any) -> "Work":
+        return replace(self, bound={**self.bound, **more})
+
+
+def works(
+    kind: str, *, emits: Collection[type[Event]] = (), concurrency: int = 1
+) -> Callable[[Callable[..., Awaitable[None]]], Work]:
+    """Marks `async def job_...(job: Job, *, bound...)` as the work of a kind of job."""
+
+    def decorate(function: Callable[..., Awaitable[None]]) -> Work:
+        return Work(kind, frozenset(emits), function, concurrency)
+
+    return decorate
+
+
+class Worker:
+    """Claims and runs jobs of one kind, up to `concurrency` at once."""
+
+    def __init__(self, work: Work, db: Database) -> None:
+        self._work = work
+        self._db = db
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        db.wake.append(self._wake.set)
+
+    async def start(self) -> None:
+        self._tasks = [
+            asyncio.create_task(self._loop(), name=f"{self._work.kind}-{number}")
+            for number in range(self._work.concurrency)
+        ]
+
+    async def stop(self) -> None:
+        """Cancels what runs; another worker claims it when the lease is over."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=5)
+        self._tasks = []
+
+    async def _loop(self) -> None:
+        while True:
+            try:
+                self._wake.clear()
+                if not await self.once():
+                    await self._rest()
+            except (Unavailable, *OUTAGE) as error:
+                log.warning("worker waits", kind=self._work.kind, because=f"{type(error).__name__}: {error}")
+                await asyncio.sleep(1.0)
+
+    async def _rest(self) -> None:
+        try:
+            await asyncio.wait_for(self._wake.wait(), 0.5)
+        except TimeoutError:
+            return
+
+    async def once(self) -> bool:
+        """Claims and runs one due job; whether there was one."""
+        row = await self._db.pool.fetchrow(CLAIM, self._work.kind, self._db.clock.now(), LEASE)
+        if row is None:
+            return False
+        tracer = self._db.tracer or trace.NoOpTracer()
+        about = {"millrace.workspace": row["workspace"], "millrace.job": row["key"]}
+        with telemetry.span(tracer, f"job {self._work.kind}", row["traceparent"], **about) as span:
+            job = Job(row, self._db, self._work.emits, telemetry.traceparent_of(span))
+            await self._run(job)
+        return True
+
+    async def _run(self, job: Job) -> None:
+        running = asyncio.current_task()
+        assert running is not None
+        lost: list[bool] = []
+        keeper = asyncio.create_task(self._keep(job, running, lost))
+        end = "done"
+        try:
+            await self._work.function(job, **self._work.bound)
+            if not job.ended:
+                async with job.finish():
+                    pass
+        except LeaseLost as error:
+            end = "lost"
+            log.warning("job lost", kind=job.kind, key=job.key, because=str(error))
+        except asyncio.CancelledError:
+            if not lost:
+                raise
+            running.uncancel()
+            end = "lost"
+        except Unprocessable as error:
+            end = "failed"
+            await self._db.pool.execute(END, job.id, "failed", str(error))
+            log.error("job failed", kind=job.kind, key=job.key, because=str(error))
+        except Exception as error:
+            end = "again"
+            await self._again(job, error)
+        finally:
+            keeper.cancel()
+        telemetry.JOBS.labels(job.kind, end).inc()
+
+    async def _again(self, job: Job, error: Exception) -> None:
+        foreseen = isinstance(error, Unavailable)
+        if not foreseen and job.attempt >= ATTEMPTS:
+            log.exception("job given up", kind=job.kind, key=job.key, attempt=job.attempt)
+            await self._db.pool.execute(END, job.id, "failed", f"{type(error).__name__}: {error}")
+            return
+        pause = min(0.5 * 2 ** min(job.attempt, 6), 30.0)
+        (log.warning if foreseen else log.exception)(
+            "job again", kind=job.kind, key=job.key, because=str(error), pause_s=pause
+        )
+        at = self._db.clock.now() + timedelta(seconds=pause)
+        await self._db.pool.execute(AGAIN, job.id, job.token, at, f"{type(error).__name__}: {error}")
+
+    async def _keep(self, job: Job, running: "asyncio.Task[Any]", lost: list[bool]) -> None:
+        """Renews the lease; cancels the work when another has it."""
+        while True:
+            await asyncio.sleep(LEASE / 3)
+            try:
+                if await self._db.pool.fetchval(RENEW, job.id, job.token, LEASE) is None and not job.ended:
+                    lost.append(True)
+                    running.cancel()
+                    return
+            except (Unavailable, *OUTAGE) as error:
+                log.warning("lease not renewed", kind=job.kind, key=job.key, because=str(error))

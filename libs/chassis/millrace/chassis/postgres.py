@@ -1,0 +1,193 @@
+"""The service's database: pool, migrations, transactions."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from importlib import import_module, resources
+from pathlib import Path
+
+import asyncpg
+import structlog
+from opentelemetry import trace
+
+from millrace.chassis import telemetry
+from millrace.chassis.clock import Clock
+from millrace.chassis.errors import Busy, Unavailable
+from millrace.chassis.settings import Settings
+from millrace.chassis.transaction import Transaction
+from millrace.events import Event
+
+OUTAGE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.QueryCanceledError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    OSError,
+    TimeoutError,
+)
+"""What asyncpg raises when the server or the network is at fault, or another try may win."""
+
+MIGRATING = 0x6D696C6C
+"""Advisory lock held while a schema is migrated."""
+
+log = structlog.get_logger()
+
+
+class Database:
+    """A pool on the service's own schema, whose name is the service's."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.tracer: trace.Tracer | None = None
+        self.wake: list[Callable[[], None]] = []
+        """Called after each commit that emitted or scheduled: the relay and the workers look at once."""
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._behind = False
+
+    @property
+    def pool(self) -> "asyncpg.Pool[asyncpg.Record]":
+        if self._pool is None:
+            raise Unavailable("the database is not open yet")
+        return self._pool
+
+    @property
+    def is_open(self) -> bool:
+        return self._pool is not None
+
+    async def start(self) -> None:
+        """Opens the pool and brings the schema up to date. Raises Unavailable."""
+        try:
+            self._pool = await asyncpg.create_pool(
+                self.settings.postgres,
+                min_size=1,
+                max_size=self.settings.pool,
+                timeout=5,
+                command_timeout=30,
+                max_inactive_connection_lifetime=60,
+                server_settings={
+                    "search_path": f"{self.settings.name}, public",
+                    "application_name": self.settings.name,
+                    "transaction_timeout": "60s",
+                    "idle_in_transaction_session_timeout": "30s",
+                    "lock_timeout": "20s",
+                },
+            )
+        except OUTAGE as error:
+            raise Unavailable(f"Postgres: {error}") from error
+        await self._migrate()
+
+    async def stop(self) -> None:
+        if self._pool is not None:
+            try:
+                await asyncio.wait_for(self._pool.close(), 5)
+            except TimeoutError:
+                self._pool.terminate()
+            self._pool = None
+
+    async def _migrate(self) -> None:
+        async with self.pool.acquire() as connection, connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", MIGRATING, self.settings.name)
+            await connection.execute(resources.files("millrace.chassis").joinpath("schema.sql").read_text())
+            applied = {row["name"] for row in await connection.fetch("SELECT name FROM migrations")}
+            for path in migrations(self.settings.name):
+                if path.name in applied:
+                    continue
+                text = path.read_text()
+                await connection.execute(text)
+                digest = hashlib.sha256(text.encode()).hexdigest()
+                await connection.execute("INSERT INTO migrations (name, digest) VALUES ($1, $2)", path.name, digest)
+                log.info("migrated", migration=path.name)
+
+    @asynccontextmanager
+    async def transaction(self, *, emits: Collection[type[Event]] = ()) -> AsyncIterator[Transaction]:
+        """A transaction that commits when its block ends well. Raises Unavailable when Postgres does not answer."""
+        try:
+            async with self.pool.acquire(timeout=10) as connection, connection.transaction():
+                tx = Transaction(
+                    connection,
+                    source=self.settings.name,
+                    now=self.clock.now(),
+                    emits=emits,
+                    tracer=self.tracer,
+                )
+                yield tx
+                await tx.flush()
+        except OUTAGE as error:
+            raise Unavailable(f"Postgres: {type(error).__name__}: {error}") from error
+        tx.committed()
+        for wake in self.wake:
+            wake()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Transaction]:
+        """A read-only snapshot."""
+        try:
+            async with (
+                self.pool.acquire(timeout=10) as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                yield Transaction(connection, source=self.settings.name, now=self.clock.now())
+        except OUTAGE as error:
+            raise Unavailable(f"Postgres: {type(error).__name__}: {error}") from error
+
+    def outbox_is(self, rows: int) -> None:
+        """Told by the relay how far behind it is."""
+        telemetry.OUTBOX.set(rows)
+        self._behind = rows > self.settings.outbox_ceiling
+
+    async def admit(self) -> None:
+        """Raises Busy while the outbox is behind its ceiling."""
+        if self._behind:
+            raise Busy(retry_after=2.0)
+
+    async def delivered(self, tx: Transaction, *, within: float = 30.0) -> None:
+        """Returns when what a committed transaction emitted is on its topics. Raises Unavailable after `within` s."""
+        deadline = asyncio.get_running_loop().time() + within
+        while tx.xid is not None and await self.pool.fetchval(
+            "SELECT EXISTS (SELECT FROM outbox WHERE xid = $1::text::xid8)", str(tx.xid)
+        ):
+            if asyncio.get_running_loop().time() > deadline:
+                raise Unavailable("it is stored, but not yet published")
+            await asyncio.sleep(0.02)
+
+    async def keep_house(self) -> None:
+        """Makes the inbox's next days and drops what is past remembering."""
+        today = self.clock.now().date()
+        async with self.pool.acquire() as connection:
+            for ahead in range(-1, 3):
+                day = today + timedelta(days=ahead)
+                try:
+                    await connection.execute(
+                        f"CREATE TABLE IF NOT EXISTS inbox_{day:%Y%m%d} PARTITION OF inbox "
+                        f"FOR VALUES FROM ('{day}') TO ('{day + timedelta(days=1)}')"
+                    )
+                except asyncpg.CheckViolationError:
+                    log.info("inbox day stays in the default partition", day=str(day))
+            last = today - timedelta(days=self.settings.inbox_days)
+            for row in await connection.fetch(
+                """SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+                   WHERE i.inhparent = 'inbox'::regclass"""
+            ):
+                name = row["relname"]
+                if name != "inbox_other" and name < f"inbox_{last:%Y%m%d}":
+                    await connection.execute(f"DROP TABLE {name}")
+            await connection.execute("DELETE FROM inbox_other WHERE day < $1", last)
+            await connection.execute("DELETE FROM dead_letters WHERE expires_at < now()")
+
+
+def migrations(service: str) -> list[Path]:
+    """A service's migrations, in order: beside its package in a wheel, beside its folder in a checkout."""
+    package = Path(next(iter(import_module(f"millrace.{service}").__path__)))
+    for folder in (package / "migrations", package.parents[1] / "migrations"):
+        if folder.is_dir():
+            return sorted(folder.glob("*.sql"))
+    return []

@@ -1,0 +1,162 @@
+"""Compacted topics, read whole by every replica, without a group."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, Generic, TypeVar
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from millrace.chassis import wire
+from millrace.chassis.errors import Unavailable, Unknown, Unprocessable
+from millrace.chassis.settings import Settings
+from millrace.events import Event, WorkspaceConfigured
+from millrace.workspace import Workspace
+
+log = structlog.get_logger()
+
+V = TypeVar("V")
+
+
+class Table(Generic[V]):
+    """The last event of each key of a topic, kept up to date.
+
+    `view` maps an event to what is kept (the event itself where it is not given); an event that it refuses with
+    Unprocessable is logged and left out. `on_change` is awaited for each change, one after the other.
+    """
+
+    def __init__(
+        self,
+        event: type[Event],
+        settings: Settings,
+        *,
+        view: Callable[[Any], V] | None = None,
+        on_change: Callable[[str, V], Awaitable[None]] | None = None,
+    ) -> None:
+        self.topic = event.topic
+        self._event = event
+        self._settings = settings
+        self._view = view
+        self._on_change = on_change
+        self._values: dict[str, V] = {}
+        self._consumer: AIOKafkaConsumer | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._read: dict[TopicPartition, int] = {}
+        self._moved = asyncio.Condition()
+        self.caught_up = False
+
+    def now(self, key: str) -> V | None:
+        """What is known of a key at this moment."""
+        return self._values.get(key)
+
+    def items(self) -> Iterator[tuple[str, V]]:
+        return iter(list(self._values.items()))
+
+    async def get(self, key: str) -> V:
+        """The value of a key. Reads to the table's present end before it raises Unknown; raises Unavailable."""
+        if key not in self._values:
+            await self._reach(await self._ends())
+        if key not in self._values:
+            raise Unknown(self.topic, key)
+        return self._values[key]
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name=f"table {self.topic}")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=5)
+            self._task = None
+
+    def ready(self) -> str | None:
+        return None if self.caught_up else f"{self.topic} is not read to its end yet"
+
+    async def put(self, event: Event) -> None:
+        """Applies one event."""
+        try:
+            value: Any = self._view(event) if self._view else event
+        except Unprocessable as error:
+            log.error("table row refused", topic=self.topic, key=event.workspace, because=str(error))
+            return
+        self._values[event.workspace] = value
+        if self._on_change is not None:
+            await self._on_change(event.workspace, value)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._follow()
+            except (KafkaError, OSError) as error:
+                log.warning("table waits", topic=self.topic, because=f"{type(error).__name__}: {error}")
+            await asyncio.sleep(1.0)
+
+    async def _follow(self) -> None:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.kafka,
+            client_id=f"{self._settings.name}.table",
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+        )
+        await consumer.start()
+        try:
+            places = [TopicPartition(self.topic, number) for number in consumer.partitions_for_topic(self.topic) or ()]
+            if not places:
+                raise OSError(f"topic {self.topic} does not exist")
+            consumer.assign(places)
+            await consumer.seek_to_beginning()
+            self._consumer, self._read = consumer, dict.fromkeys(places, 0)
+            ends = await consumer.end_offsets(places)
+            while True:
+                for records in (await consumer.getmany(timeout_ms=250)).values():
+                    for record in records:
+                        await self._take(record)
+                for place in places:
+                    self._read[place] = await consumer.position(place)
+                if not self.caught_up and all(self._read[place] >= end for place, end in ends.items()):
+                    self.caught_up = True
+                async with self._moved:
+                    self._moved.notify_all()
+        finally:
+            self._consumer = None
+            await consumer.stop()
+
+    async def _take(self, record: Any) -> None:
+        try:
+            event = wire.decode(self._event, record)
+        except Unprocessable as error:
+            log.error("table record refused", topic=self.topic, offset=record.offset, because=str(error))
+            return
+        await self.put(event)
+
+    async def _ends(self) -> dict[TopicPartition, int]:
+        if self._consumer is None:
+            return {}
+        try:
+            ends: dict[TopicPartition, int] = await self._consumer.end_offsets(list(self._read))
+        except KafkaError as error:
+            raise Unavailable(f"Kafka: {error}") from error
+        return ends
+
+    async def _reach(self, ends: dict[TopicPartition, int]) -> None:
+        def reached() -> bool:
+            return all(self._read.get(place, 0) >= end for place, end in ends.items())
+
+        try:
+            async with asyncio.timeout(10), self._moved:
+                await self._moved.wait_for(reached)
+        except TimeoutError as error:
+            raise Unavailable(f"{self.topic} could not be read to its end within 10 s") from error
+
+
+def workspaces(
+    settings: Settings, *, on_change: Callable[[str, Workspace], Awaitable[None]] | None = None
+) -> Table[Workspace]:
+    """The workspaces as they are declared."""
+
+    def view(event: WorkspaceConfigured) -> Workspace:
+        return Workspace.model_validate(event.spec)
+
+    return Table(WorkspaceConfigured, settings, view=view, on_change=on_change)
