@@ -1,0 +1,1 @@
+"""Judges every version: offline at the gate, online in shadow and canary."""

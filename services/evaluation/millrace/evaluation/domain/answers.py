@@ -1,0 +1,77 @@
+"""What a version answered to the rows of a suite."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Texts = NDArray[np.str_]
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """One version's answers to one suite: parallel arrays of one entry a row, in the suite's order."""
+
+    ids: Texts
+    clusters: Texts
+    truth: Texts
+    prediction: Texts
+
+    @staticmethod
+    def of(
+        ids: Collection[str], clusters: Collection[str], truth: Collection[str], prediction: Collection[str]
+    ) -> "Answers":
+        """From columns. Raises ValueError when they differ in length."""
+        columns = [np.array(list(column), dtype=np.str_) for column in (ids, clusters, truth, prediction)]
+        if len({len(column) for column in columns}) > 1:
+            raise ValueError("columns differ in length")
+        return Answers(*columns)
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        return np.asarray(self.truth == self.prediction)
+
+    def among(self, labels: Collection[str]) -> "Answers":
+        """Only the rows whose truth is one of `labels`; answers outside of them stay, as mistakes."""
+        rows = np.isin(self.truth, np.array(sorted(labels), dtype=np.str_))
+        return Answers(self.ids[rows], self.clusters[rows], self.truth[rows], self.prediction[rows])
+
+    def tally(self, places: dict[str, int]) -> "Tally":
+        """Counts per cluster; `places` gives each cluster its row in the counts."""
+        classes, truth = np.unique(self.truth, return_inverse=True)
+        where = np.searchsorted(classes, self.prediction).clip(max=max(len(classes) - 1, 0))
+        known = classes[where] == self.prediction if len(classes) else np.zeros(0, dtype=bool)
+        rows = np.array([places[cluster] for cluster in self.clusters.tolist()], dtype=np.intp)
+        shape = (len(places), len(classes))
+        counts = [np.zeros(shape, dtype=np.float32) for _ in range(3)]
+        np.add.at(counts[0], (rows, truth), 1)
+        np.add.at(counts[1], (rows[known], where[known]), 1)
+        np.add.at(counts[2], (rows[self.correct], truth[self.correct]), 1)
+        return Tally(*counts)
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """Rows of each class of the suite, by cluster: [clusters, classes]; answers of other classes only miss."""
+
+    truth: NDArray[np.float32]
+    answered: NDArray[np.float32]
+    hits: NDArray[np.float32]
+
+    def measure(self, weights: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
+        """Each metric under each row of `weights` [samples, clusters].
+
+        Macro-F1 averages the classes that have rows in the sample; a sample without rows measures NaN. The counts are
+        small whole numbers, exact in single precision, so the same weights measure the same on every machine.
+        """
+        truth, answered, hits = (weights @ counts for counts in (self.truth, self.answered, self.hits))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            f1 = np.where(truth > 0, 2.0 * hits / (truth + answered).astype(np.float64), 0.0)
+            return {
+                "macro_f1": f1.sum(axis=1) / (truth > 0).sum(axis=1),
+                "accuracy": hits.sum(axis=1, dtype=np.float64) / truth.sum(axis=1, dtype=np.float64),
+            }
