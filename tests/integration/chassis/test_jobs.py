@@ -1,0 +1,85 @@
+"""Jobs: once each, by whoever holds the token."""
+
+import asyncio
+
+import pytest
+from harness import Running, eventually, make
+
+from millrace.chassis import LeaseLost
+from millrace.chassis.jobs import ATTEMPTS, CLAIM, LEASE, Job, Worker
+from millrace.events import DocumentAccepted, DocumentSubmitted
+
+
+async def schedule(probe: Running, key: str, workspace: str = "parcels", **more: object) -> None:
+    cause = make(DocumentSubmitted, source="crm", text="x")
+    async with probe.db.transaction() as tx:
+        await tx.schedule("count", key=key, workspace=workspace, cause=cause, **more)  # type: ignore[arg-type]
+
+
+async def test_the_same_kind_and_key_is_one_job(probe: Running, world: object) -> None:
+    await schedule(probe, "a")
+    await schedule(probe, "a")
+    assert await probe.work() == 1
+    await schedule(probe, "a")
+    assert await probe.work() == 0
+    assert [event.document_id for event in await probe.emitted(DocumentAccepted)] == ["job a"]
+
+
+async def test_a_timer_waits_for_its_time_and_can_be_cancelled_or_woken(probe: Running, world: object) -> None:
+    at = probe.clock.now().replace(hour=10)
+    for key in ("rings", "cancelled", "woken"):
+        await schedule(probe, key, at=at)
+    async with probe.db.transaction() as tx:
+        await tx.cancel("count", "cancelled")
+        await tx.wake("count", "woken")
+    assert await probe.work() == 1
+    probe.clock.advance(3600)
+    assert await probe.work() == 1
+    assert {key for key, _ in world.worked} == {"rings", "woken"}  # type: ignore[attr-defined]
+
+
+async def test_workers_take_turns_between_workspaces(probe: Running, world: object) -> None:
+    for number in range(3):
+        await schedule(probe, f"busy-{number}", workspace="busy")
+    await schedule(probe, "quiet-0", workspace="quiet")
+    await probe.work()
+    assert [key for key, _ in world.worked][:2] in (["busy-0", "quiet-0"], ["quiet-0", "busy-0"])  # type: ignore[attr-defined]
+
+
+async def test_a_zombie_cannot_finish_after_its_lease_was_taken(probe: Running) -> None:
+    await schedule(probe, "a")
+    row = await probe.db.pool.fetchrow(CLAIM, "count", probe.clock.now(), LEASE)
+    assert row is not None
+    zombie = Job(row, probe.db, [DocumentAccepted], None)
+    await probe.db.pool.execute("UPDATE jobs SET lease_until = now() - interval '1 second'")
+    assert await probe.work() == 1
+    with pytest.raises(LeaseLost):
+        async with zombie.finish():
+            pass
+    assert len(await probe.emitted(DocumentAccepted)) == 1
+
+
+async def test_a_worker_whose_lease_is_taken_is_cancelled(
+    probe: Running, world: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("millrace.chassis.jobs.LEASE", 0.3)
+    await schedule(probe, "a", payload={"hold": True})
+    worker = Worker(probe.service.jobs[0], probe.db)
+    running = asyncio.create_task(worker.once())
+    await eventually(lambda: world.worked)  # type: ignore[attr-defined]
+    await probe.db.pool.execute("UPDATE jobs SET token = token + 1")
+    assert await asyncio.wait_for(running, 10)
+    assert await probe.emitted(DocumentAccepted) == []
+
+
+async def test_a_failing_job_is_tried_again_with_pauses_and_rests_as_failed(probe: Running, world: object) -> None:
+    world.broken = True  # type: ignore[attr-defined]
+    await schedule(probe, "a")
+    for _ in range(ATTEMPTS):
+        assert await probe.work() == 1
+        assert await probe.work() == 0
+        probe.clock.advance(60)
+    assert await probe.work() == 0
+    async with probe.http() as client:
+        [job] = (await client.get("/v1/jobs", params={"state": "failed"})).json()
+    assert job["key"] == "a" and "nobody foresaw" in job["error"]

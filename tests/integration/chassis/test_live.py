@@ -1,0 +1,184 @@
+"""The chassis on Apache Kafka: relay, consumers, tables, HTTP, and what our stack does wrong by default."""
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import ProducerFenced
+from harness import Bus, Running, eventually, live, make
+
+from millrace.chassis import Unknown, wire
+from millrace.chassis.relay import INLINE
+from millrace.events import DocumentAccepted, DocumentSubmitted, Event, Route, WorkspaceRouted
+from millrace.probe.app import World, build_app
+from millrace.stack import Endpoints
+
+
+def document(text: str = "hello", **fields: object) -> DocumentSubmitted:
+    return make(DocumentSubmitted, source="crm", text=text, **fields)
+
+
+async def counted(probe: Running) -> int:
+    return int(await probe.db.pool.fetchval("SELECT coalesce(sum(n), 0) FROM counts"))
+
+
+async def outbox_empty(probe: Running) -> bool:
+    return int(await probe.db.pool.fetchval("SELECT count(*) FROM outbox")) == 0
+
+
+async def test_an_event_goes_through_and_out_in_order_per_key(live_probe: Running, bus: Bus) -> None:
+    sent = [document(document_id=f"{number}", workspace=f"w-{number % 5}") for number in range(600)]
+    await bus.publish(*sent)
+    found = await bus.read(DocumentAccepted, until=lambda events: len(events) >= 600)
+    for workspace in range(5):
+        order = [int(event.document_id) for event in found if event.workspace == f"w-{workspace}"]
+        assert order == sorted(order) and len(order) == 120
+    assert len({event.id for event in found}) == 600
+    await eventually(lambda: outbox_empty(live_probe))
+
+
+async def test_null_and_non_utf8_headers_lose_neither_their_record_nor_the_next(live_probe: Running, bus: Bus) -> None:
+    body = document().body()
+    await bus.publish_raw(
+        ("document.submitted.v1", b"parcels", body, [("agent", b"\xff\xfe")]),
+        ("document.submitted.v1", b"parcels", b"{", []),
+        ("document.submitted.v1", b"parcels", body, []),
+    )
+    await eventually(lambda: _is(counted(live_probe), 2))
+    assert len(await live_probe.dead_letters()) == 1
+
+
+async def _is(awaitable: object, value: object) -> bool:
+    return bool(await awaitable == value)  # type: ignore[misc]
+
+
+async def test_an_outage_holds_the_batch_and_loses_nothing(live_probe: Running, bus: Bus, world: World) -> None:
+    world.down = True
+    await bus.publish(*(document() for _ in range(20)))
+    await eventually(lambda: len(world.batches) >= 3)
+    assert await counted(live_probe) == 0
+    world.down = False
+    await eventually(lambda: _is(counted(live_probe), 20))
+    assert await live_probe.dead_letters() == []
+
+
+async def test_a_bug_is_not_acknowledged_and_does_not_spin(live_probe: Running, bus: Bus, world: World) -> None:
+    world.broken = True
+    await bus.publish(document())
+    await eventually(lambda: len(world.batches) >= 2)
+    await asyncio.sleep(1.0)
+    assert len(world.batches) < 10
+    world.broken = False
+    await eventually(lambda: _is(counted(live_probe), 1))
+
+
+async def test_two_members_of_a_group_share_the_partitions_and_count_once(stack: Endpoints, bus: Bus) -> None:
+    first, second = World(), World()
+    suffix = f"-{uuid4().hex[:8]}"
+    async with live(
+        stack, "probe", lambda s, clock: build_app(s, clock=clock, world=first), group_suffix=suffix
+    ) as one:
+        async with live(
+            stack,
+            "probe",
+            lambda s, clock: build_app(s, clock=clock, world=second),
+            group_suffix=suffix,
+            dsn=one.db.settings.postgres,
+        ):
+            await bus.publish(*(document(workspace=f"w-{number % 9}") for number in range(900)))
+            await eventually(lambda: _is(counted(one), 900))
+        await bus.publish(*(document(workspace=f"w-{number % 9}") for number in range(90)))
+        await eventually(lambda: _is(counted(one), 990))
+
+
+async def test_a_large_body_travels_by_reference(live_probe: Running, bus: Bus) -> None:
+    text = "long " * (INLINE // 4)
+    await bus.publish(document(text, document_id="long"))
+    raw = await _raw(live_probe)
+    assert dict(raw.headers)[wire.DATA_REFERENCE] and raw.value == b""
+    whole = await live_probe.service.intakes[0]._whole(raw)
+    assert wire.decode(DocumentAccepted, whole).text == text
+
+
+async def _raw(probe: Running) -> wire.Record:
+    from aiokafka import AIOKafkaConsumer, TopicPartition
+
+    consumer = AIOKafkaConsumer(bootstrap_servers=probe.db.settings.kafka, isolation_level="read_committed")
+    await consumer.start()
+    try:
+        consumer.assign([TopicPartition(DocumentAccepted.topic, number) for number in range(3)])
+        await consumer.seek_to_beginning()
+        async with asyncio.timeout(20):
+            return await consumer.getone()  # type: ignore[no-any-return]
+    finally:
+        await consumer.stop()
+
+
+async def test_a_second_relay_fences_a_zombie(live_probe: Running) -> None:
+    settings = live_probe.db.settings
+    name = f"{settings.name}.relay{settings.group_suffix}"
+    successor = AIOKafkaProducer(bootstrap_servers=settings.kafka, transactional_id=name)
+    await successor.start()
+    zombie = AIOKafkaProducer(bootstrap_servers=settings.kafka, transactional_id=name)
+    await zombie.start()
+    with pytest.raises(ProducerFenced):
+        async with successor.transaction():
+            await successor.send_and_wait(DocumentAccepted.topic, b"{}", key=b"k")
+    await zombie.stop()
+    await successor.stop()
+
+
+async def test_http_answers_when_it_is_on_the_topic_and_says_429_when_the_outbox_is_behind(
+    live_probe: Running, bus: Bus
+) -> None:
+    async with live_probe.http() as client:
+        answer = await client.post("/v1/documents", json={"workspace": "parcels", "text": "by http"})
+        assert answer.status_code == 202
+        [event] = await bus.read(DocumentAccepted, until=lambda events: len(events) == 1)
+        assert str(event.id) == answer.json()["id"]
+        live_probe.db.outbox_is(10**6)
+        busy = await client.post("/v1/documents", json={"workspace": "parcels", "text": "late"})
+        assert busy.status_code == 429 and float(busy.headers["Retry-After"]) > 0
+        large = await client.post("/v1/documents", content=b" " * (9 * 1024 * 1024))
+        assert large.status_code == 413
+        wrong = await client.post("/v1/documents", json={"workspace": 7})
+        assert wrong.status_code == 422 and wrong.json()["error"]["problems"][0]["field"] == "workspace"
+
+
+async def test_health_is_true_while_it_consumes_and_false_when_the_loop_has_ended(live_probe: Running) -> None:
+    async with live_probe.http() as client:
+
+        async def ready() -> bool:
+            return (await client.get("/readyz")).status_code == 200
+
+        await eventually(ready)
+        assert (await client.get("/healthz")).status_code == 200
+        live_probe.service.consumers[0].subscriber.tasks[0].cancel()
+
+        async def ill() -> bool:
+            return (await client.get("/healthz")).status_code == 503
+
+        await eventually(ill)
+        assert b"millrace_events_total" in (await client.get("/metrics")).content
+
+
+async def test_a_table_is_read_to_its_end_before_a_key_is_unknown(
+    stack: Endpoints, live_probe: Running, bus: Bus
+) -> None:
+    [table] = live_probe.service.tables
+    await eventually(lambda: table.ready() is None)
+    name = f"late-{uuid4().hex[:6]}"
+    with pytest.raises(Unknown):
+        await table.get(name)
+    for revision in (1, 2):
+        route = Route(revision=revision, workspace_revision=1)
+        await bus.publish(make(WorkspaceRouted, workspace=name, route=route))
+        await eventually(lambda: _revision(table, name) == revision)  # noqa: B023
+    again = await table.get(name)
+    assert again.route.revision == 2
+
+
+def _revision(table: object, name: str) -> int | None:
+    event = table.now(name)  # type: ignore[attr-defined]
+    return event.route.revision if isinstance(event, Event) and isinstance(event, WorkspaceRouted) else None
