@@ -23,7 +23,7 @@ def kafka_class_path(cache: Path) -> list[Path]:
 
     Raises DownloadFailed when the repository can't be reached or an artifact is damaged.
     """
-    listing = cache / "kafka" / f"{KAFKA.rsplit(':', 1)[1]}.classpath"
+    listing = cache / "kafka" / f"{KAFKA.rsplit(':', 1)[1]}-{LOGGING.rsplit(':', 1)[1]}.classpath"
     known = _listed(listing)
     if known:
         return known
@@ -58,9 +58,11 @@ def _resolve(cache: Path) -> list[Path]:
         )
         builder = EnvironmentBuilder(context=context, cache_dir=cache / "jgo", link_strategy=LinkStrategy.AUTO)
         try:
-            return [Path(jar) for jar in builder.from_endpoint(f"{KAFKA}+{LOGGING}").all_jars]
+            # apart: resolved together, log4j's dependency management would choose an older kafka-clients
+            jars = [Path(jar) for artifact in (KAFKA, LOGGING) for jar in builder.from_endpoint(artifact).all_jars]
         except Exception as error:
             raise DownloadFailed(KAFKA, str(error)) from error
+    return list({jar.name: jar for jar in jars}.values())
 
 
 @contextmanager
