@@ -1,0 +1,149 @@
+"""text -> Workspace, or every problem of the file at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from millrace.workspace.conditions import Condition
+from millrace.workspace.problems import Problem, WorkspaceInvalid, nearest
+from millrace.workspace.scopes import Scope
+from millrace.workspace.spec import Workspace
+from millrace.workspace.tasks import tasks
+from millrace.workspace.yaml_tree import Path, Tree, dotted, read_tree
+
+_EXPECTED = {
+    "missing": "this key, which is required",
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a mapping of keys to values",
+    "model_type": "a mapping of keys to values",
+    "finite_number": "a finite number",
+}
+_QUOTED = re.compile(r"'([^']*)'")
+_OF_THE_TASK = ("train", "gate", "rollout", "monitor")
+
+
+def load(text: str) -> Workspace:
+    """Read a workspace file. Raises WorkspaceInvalid with every problem: key path, line, expectation, nearest name."""
+    tree = read_tree(text)
+    if not isinstance(tree.value, dict):
+        raise WorkspaceInvalid([Problem("", 1, "a mapping with at least workspace, owner, task and labels")])
+    workspace, problems = _validated(tree)
+    if workspace is not None:
+        problems += _dishonoured(workspace, tree)
+    if problems:
+        raise WorkspaceInvalid(sorted(problems, key=lambda problem: problem.line or 0))
+    assert workspace is not None
+    return workspace
+
+
+def changes_refused(before: Workspace, after: Workspace) -> list[Problem]:
+    """What may never change between two declarations of one workspace: its name, task and lanes."""
+    fixed = ("workspace", "task", "lanes")
+    return [
+        Problem(key, None, f"{getattr(before, key)!r}, which is fixed for the workspace's life")
+        for key in fixed
+        if getattr(before, key) != getattr(after, key)
+    ]
+
+
+def _validated(tree: Tree) -> tuple[Workspace | None, list[Problem]]:
+    try:
+        return Workspace.model_validate(tree.value), []
+    except ValidationError as refused:
+        errors = refused.errors(include_url=False)
+    problems = [_problem(error, tree) for error in errors if not _follows(error, errors, tree.value.get("task"))]
+    # what can't be read is left out once, so that one look shows the unreadable and the dishonourable together
+    for error in errors:
+        _leave_out(tree.value, _file_path(error["loc"]))
+    try:
+        return Workspace.model_validate(tree.value), problems
+    except ValidationError:
+        return None, problems
+
+
+def _follows(error: ErrorDetails, errors: list[ErrorDetails], task: Any) -> bool:
+    """Whether it only follows from another: an unknown task has no defaults, a refused item leaves its list short."""
+    if error["type"] == "missing":
+        return error["loc"][0] in _OF_THE_TASK and task not in tuple(tasks())
+    own = error["loc"]
+    return error["type"] == "too_short" and any(other["loc"][: len(own)] == own != other["loc"] for other in errors)
+
+
+def _problem(error: ErrorDetails, tree: Tree) -> Problem:
+    path = _file_path(error["loc"])
+    kind, given = error["type"], str(error["input"])
+    if kind == "extra_forbidden":
+        return _misnamed(path, str(path[-1]), _keys_at(path[:-1]), tree)
+    if kind == "task":
+        return _misnamed(path, given, tasks(), tree)
+    if kind == "literal_error":
+        return _misnamed(path, given, _QUOTED.findall(error["ctx"]["expected"]), tree)
+    expected = str(error["ctx"]["error"]) if kind == "value_error" else _EXPECTED.get(kind, error["msg"])
+    return Problem(dotted(path), tree.line(path), expected)
+
+
+def _misnamed(path: Path, given: str, valid: Iterable[str], tree: Tree) -> Problem:
+    valid = list(valid)
+    return Problem(dotted(path), tree.line(path), f"one of {', '.join(valid)}", nearest(given, valid))
+
+
+def _dishonoured(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
+    task, rollout = workspace.meaning, workspace.rollout
+    placed: list[tuple[Path, Condition, Scope]] = [
+        *((("gate", at), condition, task.gate) for at, condition in enumerate(workspace.gate)),
+        (("rollout", "shadow", "require"), rollout.shadow.require, task.shadow),
+        *((("rollout", "harm", at), condition, task.harm) for at, condition in enumerate(rollout.harm)),
+    ]
+    for path, condition, scope in placed:
+        refusal = scope.refusal(condition)
+        if refusal:
+            yield Problem(dotted(path), tree.line(path), refusal.expected, refusal.nearest)
+    train = workspace.train
+    for key, given, valid in (("methods", train.methods, task.methods), ("bases", train.bases, task.bases)):
+        for at, name in enumerate(given):
+            if name not in valid:
+                yield _misnamed(("train", key, at), name, valid, tree)
+    yield from _monitored(workspace, tree)
+
+
+def _monitored(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
+    task = workspace.meaning
+    detectors = (*task.detectors, "off")
+    for signal, detector in workspace.monitor.signals.items():
+        path = ("monitor", signal)
+        if signal not in task.signals:
+            yield _misnamed(path, signal, (*task.signals, *_keys_at(("monitor",))), tree)
+        elif detector not in detectors:
+            yield _misnamed(path, detector, detectors, tree)
+
+
+def _file_path(loc: tuple[str | int, ...]) -> Path:
+    return tuple(part for at, part in enumerate(loc) if not (part == "signals" and loc[at - 1 : at] == ("monitor",)))
+
+
+def _keys_at(path: Path) -> list[str]:
+    model: type[BaseModel] = Workspace
+    for part in path:
+        found = model.model_fields[str(part)].annotation
+        assert isinstance(found, type) and issubclass(found, BaseModel)
+        model = found
+    return [name for name in model.model_fields if name != "signals"]
+
+
+def _leave_out(value: Any, path: Path) -> None:
+    within = next((at for at, part in enumerate(path) if isinstance(part, int)), len(path))
+    for part in path[: within - 1]:
+        value = value.get(part) if isinstance(value, dict) else None
+    if isinstance(value, dict):
+        value.pop(path[within - 1], None)

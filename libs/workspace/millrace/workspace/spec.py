@@ -1,0 +1,267 @@
+"""The declaration of a workspace: strict, complete with its defaults, and the same text for the same meaning."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from fractions import Fraction
+from hashlib import sha256
+from itertools import pairwise
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from millrace.workspace.conditions import ConditionText
+from millrace.workspace.lanes import lane_key
+from millrace.workspace.quantities import Duration, Rate
+from millrace.workspace.tasks import Task, task_named, tasks
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,61}[a-z0-9]$")]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^\S(.*\S)?$")]
+Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,99}$")]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
+Words = Annotated[tuple[Word, ...], Field(strict=False, max_length=100)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+def _unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(values)) < len(values):
+        raise PydanticCustomError("repeated", "each name once")
+    return values
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        strict=True,
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        validate_default=True,
+        revalidate_instances="never",
+    )
+
+
+class Labels(_Section):
+    """`names` may be answered; a label outside them is quarantined, or admitted once `min_examples` of it are kept."""
+
+    names: Annotated[tuple[Label, ...], Field(strict=False, min_length=2, max_length=1000)]
+    new: Literal["quarantine", "admit"] = "quarantine"
+    min_examples: Annotated[int, Field(ge=1, le=100_000)] = 30
+
+    _once = field_validator("names")(_unique)
+
+
+class Duplicates(_Section):
+    """Similarities from 0 to 1 above which a row is a duplicate; `semantic` null compares no embeddings."""
+
+    near: Annotated[float, Field(gt=0, le=1)] = 0.8
+    semantic: Annotated[float, Field(gt=0, le=1)] | None = None
+    then: Literal["drop"] = "drop"
+
+
+class Data(_Section):
+    """`trusted` and `retired` name document sources: their labels may train and be golden; their rows are not used."""
+
+    pii: Literal["redact"] = "redact"
+    languages: Annotated[tuple[Language, ...], Field(strict=False, max_length=50)] = ()
+    duplicates: Duplicates = Duplicates()
+    retention: Duration = timedelta(days=365)
+    purposes: Annotated[tuple[Literal["train", "evaluate"], ...], Field(strict=False, min_length=1)] = (
+        "train",
+        "evaluate",
+    )
+    trusted: Words = ()
+    retired: Words = ()
+
+    _once = field_validator("languages", "purposes", "trusted", "retired")(_unique)
+
+
+class Feedback(_Section):
+    """Labels younger than `delay` are not judged by; `unit` is what is assigned to an arm."""
+
+    delay: Duration = timedelta(minutes=10)
+    wait: Duration = timedelta(days=7)
+    unit: Literal["user", "session", "request"] = "user"
+    trusted: Words = ("agent", "system")
+
+    _once = field_validator("trusted")(_unique)
+
+
+class Triggers(_Section):
+    """What opens a cycle; null or false turns one off."""
+
+    drift: bool = True
+    new_documents: Annotated[int, Field(ge=1)] | None = 2000
+    schedule: Literal["hourly", "daily", "weekly", "monthly"] | None = "weekly"
+
+
+class Train(_Section):
+    """`finetune_budget` ends one fine-tuning, which is then judged as it is; null leaves it the whole `budget`."""
+
+    bases: Annotated[Words, Field(min_length=1)]
+    methods: Annotated[Words, Field(min_length=1)]
+    trials: Annotated[int, Field(ge=1, le=1000)] = 6
+    window: Literal["since-change", "all"] = "since-change"
+    replay: Annotated[float, Field(ge=0, le=1)] = 1.0
+    min_labels: Annotated[int, Field(ge=1)] = 200
+    on: Triggers = Triggers()
+    budget: Duration = timedelta(minutes=20)
+    finetune_budget: Duration | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 7
+
+    _once = field_validator("bases", "methods")(_unique)
+
+    @field_validator("finetune_budget")
+    @classmethod
+    def _within(cls, value: timedelta | None, info: Any) -> timedelta | None:
+        if value is not None and value > info.data.get("budget", value):
+            raise PydanticCustomError("budget", "at most train.budget")
+        return value
+
+
+class Shadow(_Section):
+    labels: Annotated[int, Field(ge=1)] = 100
+    require: ConditionText
+
+
+class Canary(_Section):
+    """`shares` of the traffic, rising; each step needs `labels` labelled answers."""
+
+    shares: Annotated[tuple[Share, ...], Field(strict=False, min_length=1, max_length=20)] = (0.1, 0.5)
+    labels: Annotated[int, Field(ge=0)] = 50
+
+    @field_validator("shares")
+    @classmethod
+    def _rising(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
+        if any(after <= before for before, after in pairwise(shares)):
+            raise PydanticCustomError("rising", "shares that rise, such as [0.1, 0.5]")
+        return shares
+
+
+class Rollout(_Section):
+    """How a version that passed the gate reaches production; after `at_most` in a stage `otherwise` applies."""
+
+    shadow: Shadow
+    canary: Canary = Canary()
+    harm: Annotated[tuple[ConditionText, ...], Field(strict=False, min_length=1, max_length=20)]
+    alpha: Annotated[float, Field(gt=0, le=0.5)] = 0.05
+    at_most: Duration = timedelta(days=7)
+    otherwise: Literal["roll-back", "promote"] = "roll-back"
+    approval: Literal["none"] = "none"
+
+
+class Monitor(_Section):
+    """`signals` gives each watched signal its detector; in the file they stand flat, beside the two numbers."""
+
+    signals: dict[str, str]
+    min_reference: Annotated[int, Field(ge=30)] = 300
+    false_alarms: Rate = Fraction(1, 50000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, declared: Any) -> Any:
+        if not isinstance(declared, Mapping) or "signals" in declared:
+            return declared
+        numbers = {key: value for key, value in declared.items() if key in ("min_reference", "false_alarms")}
+        return {"signals": {key: value for key, value in declared.items() if key not in numbers}, **numbers}
+
+    @model_serializer(mode="wrap")
+    def _flat(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = handler(self)
+        return {**written.pop("signals"), **written}
+
+    @property
+    def watched(self) -> dict[str, str]:
+        """Detector by signal, without those that are `off`."""
+        return {signal: detector for signal, detector in self.signals.items() if detector != "off"}
+
+
+class Serve(_Section):
+    """Serving parameters that are part of a version, in tokens; `pad_to` null pads to the longest of a batch."""
+
+    pad_to: Annotated[int, Field(ge=8, le=512)] | None = None
+    max_length: Annotated[int, Field(ge=8, le=512)] = 256
+
+    @model_validator(mode="after")
+    def _fits(self) -> Serve:
+        if self.pad_to is not None and self.pad_to > self.max_length:
+            raise PydanticCustomError("pad_to", "pad_to at most max_length")
+        return self
+
+
+class Workspace(_Section):
+    """A whole declaration, every default filled in from `tasks/<task>.py`."""
+
+    workspace: Name
+    owner: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    task: str
+    labels: Labels
+    data: Data = Data()
+    feedback: Feedback = Feedback()
+    train: Train
+    gate: Annotated[tuple[ConditionText, ...], Field(strict=False, min_length=1, max_length=20)]
+    rollout: Rollout
+    monitor: Monitor
+    serve: Serve = Serve()
+    record: Literal["durable", "best-effort"] = "durable"
+    lanes: Annotated[int, Field(ge=1, le=64)] = 1
+
+    @field_validator("task")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in tasks():
+            raise PydanticCustomError("task", "a task that is available: {names}", {"names": ", ".join(tasks())})
+        return name
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, declared: Any) -> Any:
+        task = declared.get("task") if isinstance(declared, Mapping) else None
+        if not isinstance(task, str) or task not in tasks():
+            return declared
+        return merged(task_named(task).defaults, declared)
+
+    @property
+    def meaning(self) -> Task:
+        """What the task's name stands for."""
+        return task_named(self.task)
+
+    @classmethod
+    def read(cls, spec: Mapping[str, Any]) -> Workspace:
+        """A published spec; keys of a newer release are ignored. Raises pydantic.ValidationError."""
+        return cls.model_validate(spec, extra="ignore")
+
+    def plain(self) -> dict[str, Any]:
+        """JSON values only, every default written out; `read` takes it back."""
+        return self.model_dump(mode="json")
+
+    def canonical(self) -> str:
+        """Canonical JSON: sorted keys, no spaces. Two files that mean the same have the same text."""
+        return json.dumps(self.plain(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON, in hex."""
+        return sha256(self.canonical().encode()).hexdigest()
+
+    def lane_key(self, id: str) -> str:
+        return lane_key(self.workspace, id, self.lanes)
+
+
+def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` laid on `under`, mapping by mapping; lists and scalars are replaced whole."""
+    both = {key: value for key, value in under.items() if key not in over}
+    for key, value in over.items():
+        below = under.get(key)
+        both[key] = merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return both

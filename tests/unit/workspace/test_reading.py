@@ -1,0 +1,184 @@
+"""A workspace file is read whole, or refused with every problem, its line and the nearest valid name."""
+
+import re
+import time
+from datetime import timedelta
+from fractions import Fraction
+
+import pytest
+from pydantic import ValidationError
+
+from millrace.workspace import Problem, Workspace, WorkspaceInvalid, changes_refused, load, task_named
+
+SMALL = """\
+workspace: parcel-support
+owner: support-ml
+task: classify
+labels: {names: [late, lost, damaged]}
+"""
+WHOLE = (
+    SMALL
+    + """\
+data:     {pii: redact, languages: [en], duplicates: {near: 0.8, semantic: 0.95, then: drop}, retention: 365d,
+           purposes: [train, evaluate], trusted: [helpdesk], retired: [old-crm]}
+feedback: {delay: 10m, wait: 7d, unit: user, trusted: [agent, system]}
+train:    {bases: [minilm], methods: [linear-probe, full], trials: 6, window: since-change, replay: 1, min_labels: 200,
+           on: {drift: true, new_documents: 2000, schedule: weekly}, budget: 20m, finetune_budget: 25s, seed: 7}
+gate:     ["fresh.macro_f1 > production", "golden.macro_f1 >= best - 0.03", "typos.macro_f1 >= 0.9 * golden.macro_f1"]
+rollout:  {shadow: {labels: 100, require: "accuracy >= production - 0.05"}, canary: {shares: [0.1, 0.5], labels: 50},
+           harm: ["error_rate <= production + 0.02", "latency.p99 <= 1.5 * production",
+           "feedback.negative <= production + 0.05"], alpha: 0.05, at_most: 7d, otherwise: roll-back, approval: none}
+monitor:  {error: adwin, confidence: adwin, novelty: adwin, label_share: page-hinkley, min_reference: 300,
+           false_alarms: 1/50000}
+serve:    {pad_to: 256, max_length: 256}
+record:   best-effort
+lanes:    4
+"""
+)
+
+
+def problems(text: str) -> tuple[Problem, ...]:
+    with pytest.raises(WorkspaceInvalid) as refused:
+        load(text)
+    return refused.value.problems
+
+
+def test_four_lines_are_enough() -> None:
+    workspace = load(SMALL)
+    assert workspace.train.methods == ("linear-probe", "full")
+    assert [str(condition) for condition in workspace.gate] == list(task_named("classify").defaults["gate"])
+    assert workspace.monitor.watched["label_share"] == "page-hinkley"
+    assert workspace.serve.pad_to is None
+
+
+def test_every_declared_key_is_taken() -> None:
+    workspace = load(WHOLE)
+    assert workspace.data.retired == ("old-crm",)
+    assert workspace.train.finetune_budget == timedelta(seconds=25)
+    assert workspace.monitor.false_alarms == Fraction(1, 50000)
+    assert workspace.record == "best-effort"
+    assert workspace.lanes == 4
+    assert workspace.serve.pad_to == 256
+
+
+def test_the_same_meaning_has_the_same_digest() -> None:
+    spelled = SMALL.replace("{names: [late, lost, damaged]}", "\n  names:\n    - late\n    - 'lost'\n    - damaged")
+    assert load(SMALL + "feedback: {delay: 60m}").digest() == load(spelled + "feedback: {delay: 1h}").digest()
+    assert load(SMALL).digest() != load(WHOLE).digest()
+
+
+@pytest.mark.parametrize("text", [SMALL, WHOLE])
+def test_a_published_spec_reads_back_the_same(text: str) -> None:
+    workspace = load(text)
+    assert Workspace.read(workspace.plain()) == workspace
+    assert Workspace.read({**workspace.plain(), "of_a_newer_release": 1}) == workspace
+    with pytest.raises(ValidationError):
+        Workspace.read({**workspace.plain(), "lanes": 0})
+
+
+@pytest.mark.parametrize(
+    ("added", "key", "line", "nearest"),
+    [
+        ("trian: {}", "trian", 5, "train"),
+        ("train:\n  seed: 1\n  metods: [full]", "train.metods", 7, "methods"),
+        ("train: {methods: [linear_probe]}", "train.methods[0]", 5, "linear-probe"),
+        ("train:\n  bases:\n    - minilm\n    - minilmm", "train.bases[1]", 8, "minilm"),
+        ("train:\n  on:\n    drfit: true", "train.on.drfit", 7, "drift"),
+        ("monitor: {novlty: adwin}", "monitor.novlty", 5, "novelty"),
+        ("monitor: {novelty: adwim}", "monitor.novelty", 5, "adwin"),
+        ("record: durabel", "record", 5, "durable"),
+        ("gate:\n  - fresh.macro_f1 > production\n  - golden.macrof1 > best", "gate[1]", 7, "golden.macro_f1"),
+        ("rollout: {harm: [eror_rate <= production]}", "rollout.harm[0]", 5, "error_rate"),
+        ("rollout: {shadow: {require: acuracy >= production}}", "rollout.shadow.require", 5, "accuracy"),
+    ],
+)
+def test_a_wrong_name_is_told_with_its_line_and_the_nearest(added: str, key: str, line: int, nearest: str) -> None:
+    (problem,) = problems(SMALL + added)
+    assert (problem.key, problem.line, problem.nearest) == (key, line, nearest)
+
+
+@pytest.mark.parametrize(
+    ("added", "expected"),
+    [
+        ("lanes: '2'", "whole number"),
+        ("lanes: true", "whole number"),
+        ("train: {replay: .nan}", "finite number"),
+        ("train: {budget: 10x}", "a duration such as"),
+        ("train: {budget: 0m}", "a duration such as"),
+        ("train: {budget: 99999999w}", "a duration such as"),
+        ("train: {budget: 1m, finetune_budget: 2m}", "at most train.budget"),
+        ("monitor: {false_alarms: 0.1}", "a rate such as"),
+        ("monitor: {false_alarms: 1/0}", "a rate such as"),
+        ("monitor: [adwin]", "a mapping"),
+        ("rollout: {canary: {shares: [0.5, 0.1]}}", "shares that rise"),
+        ("rollout: {canary: {shares: [0.5, 1.0]}}", "less than 1"),
+        ("serve: {pad_to: 256, max_length: 128}", "pad_to at most"),
+        ("data: {retention: 2024-01-01}", "a duration such as"),
+        ("gate: []", "at least 1 item"),
+        ("gate: ['fresh.macro_f1 > ']", "right of the comparison"),
+        ("gate: [7]", "a condition such as"),
+    ],
+)
+def test_a_wrong_value_is_told_with_what_was_expected(added: str, expected: str) -> None:
+    (problem,) = problems(SMALL + added)
+    assert expected in problem.expected
+    assert problem.line == 5
+
+
+def test_every_problem_is_told_at_once_in_the_order_of_the_file() -> None:
+    found = problems(SMALL + "trian: {}\ntrain: {budget: x}\ngate: [fresh.f1 > production]\nmonitor: {eror: adwin}")
+    assert [(problem.key, problem.line) for problem in found] == [
+        ("trian", 5),
+        ("train.budget", 6),
+        ("gate[0]", 7),
+        ("monitor.eror", 8),
+    ]
+
+
+def test_a_task_that_is_not_there_is_one_problem_naming_the_nearest() -> None:
+    (problem,) = problems(SMALL.replace("classify", "clasify"))
+    assert (problem.key, problem.line, problem.nearest) == ("task", 3, "classify")
+    (problem,) = problems(SMALL.replace("classify", "generate"))
+    assert "classify" in problem.expected
+
+
+@pytest.mark.parametrize("names", ["[late]", "[late, late]", "[late, ' lost']", "[late, 3]", "[]", "late"])
+def test_labels_need_two_different_names(names: str) -> None:
+    assert problems(SMALL.replace("[late, lost, damaged]", names))[0].line == 4
+
+
+def test_a_missing_key_is_required() -> None:
+    assert ("owner", 1) in [(problem.key, problem.line) for problem in problems(SMALL.replace("owner", "#"))]
+
+
+_LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\nk0: &k0 [*a,*a,*a,*a,*a,*a,*a,*a,*a]\n" + "\n".join(
+    f"k{n}: &k{n} [{','.join([f'*k{n - 1}'] * 9)}]" for n in range(1, 9)
+)
+_MALFORMED = ["", "a: [", "[" * 5000, "a: &a [*a]", "\x00", "- a", "a: 1\na: 2", "? [a]\n: b"]
+
+
+@pytest.mark.parametrize("text", [*_MALFORMED, "x: !!python/object:os.system 1", _LAUGHS])
+def test_a_file_that_is_no_declaration_is_refused_quickly(text: str) -> None:
+    began = time.perf_counter()
+    assert problems(text)
+    assert time.perf_counter() - began < 5
+
+
+def test_a_repeated_key_names_both_lines() -> None:
+    (problem,) = problems(SMALL + "task: classify")
+    assert problem.line == 5
+    assert "line 3" in problem.expected
+
+
+def test_a_problem_reads_as_a_sentence() -> None:
+    assert re.fullmatch(r"line 5: trian: one of .* \(did you mean 'train'\?\)", str(problems(SMALL + "trian: 1")[0]))
+
+
+def test_name_task_and_lanes_are_fixed_for_life() -> None:
+    before = load(SMALL)
+    assert changes_refused(before, load(SMALL + "record: best-effort")) == []
+    assert [problem.key for problem in changes_refused(before, load(SMALL + "lanes: 3"))] == ["lanes"]
+
+
+def test_an_off_signal_is_not_watched() -> None:
+    assert set(load(SMALL + "monitor: {novelty: 'off'}").monitor.watched) == {"error", "confidence", "label_share"}
