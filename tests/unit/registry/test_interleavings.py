@@ -154,4 +154,4 @@ class Registry(RuleBasedStateMachine):
 
 STAGES = ("production", "shadow", "canary")
 TestRegistry = Registry.TestCase
-TestRegistry.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+TestRegistry.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)

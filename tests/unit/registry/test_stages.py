@@ -299,6 +299,15 @@ def test_the_first_version_waits_for_its_approval_too():
     assert stages(promote(turn.standing, "w-1", seen=0, by="ada")) == [("w-1", "production")]
 
 
+def test_one_that_awaits_approval_is_judged_again_when_production_is_taken_back():
+    state = passed(with_production(replace(PLAN, shadow=False, shares=())), "run-2").standing
+    state = passed(replace(state, plan=replace(PLAN, shadow=False, shares=(), approval=True)), "run-3").standing
+    turn = applied(state, route_applied(state.route.revision, ok=False))
+    assert stages(turn) == [("w-2", "rolled-back"), ("w-1", "production")]
+    (question,) = [d for d in turn.decisions if isinstance(d, Asked)]
+    assert (question.version.id, question.version.against) == ("w-3", "w-1") and turn.standing.rollout is None
+
+
 def test_a_command_names_the_revision_it_saw():
     state = in_shadow()
     with pytest.raises(StaleRevision) as refused:

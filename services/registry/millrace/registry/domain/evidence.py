@@ -132,6 +132,8 @@ def applied(standing: Standing, event: RouteApplied) -> Turn:
     if standing.rollout and standing.rollout.at >= 0:
         return moves.resume(moves.retire(turn, reason, EVIDENCE))
     if not standing.confirmed and standing.production:
+        # one that only awaits its approval was judged against what is taken back now: it goes to the gate again
+        turn = turn.keep(rollout=None)
         return moves.resume(moves.restore(turn, standing.previous[-1] if standing.previous else None, reason, EVIDENCE))
     return turn.note("not applied", reason)
 

@@ -1,0 +1,1 @@
+"""training alone decides whether to train: cycles, and the runs of their candidates."""

@@ -1,0 +1,45 @@
+"""The rules of cycles and candidates: a track and a fact in, the next track and decisions out."""
+
+from millrace.training.domain.candidates import DECLARE, Candidate, Pick, Run, candidates, pick
+from millrace.training.domain.course import dataset_failed, give_up, overdue, picked, released, staged
+from millrace.training.domain.errors import CycleOpen, MethodUnknown, NothingToDeclare
+from millrace.training.domain.track import Ask, Cycle, Policy, Track, cycle_id
+from millrace.training.domain.triggers import PERIODS, by_hand, by_schedule, drifted, due, grown
+from millrace.training.domain.turn import Alerted, Closed, Cut, Decision, GaveUp, Ignored, Opened, Turn
+
+__all__ = [
+    "DECLARE",
+    "PERIODS",
+    "Alerted",
+    "Ask",
+    "Candidate",
+    "Closed",
+    "Cut",
+    "Cycle",
+    "CycleOpen",
+    "Decision",
+    "GaveUp",
+    "Ignored",
+    "MethodUnknown",
+    "NothingToDeclare",
+    "Opened",
+    "Pick",
+    "Policy",
+    "Run",
+    "Track",
+    "Turn",
+    "by_hand",
+    "by_schedule",
+    "candidates",
+    "cycle_id",
+    "dataset_failed",
+    "drifted",
+    "due",
+    "give_up",
+    "grown",
+    "overdue",
+    "pick",
+    "picked",
+    "released",
+    "staged",
+]

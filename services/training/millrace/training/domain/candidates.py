@@ -1,0 +1,84 @@
+"""Which candidates a cycle trains side by side, and which of them goes to be judged."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+from uuid import UUID, uuid5
+
+DECLARE = "declare"
+"""Trains nothing: production's weights under the serving parameters that the workspace now declares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """`untrusted` says whether untrusted rows may be among its training rows."""
+
+    run_id: UUID
+    method: str
+    base: str
+    untrusted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A candidate and how it ended. `bytes` are those of its artifact, `seconds` of its training."""
+
+    candidate: Candidate
+    state: Literal["queued", "running", "trained", "failed"]
+    scores: Mapping[str, float] = field(default_factory=dict)
+    bytes: int = 0
+    seconds: float = 0.0
+    failed: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.state in {"trained", "failed"}
+
+
+def candidates(
+    cycle_id: UUID, *, bases: Sequence[str], methods: Sequence[str], most: int, untrusted: bool
+) -> list[Candidate]:
+    """Every method on every base; where there are untrusted rows, each a second time without them. At most `most`."""
+    chosen = [
+        (base, method, rows)
+        for rows in ((True, False) if untrusted else (True,))
+        for base, method in ((base, method) for base in bases for method in methods)
+    ]
+    return [
+        Candidate(uuid5(cycle_id, f"run|{base}|{method}|{rows}"), method, base, rows) for base, method, rows in chosen
+    ][:most]
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """`why_not` has a reason for each run that was not picked, by run id."""
+
+    run: Run
+    why: str
+    why_not: Mapping[UUID, str]
+
+
+def pick(runs: Sequence[Run], metric: str) -> Pick | None:
+    """The cheapest run within one standard error of the best on validation (Breiman et al., 1984, the 1 SE rule).
+
+    Cheap is a small artifact, then no need of untrusted rows, then little training. None where no run was trained.
+    `metric` is a score, higher is better; its standard error is the score `<metric>_se`.
+    """
+    trained = [run for run in runs if run.state == "trained" and metric in run.scores]
+    if not trained:
+        return None
+    best = max(trained, key=lambda run: run.scores[metric])
+    bar = best.scores[metric] - best.scores.get(f"{metric}_se", 0.0)
+    near = [run for run in trained if run.scores[metric] >= bar]
+    chosen = min(near, key=lambda run: (run.bytes, run.candidate.untrusted, run.seconds, run.candidate.run_id))
+    why = f"{metric} {chosen.scores[metric]:.4f}, the cheapest of {len(near)} at or above {bar:.4f}"
+    why_not = {run.candidate.run_id: _why_not(run, chosen, metric, bar) for run in runs if run is not chosen}
+    return Pick(chosen, why, why_not)
+
+
+def _why_not(run: Run, chosen: Run, metric: str, bar: float) -> str:
+    if run.state != "trained" or metric not in run.scores:
+        return run.failed or f"it has no {metric}"
+    if run.scores[metric] < bar:
+        return f"{metric} {run.scores[metric]:.4f} is more than one standard error below the best ({bar:.4f})"
+    return f"as good within one standard error, and dearer than {chosen.candidate.method}"

@@ -1,0 +1,25 @@
+"""What training refuses, each with the ids it is about."""
+
+from uuid import UUID
+
+from millrace.chassis import Conflict, Unprocessable
+
+
+class CycleOpen(Conflict):
+    def __init__(self, workspace: str, cycle_id: UUID) -> None:
+        super().__init__(f"{workspace} has an open cycle, {cycle_id}: a workspace has one at a time")
+        self.workspace = workspace
+        self.cycle = str(cycle_id)
+
+
+class MethodUnknown(Unprocessable):
+    def __init__(self, method: str, known: list[str]) -> None:
+        super().__init__(f"method {method!r} is not one of {', '.join(known)}")
+        self.method = method
+        self.known = known
+
+
+class NothingToDeclare(Unprocessable):
+    def __init__(self, workspace: str) -> None:
+        super().__init__(f"{workspace} has no production version whose weights could be declared anew")
+        self.workspace = workspace
