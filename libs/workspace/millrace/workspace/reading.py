@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -102,9 +102,10 @@ def _dishonoured(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
     task, rollout = workspace.meaning, workspace.rollout
     placed: list[tuple[Path, Condition, Scope]] = [
         *((("gate", at), condition, task.gate) for at, condition in enumerate(workspace.gate)),
-        (("rollout", "shadow", "require"), rollout.shadow.require, task.shadow),
         *((("rollout", "harm", at), condition, task.harm) for at, condition in enumerate(rollout.harm)),
     ]
+    if rollout.shadow:
+        placed.append((("rollout", "shadow", "require"), rollout.shadow.require, task.shadow))
     for path, condition, scope in placed:
         refusal = scope.refusal(condition)
         if refusal:
@@ -136,8 +137,8 @@ def _keys_at(path: Path) -> list[str]:
     model: type[BaseModel] = Workspace
     for part in path:
         found = model.model_fields[str(part)].annotation
-        assert isinstance(found, type) and issubclass(found, BaseModel)
-        model = found
+        models = [one for one in (found, *get_args(found)) if isinstance(one, type) and issubclass(one, BaseModel)]
+        model = models[0]
     return [name for name in model.model_fields if name != "signals"]
 
 

@@ -150,15 +150,18 @@ class Canary(_Section):
 
 
 class Rollout(_Section):
-    """How a version that passed the gate reaches production; after `at_most` in a stage `otherwise` applies."""
+    """How a version that passed the gate reaches production; after `at_most` in a stage `otherwise` applies.
 
-    shadow: Shadow
-    canary: Canary = Canary()
+    A null shadow or canary leaves that stage out; with approval `person` someone has to say yes before production.
+    """
+
+    shadow: Shadow | None
+    canary: Canary | None = Canary()
     harm: Annotated[tuple[ConditionText, ...], Field(strict=False, min_length=1, max_length=20)]
     alpha: Annotated[float, Field(gt=0, le=0.5)] = 0.05
     at_most: Duration = timedelta(days=7)
     otherwise: Literal["roll-back", "promote"] = "roll-back"
-    approval: Literal["none"] = "none"
+    approval: Literal["none", "person"] = "none"
 
 
 class Monitor(_Section):

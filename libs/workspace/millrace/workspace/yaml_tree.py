@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -12,9 +13,10 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from millrace.workspace.problems import Problem, WorkspaceInvalid
 
 Path = tuple[str | int, ...]
-LARGEST = 256 * 1024
+LARGEST = 64 * 1024
 MOST_NODES = 20_000
 DEEPEST = 20
+MOST_UNCLOSED = 100
 
 
 def dotted(path: Path) -> str:
@@ -41,6 +43,10 @@ def read_tree(text: str) -> Tree:
     """Parse one YAML document. Raises WorkspaceInvalid for text that is no YAML, too large, or repeats a key."""
     if len(text) > LARGEST:
         raise WorkspaceInvalid([Problem("", None, f"a file of at most {LARGEST // 1024} KiB")])
+    # the parser takes quadratic time over brackets that nest without end, so they are counted before it sees them
+    unclosed = accumulate((letter in "[{") - (letter in "]}") for letter in text)
+    if max(unclosed, default=0) > MOST_UNCLOSED:
+        raise WorkspaceInvalid([Problem("", None, "a smaller, flatter file")])
     tree = Tree()
     try:
         root = YAML(typ="rt").compose(text)

@@ -44,7 +44,7 @@ TASK = Task(
         }
     ),
     signals=("error", "confidence", "novelty", "label_share"),
-    detectors=("adwin", "page-hinkley"),
+    detectors=("adwin", "page-hinkley", "hddm-a"),
     methods=("linear-probe", "full"),
     bases=("minilm",),
     defaults={
