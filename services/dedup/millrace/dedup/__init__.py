@@ -1,0 +1,1 @@
+"""Which documents are new: exact and near duplicates against a durable index."""
