@@ -1,0 +1,44 @@
+"""Base models, tasks and methods. Importing this costs no torch: the modules that need it import it."""
+
+from millrace.learn.errors import (
+    BaseMissing,
+    DamagedModel,
+    TooFewRows,
+    UnknownBase,
+    UnknownLabel,
+    Unlearnable,
+    UnsafeFile,
+    WrongRequest,
+    WrongRows,
+)
+from millrace.learn.folder import Version, digest, read_version, weights_digest
+from millrace.learn.requests import Parameters, ScoreRequest, TrainRequest
+from millrace.learn.rows import Judged, Row, read_rows
+from millrace.learn.shelf import Shelf
+from millrace.learn.tasks.classify import Prediction
+from millrace.learn.typos import typos
+
+__all__ = [
+    "BaseMissing",
+    "DamagedModel",
+    "Judged",
+    "Parameters",
+    "Prediction",
+    "Row",
+    "ScoreRequest",
+    "Shelf",
+    "TooFewRows",
+    "TrainRequest",
+    "UnknownBase",
+    "UnknownLabel",
+    "Unlearnable",
+    "UnsafeFile",
+    "Version",
+    "WrongRequest",
+    "WrongRows",
+    "digest",
+    "read_rows",
+    "read_version",
+    "typos",
+    "weights_digest",
+]

@@ -1,0 +1,66 @@
+"""The errors of learning.
+
+Unlearnable                 the request, the rows or the files are wrong; another try ends the same
+├── WrongRequest            a key or a value of the request
+├── UnknownBase             a base that bases.yaml does not list
+├── BaseMissing             a listed base that is not installed, or whose bytes are not the listed ones
+├── WrongRows               a rows file that can't be read as rows
+├── TooFewRows              nothing to train on, or nothing held out to judge with
+├── UnknownLabel            a row whose label the request does not name
+├── UnsafeFile              a file in a model folder that could run code, or that does not belong there
+└── DamagedModel            a model folder whose parts do not fit together
+"""
+
+from __future__ import annotations
+
+
+class Unlearnable(Exception):
+    """Root: never worth a retry."""
+
+
+class WrongRequest(Unlearnable):
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class UnknownBase(Unlearnable):
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__(f"no base is named {name!r}; bases.yaml lists {', '.join(known)}")
+        self.name = name
+
+
+class BaseMissing(Unlearnable):
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"base {name}: {reason}")
+        self.name = name
+
+
+class WrongRows(Unlearnable):
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+
+
+class TooFewRows(Unlearnable):
+    def __init__(self, split: str, found: int, needed: int) -> None:
+        super().__init__(f"split {split} has {found} rows or labels that can be used, {needed} are needed")
+        self.split, self.found, self.needed = split, found, needed
+
+
+class UnknownLabel(Unlearnable):
+    def __init__(self, label: str, row_id: str) -> None:
+        super().__init__(f"row {row_id} has the label {label!r}, which the request does not name")
+        self.label, self.row_id = label, row_id
+
+
+class UnsafeFile(Unlearnable):
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path, self.reason = path, reason
+
+
+class DamagedModel(Unlearnable):
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path, self.reason = path, reason

@@ -1,0 +1,133 @@
+"""A model folder: what may be in it, what it is called by its bytes, and its version.json."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from millrace.learn.errors import DamagedModel, UnsafeFile
+
+FILES = frozenset({"version.json", "weights.safetensors", "tokenizer.json", "config.json"})
+PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"})
+POSITIONS = 512
+"""Tokens that the longest of our bases has positions for."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BaseName(_Part):
+    name: str
+    digest: str
+
+
+class Reference(_Part):
+    """What held-out rows looked like to this version: the yardstick of novelty and of label shares."""
+
+    rows: int
+    kept: int
+    label_share: dict[str, float]
+    top_probability: float
+    entropy: float
+    novelty: float
+
+
+class Training(_Part):
+    rows: int
+    dataset: str | None = None
+    seed: int
+    settings: dict[str, float | int | str | None]
+    steps: int
+    planned_steps: int
+
+
+class Version(_Part):
+    """Everything besides the weights that shapes an answer."""
+
+    format: int = 1
+    task: str
+    method: str
+    base: BaseName
+    labels: list[str] = Field(min_length=2)
+    max_length: int = Field(128, ge=8, le=POSITIONS)
+    pad_to: int | None = Field(None, ge=8, le=POSITIONS)
+    temperature: float = Field(1.0, gt=0)
+    reference: Reference
+    training: Training
+    environment: dict[str, str | int]
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> Version:
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError("a label is named twice")
+        return self
+
+    @property
+    def shares_base(self) -> bool:
+        return self.method == "linear-probe"
+
+    def write(self, folder: Path) -> None:
+        (folder / "version.json").write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def read_version(folder: Path) -> Version:
+    """Raises DamagedModel when version.json is missing or is not one of ours."""
+    try:
+        return Version.model_validate_json((folder / "version.json").read_bytes())
+    except FileNotFoundError:
+        raise DamagedModel(str(folder), "it has no version.json") from None
+    except ValidationError as error:
+        raise DamagedModel(str(folder), f"version.json: {error}") from None
+
+
+def check(folder: Path) -> list[Path]:
+    """The folder's files, sorted by name; raises UnsafeFile for anything but our few names."""
+    if not folder.is_dir():
+        raise DamagedModel(str(folder), "it is not a folder")
+    found = sorted(folder.iterdir())
+    for path in found:
+        if path.suffix.lower() in PICKLES:
+            raise UnsafeFile(str(path), "pickled weights run code when they are loaded; only safetensors are accepted")
+        if path.is_symlink() or not path.is_file():
+            raise UnsafeFile(str(path), "a model folder holds plain files only")
+        if path.name not in FILES:
+            raise UnsafeFile(str(path), f"a model folder holds only {', '.join(sorted(FILES))}")
+    if {"version.json", "weights.safetensors"} - {path.name for path in found}:
+        raise DamagedModel(str(folder), "version.json or weights.safetensors is missing")
+    return found
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            yield block
+
+
+def file_digest(path: Path) -> str:
+    """``sha256:`` and the hex digest of one file's bytes."""
+    whole = hashlib.sha256()
+    for block in _blocks(path):
+        whole.update(block)
+    return f"sha256:{whole.hexdigest()}"
+
+
+def joint_digest(paths: list[Path]) -> str:
+    """``sha256:`` over the names and contents of files, in the order given."""
+    whole = hashlib.sha256()
+    for path in paths:
+        whole.update(f"{path.name} {file_digest(path)}\n".encode())
+    return f"sha256:{whole.hexdigest()}"
+
+
+def digest(folder: Path) -> str:
+    """The name of a model by its bytes; refuses pickles, links and strange files with the reason."""
+    return joint_digest(check(folder))
+
+
+def weights_digest(folder: Path) -> str:
+    """The digest of the weights alone: two runs of one digest, code, seed and environment agree in it."""
+    return file_digest(folder / "weights.safetensors")

@@ -1,0 +1,40 @@
+"""Many versions in one process: one encoder for each base, however many heads stand on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from millrace.learn import bases
+from millrace.learn.errors import BaseMissing
+from millrace.learn.requests import Parameters
+
+if TYPE_CHECKING:
+    from millrace.learn.model import Embedder, Model
+
+
+class Shelf:
+    """Load and use it on one thread. ``threads`` is the number of cores that one forward may take."""
+
+    def __init__(self, threads: int = 1) -> None:
+        self._threads = threads
+        self._bases: dict[str, Embedder] = {}
+
+    def load(self, folder: Path, parameters: Parameters | None = None) -> Model:
+        """Raises UnsafeFile, DamagedModel, UnknownBase or BaseMissing."""
+        import torch
+
+        from millrace.learn.model import load_model
+
+        torch.set_num_threads(self._threads)
+        return load_model(folder, self.base, parameters or Parameters())
+
+    def base(self, name: str, digest: str | None = None) -> Embedder:
+        """The shared encoder of a base, refused when it is not the one that a head was trained on."""
+        from millrace.learn.model import base_embedder
+
+        if digest is not None and (ours := bases.named(name).digest) != digest:
+            raise BaseMissing(name, f"the model stands on {digest}, here is {ours}")
+        if name not in self._bases:
+            self._bases[name] = base_embedder(name)
+        return self._bases[name]

@@ -1,0 +1,1 @@
+"""What each task means to learning: one file a task, found by its name."""

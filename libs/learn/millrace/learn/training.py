@@ -1,0 +1,178 @@
+"""From a request to a model folder. Imports torch."""
+
+from __future__ import annotations
+
+import importlib
+import platform
+import shutil
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any, cast
+
+import torch
+
+from millrace.learn.errors import WrongRequest
+from millrace.learn.fitting import Fitted, Method, Progress
+from millrace.learn.folder import Reference, Training, Version, digest, weights_digest
+from millrace.learn.model import Model, read, write_weights
+from millrace.learn.requests import TrainRequest
+from millrace.learn.rows import Judged, read_rows, write_judged
+from millrace.learn.tasks.classify import (
+    Prediction,
+    Prepared,
+    novelty_among,
+    prepare,
+    reference_of,
+    references_of,
+    temperature_for,
+    validation_scores,
+)
+
+METHODS = ("linear-probe", "full", "declare")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run made; the fields are those of the result line in README.md."""
+
+    path: str
+    digest: str
+    weights_digest: str
+    labels: list[str]
+    without_rows: list[str]
+    scores: dict[str, float]
+    seconds: float
+    fit_seconds: float
+    steps: int
+    planned_steps: int
+    stopped: str
+    resumed_from: int | None
+    ms_per_text: float
+    parameters: int
+    bytes: int
+    ignored_rows: int
+
+    def record(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def train(request: TrainRequest, progress: Progress) -> Trained:
+    """Raises a kind of Unlearnable; writes ``request.out`` whole or not at all."""
+    started = perf_counter()
+    if request.task != "classify":
+        raise WrongRequest(f"task: {request.task!r} is not classify")
+    if request.method not in METHODS:
+        raise WrongRequest(f"method: {request.method!r} is not one of {', '.join(METHODS)}")
+    if request.out.exists():
+        raise WrongRequest(f"out: {request.out} is there already")
+    torch.set_num_threads(request.threads)
+    torch.use_deterministic_algorithms(True)
+    data = prepare(read_rows(request.rows), request.labels)
+    method = cast(Method, importlib.import_module(f"millrace.learn.methods.{request.method.replace('-', '_')}"))
+    fitted = method.fit(request, data, progress)
+    model, predictions, seconds = _judged(request, data, fitted, progress)
+    rows = [
+        Judged(row.id, row.cluster, row.label, p.label, p.top_probability, p.entropy, p.novelty, round(spent * 1e3, 4))
+        for row, p, spent in zip(data.validation.rows, predictions, seconds, strict=True)
+    ]
+    write_judged(request.out.parent / f"{request.out.name}.validation.parquet", rows)
+    alone = _ms_alone(model, data.validation.texts)
+    _write(request.out, model, fitted)
+    return Trained(
+        path=str(request.out),
+        digest=digest(request.out),
+        weights_digest=weights_digest(request.out),
+        labels=data.labels,
+        without_rows=data.without_rows,
+        scores=validation_scores(data.validation, data.labels, predictions, request.seed),
+        seconds=round(perf_counter() - started, 3),
+        fit_seconds=round(fitted.seconds, 3),
+        steps=fitted.steps,
+        planned_steps=fitted.planned_steps,
+        stopped=fitted.stopped,
+        resumed_from=fitted.resumed_from,
+        ms_per_text=alone,
+        parameters=sum(p.numel() for p in fitted.embedder.encoder.parameters()) + fitted.head.weight.numel(),
+        bytes=sum(path.stat().st_size for path in request.out.iterdir()),
+        ignored_rows=data.ignored,
+    )
+
+
+def _judged(
+    request: TrainRequest, data: Prepared, fitted: Fitted, progress: Progress
+) -> tuple[Model, list[Prediction], list[float]]:
+    """Temperature, references and predictions from the held-out rows, embedded once."""
+    held_out, head = data.validation, fitted.head
+    embeddings, tokens, seconds = fitted.embedder.embed(
+        held_out.texts,
+        max_length=request.max_length,
+        pad_to=request.pad_to,
+        progress=lambda done: progress("validate", done, len(held_out.texts), None, fitted.seconds),
+    )
+    kept = references_of(held_out.targets, request.seed)
+    if fitted.finished is None:
+        temperature, references = temperature_for(head.logits(embeddings), held_out.targets), embeddings[kept]
+    else:
+        temperature, references = fitted.finished.version.temperature, fitted.finished.references
+    apart = novelty_among(embeddings.double().numpy(), kept).tolist()
+    predictions = [
+        replace(prediction, novelty=distance)
+        for prediction, distance in zip(
+            read(head, data.labels, temperature, references, embeddings, tokens), apart, strict=True
+        )
+    ]
+    version = _version(request, data, fitted, temperature, reference_of(data.labels, predictions, len(kept)))
+    model = Model(version, fitted.embedder, head, references, request.max_length, request.pad_to)
+    return model, predictions, seconds
+
+
+def _version(
+    request: TrainRequest, data: Prepared, fitted: Fitted, temperature: float, reference: Reference
+) -> Version:
+    return Version(
+        task=request.task,
+        method=fitted.method,
+        base=fitted.base,
+        labels=data.labels,
+        max_length=request.max_length,
+        pad_to=request.pad_to,
+        temperature=temperature,
+        reference=reference,
+        training=Training(
+            rows=len(data.train.texts),
+            dataset=request.dataset,
+            seed=request.seed,
+            settings=fitted.settings,
+            steps=fitted.steps,
+            planned_steps=fitted.planned_steps,
+        ),
+        environment={
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "machine": platform.machine(),
+            "threads": request.threads,
+        },
+    )
+
+
+def _ms_alone(model: Model, texts: list[str], most: int = 30) -> float:
+    """Mean milliseconds of one text at a time, the first left out."""
+    some = texts[: most + 1]
+    model.predict(some[:1])
+    started = perf_counter()
+    for text in some[1:] or some:
+        model.predict([text])
+    return round((perf_counter() - started) * 1000 / max(1, len(some) - 1), 3)
+
+
+def _write(out: Path, model: Model, fitted: Fitted) -> None:
+    part = out.parent / f".{out.name}.part"
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    write_weights(part, fitted.head, model.references, fitted.embedder.encoder if fitted.own else None)
+    if fitted.own:
+        for name in ("config.json", "tokenizer.json"):
+            shutil.copyfile(fitted.embedder.source / name, part / name)
+    model.version.write(part)
+    part.replace(out)

@@ -1,0 +1,135 @@
+"""On the real base and some forty texts: what a run promises, not how good it is."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from millrace.learn import Parameters, Shelf, WrongRequest, WrongRows, digest, read_version, weights_digest
+from millrace.learn.requests import ScoreRequest, TrainRequest, parsed
+from millrace.learn.training import Trained, train
+
+SAID = {
+    "late": "where is my parcel|it should have come last week|the delivery is late again|still waiting for my order|"
+    "how long until it arrives|no delivery today either|my package is overdue|the courier never came on time",
+    "damaged": "the box was crushed|my vase arrived broken|the screen is cracked|the package was torn open|"
+    "it came with dents|everything inside was smashed|the bottle leaked|it is scratched all over",
+    "refund": "i want my money back|please refund me|when is my refund paid|return and get reimbursed|"
+    "cancel it and pay me back|you owe me a refund|give me back what i paid|money back please",
+}
+
+
+def rows_file(folder: Path) -> Path:
+    rows = []
+    for label, texts in SAID.items():
+        for number, text in enumerate(texts.split("|")):
+            split = "validation" if number >= 6 else "train"
+            rows.append({"id": f"{label}-{number}", "text": text, "label": label, "split": split})
+    path = folder / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def request(folder: Path, out: str, **fields: Any) -> TrainRequest:
+    raw = {"task": "classify", "method": "linear-probe", "rows": rows_file(folder), "out": folder / out, "seed": 7}
+    return parsed(TrainRequest, raw | fields)
+
+
+def silent(stage: str, step: int, of: int, loss: float | None, seconds: float) -> None:
+    return None
+
+
+@pytest.fixture(scope="module")
+def probe(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Trained]:
+    folder = tmp_path_factory.mktemp("probe")
+    return folder, train(request(folder, "model"), silent)
+
+
+def test_two_probes_of_the_same_rows_and_seed_are_the_same_bytes(probe: tuple[Path, Trained]) -> None:
+    folder, first = probe
+    second = train(request(folder, "again"), silent)
+    assert (second.digest, second.weights_digest) == (first.digest, first.weights_digest)
+
+
+def test_a_loaded_model_answers_in_the_order_asked_and_finds_strange_texts_novel(probe: tuple[Path, Trained]) -> None:
+    model = Shelf().load(probe[0] / "model")
+    texts = [
+        "a cracked mirror and a broken frame with glass all over the floor of the hall",
+        "refund me",
+        "parcel late",
+    ]
+    answers = model.predict(texts)
+    assert [answer.label for answer in answers] == ["damaged", "refund", "late"]
+    assert all(sum(answer.probabilities) == pytest.approx(1) for answer in answers)
+    assert model.predict([texts[1]])[0].probabilities == pytest.approx(answers[1].probabilities, abs=1e-5)
+    strange = model.predict(["the orchestra tunes its violins before dawn"])[0]
+    assert strange.novelty > max(answer.novelty for answer in answers)
+
+
+def test_padding_changes_the_work_not_the_answer(probe: tuple[Path, Trained]) -> None:
+    shelf = Shelf()
+    plain, padded = (shelf.load(probe[0] / "model", Parameters(pad_to=pad_to)) for pad_to in (None, 256))
+    assert plain.embedder is padded.embedder, "heads on one base share one encoder"
+    (fast,), (one,) = plain.timed(["my parcel is late"])
+    (slow,), (many,) = padded.timed(["my parcel is late"])
+    assert slow.probabilities == pytest.approx(fast.probabilities, abs=1e-4)
+    assert many > 2 * one
+
+
+def test_declaring_another_length_keeps_the_weights_and_makes_another_version(probe: tuple[Path, Trained]) -> None:
+    folder, first = probe
+    settings = {"from": str(folder / "model")}
+    declared = train(request(folder, "declared", method="declare", pad_to=256, settings=settings), silent)
+    assert declared.weights_digest == first.weights_digest
+    assert declared.digest != first.digest
+    assert read_version(folder / "declared").pad_to == 256
+
+
+@pytest.mark.parametrize(
+    ("fields", "because"),
+    [
+        ({"epochs": 3}, "epochs: Extra inputs"),
+        ({"settings": {"C": -1}}, "settings.C"),
+        ({"settings": {"rate": 1}}, "settings.rate"),
+        ({"method": "lora"}, "method: 'lora'"),
+        ({"task": "tabular"}, "task: 'tabular'"),
+    ],
+)
+def test_a_wrong_request_names_the_key(tmp_path: Path, fields: dict[str, Any], because: str) -> None:
+    with pytest.raises(WrongRequest, match=because):
+        train(request(tmp_path, "model", **fields), silent)
+
+
+def test_a_wrong_row_names_its_number(tmp_path: Path) -> None:
+    wrong = request(tmp_path, "model")
+    with wrong.rows.open("a") as file:
+        file.write('{"id": "x", "text": null, "label": "late", "split": "train"}\n')
+    with pytest.raises(WrongRows, match="row 25: text"):
+        train(wrong, silent)
+
+
+def test_scoring_writes_a_prediction_for_every_row(probe: tuple[Path, Trained], tmp_path: Path) -> None:
+    from millrace.learn.score import score
+
+    suite = {"name": "golden", "rows": str(rows_file(tmp_path))}
+    raw = {
+        "models": [{"name": "candidate", "path": str(probe[0] / "model")}],
+        "suites": [suite, suite | {"name": "typos", "perturb": "typos"}],
+        "out": str(tmp_path / "scores"),
+        "format": "jsonl",
+    }
+    scored = score(parsed(ScoreRequest, raw).model_dump(mode="json"))
+    golden = scored["scores"]["candidate"]["golden"]
+    lines = [json.loads(line) for line in Path(golden["path"]).read_text().splitlines()]
+    assert [line["id"] for line in lines][:2] == ["late-0", "late-1"]
+    assert golden["accuracy"] == sum(line["truth"] == line["prediction"] for line in lines) / 24
+    assert scored["digests"] == {"candidate": digest(probe[0] / "model")}
+    assert weights_digest(probe[0] / "model") == probe[1].weights_digest
+
+
+def test_importing_learn_costs_no_torch() -> None:
+    code = "import sys, millrace.learn; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
