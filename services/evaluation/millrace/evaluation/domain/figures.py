@@ -56,6 +56,15 @@ def measure(answers: Mapping[Key, Answers], *, seed: int, samples: int = SAMPLES
     }
 
 
+def estimate(answers: Answers) -> dict[str, float]:
+    """Each metric over all rows. Raises ValueError where there are none."""
+    if not len(answers):
+        raise ValueError("no rows")
+    places, _ = _strata({("", ""): answers})
+    measured = answers.tally(places).measure(np.ones((1, len(places)), dtype=np.float32))
+    return {metric: float(values[0]) for metric, values in measured.items()}
+
+
 def _figure(metric: str, value: float, samples: Floats, answers: Answers) -> Figure:
     _, members = np.unique(answers.clusters, return_inverse=True)
     clusters = int(members.max()) + 1

@@ -1,0 +1,39 @@
+"""Composition root: what evaluation is made of."""
+
+from millrace.chassis import Blobs, Clock, Database, Service
+from millrace.evaluation.engine import Engine, Process
+from millrace.evaluation.http import routes
+from millrace.evaluation.job_evaluate import job_evaluate
+from millrace.evaluation.job_expire import job_expire
+from millrace.evaluation.job_sweep import job_sweep
+from millrace.evaluation.on_evaluation_requested import on_evaluation_requested
+from millrace.evaluation.on_feedback_recorded import on_feedback_recorded
+from millrace.evaluation.on_prediction_served import on_prediction_served
+from millrace.evaluation.on_route_applied import on_route_applied
+from millrace.evaluation.on_workspace_configured import on_workspace_configured
+from millrace.evaluation.on_workspace_routed import on_workspace_routed
+from millrace.evaluation.settings import Settings
+
+
+def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None) -> Service:
+    db = Database(settings, clock)
+    engine = engine or Process(threads=settings.score_threads, within=settings.score_within)
+    return Service(
+        settings=settings,
+        clock=clock,
+        db=db,
+        http=routes(db),
+        handlers=[
+            on_workspace_configured,
+            on_evaluation_requested,
+            on_workspace_routed,
+            on_route_applied,
+            on_prediction_served,
+            on_feedback_recorded,
+        ],
+        jobs=[
+            job_evaluate.bind(blobs=Blobs(settings), engine=engine, attempts=settings.attempts),
+            job_expire,
+            job_sweep,
+        ],
+    )

@@ -1,0 +1,100 @@
+"""Scoring in a child process: no model is ever loaded in the service's own."""
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+
+from millrace.chassis import Unprocessable
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Rows to be scored: a Parquet file of id, text, label, cluster; misspelt first where `perturb` says so."""
+
+    name: str
+    rows: Path
+    perturb: str | None = None
+
+
+class NotScorable(Unprocessable):
+    """The model or the rows are wrong: another try would end the same."""
+
+
+class ScoringDied(Exception):
+    """The scoring process ended without a result."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+
+
+class Engine(Protocol):
+    async def score(self, models: Mapping[str, Path], suites: Sequence[Suite], out: Path) -> dict[str, str]:
+        """Writes `out`/<model>/<suite>.parquet; gives each model's digest. Raises NotScorable, ScoringDied."""
+
+
+class Process:
+    """`python -m millrace.learn.score`, one at a time for each call."""
+
+    def __init__(self, *, threads: int, within: float) -> None:
+        self._threads = threads
+        self._within = within
+
+    async def score(self, models: Mapping[str, Path], suites: Sequence[Suite], out: Path) -> dict[str, str]:
+        request = out.with_suffix(".request.json")
+        request.write_text(json.dumps(self._request(models, suites, out)))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "millrace.learn.score",
+            str(request),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=2**20,
+        )
+        try:
+            async with asyncio.timeout(self._within):
+                stdout, stderr = await process.communicate()
+        except TimeoutError as error:
+            raise ScoringDied(f"no result within {self._within:g} s") from error
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+        return _result(stdout, stderr, process.returncode)
+
+    def _request(self, models: Mapping[str, Path], suites: Sequence[Suite], out: Path) -> dict[str, Any]:
+        return {
+            "models": [{"name": name, "path": str(path)} for name, path in models.items()],
+            "suites": [
+                {"name": suite.name, "rows": str(suite.rows), **({"perturb": suite.perturb} if suite.perturb else {})}
+                for suite in suites
+            ],
+            "out": str(out),
+            "format": "parquet",
+            "seed": SEED,
+            "threads": self._threads,
+        }
+
+
+SEED = 7
+"""Of the misspellings: one for all, so that a suite of typos is the same rows for ever."""
+
+
+def _result(stdout: bytes, stderr: bytes, code: int | None) -> dict[str, str]:
+    lines = [line for line in stdout.decode(errors="replace").splitlines() if line.startswith("{")]
+    last = json.loads(lines[-1]) if lines else {}
+    if last.get("kind") == "result":
+        return dict(last["digests"])
+    tail = stderr.decode(errors="replace")[-2000:]
+    log.warning("scoring failed", code=code, last=last, stderr=tail)
+    if last.get("kind") == "error" and not last.get("retry", False):
+        raise NotScorable(f"{last.get('error')}: {last.get('detail')}")
+    raise ScoringDied(f"the scoring process ended with {code}")

@@ -1,0 +1,42 @@
+"""prediction.served -> rollout.judged: a canary's errors and latency, and how slow production usually is"""
+
+from collections.abc import Sequence
+
+from millrace.chassis import Transaction, handles
+from millrace.evaluation import rollouts
+from millrace.evaluation.domain.canary import Canary
+from millrace.evaluation.domain.step import Step, unit_of
+from millrace.evaluation.store import steps, units
+from millrace.events import PredictionServed, RolloutJudged
+
+
+@handles(PredictionServed, emits=[RolloutJudged])
+async def on_prediction_served(events: Sequence[PredictionServed], tx: Transaction) -> None:
+    await _learn_slowness(tx, events)
+    for workspace, step in (await steps.load_open(tx, {event.workspace for event in events})).items():
+        served = [event for event in events if event.workspace == workspace]
+        if isinstance(step.evidence, Canary):
+            await _watch(tx, step, step.evidence, [event for event in served if step.counts(event)])
+        await rollouts.settle(tx, step, until=max(event.known_at for event in served), cause=served[-1])
+
+
+async def _watch(tx: Transaction, step: Step, canary: Canary, events: Sequence[PredictionServed]) -> None:
+    firsts = {unit_of(event): event for event in reversed(events)}
+    due = {unit: (event.arm == "canary", event.occurred_at + step.delay) for unit, event in firsts.items()}
+    new = await units.serve(tx, step, due) if due else set()
+    for event in events:
+        if firsts[unit_of(event)] is event and unit_of(event) in new:
+            canary.serve(canary=event.arm == "canary", failed=event.error is not None, latency_ms=event.latency_ms)
+
+
+async def _learn_slowness(tx: Transaction, events: Sequence[PredictionServed]) -> None:
+    """From production's answers while nothing else is tried, which would slow it down too."""
+    answers = [event for event in events if event.arm == "production" and event.error is None]
+    tried = await steps.routed(tx, {(event.workspace, event.revision) for event in answers}) if answers else set()
+    quiet = [event for event in answers if (event.workspace, event.revision) not in tried]
+    if not quiet:
+        return
+    known = await steps.load_slowness(tx, {(event.workspace, event.version) for event in quiet})
+    for event in quiet:
+        known[event.workspace, event.version].observe(event.latency_ms)
+    await steps.save_slowness(tx, known)

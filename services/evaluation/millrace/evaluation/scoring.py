@@ -1,0 +1,109 @@
+"""The answers that an evaluation needs: from earlier evaluations where they are known, else scored now."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from millrace.chassis import Blobs, Job
+from millrace.evaluation.blobs import Rows, fetch, read, suites
+from millrace.evaluation.domain.answers import Answers
+from millrace.evaluation.domain.figures import Key, estimate
+from millrace.evaluation.engine import Engine, NotScorable, Suite
+from millrace.evaluation.store import evaluations
+from millrace.evaluation.store.evaluations import Scored
+from millrace.events import Deployment, EvaluationRequested
+
+BEST = "golden.macro_f1"
+
+
+@dataclass
+class Snapshot:
+    """What an evaluation is judged on, and where it came from."""
+
+    suites: list[Rows]
+    answers: dict[Key, Answers] = field(default_factory=dict)
+    labels: dict[str, list[str]] = field(default_factory=dict)
+    scored: list[Scored] = field(default_factory=list)
+    best: str | None = None
+
+
+async def score(job: Job, request: EvaluationRequested, *, blobs: Blobs, engine: Engine, folder: Path) -> Snapshot:
+    """Every suite's answers of candidate and production, and of the holder of the best score where those are known.
+
+    Raises Unprocessable for what can't be scored, ScoringDied, Unavailable.
+    """
+    deployments = {"candidate": request.candidate} | ({"production": request.production} if request.production else {})
+    snapshot = Snapshot(await suites(blobs, request.manifest))
+    snapshot.labels = {who: deployment.labels for who, deployment in deployments.items()}
+    digests = [rows.scored_by(deployment) for rows in snapshot.suites for deployment in deployments.values()]
+    async with job.transaction() as tx:
+        known = await evaluations.scored(tx, request.workspace, digests)
+    missing = {
+        who: deployment
+        for who, deployment in deployments.items()
+        if any(rows.scored_by(deployment) not in known for rows in snapshot.suites)
+    }
+    if missing:
+        await _run(missing, snapshot.suites, blobs=blobs, engine=engine, folder=folder)
+    for who, deployment in deployments.items():
+        for rows in snapshot.suites:
+            path = folder / "scores" / who / f"{rows.suite}.parquet"
+            if who in missing:
+                found = await _keep(request.workspace, deployment, rows, path, job, blobs)
+            else:
+                found = known[rows.scored_by(deployment)]
+                await blobs.get_file(found.blob, path)
+            snapshot.scored.append(found)
+            snapshot.answers[who, rows.suite] = await asyncio.to_thread(read, path)
+    await _add_best(job, request, snapshot, blobs, folder)
+    return snapshot
+
+
+async def _run(
+    models: Mapping[str, Deployment], wanted: Sequence[Rows], *, blobs: Blobs, engine: Engine, folder: Path
+) -> None:
+    paths = await fetch(blobs, wanted, folder)
+    for who, deployment in models.items():
+        await blobs.download(deployment.artifact, folder / "models" / who)
+    digests = await engine.score(
+        {who: folder / "models" / who for who in models},
+        [Suite(rows.suite, paths[rows.blob], rows.perturb) for rows in wanted],
+        folder / "scores",
+    )
+    for who, deployment in models.items():
+        if digests[who] != deployment.digest:
+            raise NotScorable(f"{deployment.version}: the artifact's digest is {digests[who]}, not {deployment.digest}")
+
+
+async def _keep(workspace: str, deployment: Deployment, rows: Rows, path: Path, job: Job, blobs: Blobs) -> Scored:
+    digest = rows.scored_by(deployment)
+    blob = f"{workspace}/answers/{digest}-{job.key}-{job.token}.parquet"
+    await blobs.put_file(blob, path)
+    figures = estimate(await asyncio.to_thread(read, path))
+    return Scored(
+        digest=digest,
+        version=deployment.version,
+        suite=rows.suite,
+        suite_digest=rows.digest,
+        macro_f1=figures["macro_f1"],
+        accuracy=figures["accuracy"],
+        labels=deployment.labels,
+        blob=blob,
+    )
+
+
+async def _add_best(job: Job, request: EvaluationRequested, snapshot: Snapshot, blobs: Blobs, folder: Path) -> None:
+    """The answers of the version that holds the best golden score on these very rows, so that it can be paired with."""
+    golden = next((rows for rows in snapshot.suites if rows.suite == "golden"), None)
+    if golden is None or BEST not in request.best:
+        return
+    async with job.transaction() as tx:
+        held = await evaluations.holder(tx, request.workspace, golden.suite, golden.digest, request.best[BEST])
+    if held is None:
+        return
+    path = folder / "best.parquet"
+    await blobs.get_file(held.blob, path)
+    snapshot.answers["best", golden.suite] = await asyncio.to_thread(read, path)
+    snapshot.labels["best"] = held.labels
+    snapshot.best = held.version

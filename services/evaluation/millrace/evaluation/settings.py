@@ -1,0 +1,14 @@
+"""What the service is told from outside."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from millrace import chassis
+
+
+class Settings(chassis.Settings):
+    model_config = SettingsConfigDict(env_prefix="EVALUATION_", extra="ignore")
+
+    score_threads: int = Field(default=1, ge=1, description="CPU threads of the scoring process")
+    score_within: float = Field(default=1800, gt=0, description="seconds after which a scoring process is ended")
+    attempts: int = Field(default=3, ge=1, description="scoring processes that may die before an evaluation fails")

@@ -1,0 +1,1 @@
+"""Plain functions over a transaction, by what they keep."""
