@@ -1,0 +1,17 @@
+"""Keyed pseudonyms: the same person has the same name within a key, and nobody without the key can tell who."""
+
+from __future__ import annotations
+
+import hmac
+
+
+def pseudonym(subject: str, key: bytes) -> str:
+    """`p-` and 32 hex digits: HMAC-SHA256 (RFC 2104), cut to 128 bits. Raises ValueError for an empty key."""
+    if not key:
+        raise ValueError("a pseudonym needs a key")
+    return "p-" + hmac.digest(key, subject.encode("utf-8", "surrogatepass"), "sha256").hex()[:32]
+
+
+def derived_key(secret: str, scope: str) -> bytes:
+    """A key for one scope, such as a workspace, so that pseudonyms of two scopes can't be joined."""
+    return hmac.digest(secret.encode(), f"pseudonyms|{scope}".encode(), "sha256")
