@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from millrace.privacy.kinds import Span
 
@@ -20,15 +20,13 @@ _CUE = re.compile(
     re.IGNORECASE,
 )
 _CUE_REACH = 36
-_LEAST_DIGITS = 7
 _MOST_DIGITS = 19
 _MOST_GROUPS = 8
 
 Shape = Callable[["Window"], bool]
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(NamedTuple):
     """Whole groups of digits, the text from the first to the last, and what stands before them."""
 
     groups: tuple[str, ...]
@@ -50,17 +48,17 @@ class Window:
 
 def cards(text: str) -> Iterator[Span]:
     """Spans of payment card numbers: 13 to 19 digits in groups of three and more that satisfy Luhn (ISO/IEC 7812)."""
-    return _numbers(text, _is_card)
+    return _numbers(text, _is_card, least=13)
 
 
 def phones(text: str) -> Iterator[Span]:
     """Spans of phone numbers: international, with a leading zero, in North American form, or after a word like call."""
-    return _numbers(text, _is_phone)
+    return _numbers(text, _is_phone, least=7)
 
 
 def _is_card(window: Window) -> bool:
     digits = window.digits
-    if not 13 <= len(digits) <= _MOST_DIGITS or not "2" <= digits[0] <= "6" or len(set(digits)) == 1:
+    if not "2" <= digits[0] <= "6" or len(set(digits)) == 1:
         return False
     return all(len(group) >= 3 for group in window.groups[:-1]) and _luhn(digits)
 
@@ -86,7 +84,7 @@ def _luhn(digits: str) -> bool:
     return (total + sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])) % 10 == 0
 
 
-def _numbers(text: str, shape: Shape) -> Iterator[Span]:
+def _numbers(text: str, shape: Shape, *, least: int) -> Iterator[Span]:
     for run in _RUN.finditer(text):
         before, after = text[run.start() - 1 : run.start()], text[run.end() : run.end() + 1]
         groups = list(_GROUP.finditer(text, run.start(), run.end()))
@@ -94,13 +92,13 @@ def _numbers(text: str, shape: Shape) -> Iterator[Span]:
             groups = groups[1:]
         if after.isalnum() or after == "_":
             groups = groups[:-1]
-        yield from _in_run(text, groups, shape)
+        yield from _in_run(text, groups, shape, least)
 
 
-def _in_run(text: str, groups: list[re.Match[str]], shape: Shape) -> Iterator[Span]:
+def _in_run(text: str, groups: list[re.Match[str]], shape: Shape, least: int) -> Iterator[Span]:
     at = 0
     while at < len(groups):
-        last = _longest(text, groups, at, shape)
+        last = _longest(text, groups, at, shape, least)
         if last is None:
             at += 1
             continue
@@ -109,7 +107,7 @@ def _in_run(text: str, groups: list[re.Match[str]], shape: Shape) -> Iterator[Sp
         at = last + 1
 
 
-def _longest(text: str, groups: list[re.Match[str]], at: int, shape: Shape) -> int | None:
+def _longest(text: str, groups: list[re.Match[str]], at: int, shape: Shape, least: int) -> int | None:
     start = groups[at].start()
     before = text[max(0, start - _CUE_REACH) : start]
     found: int | None = None
@@ -118,7 +116,7 @@ def _longest(text: str, groups: list[re.Match[str]], at: int, shape: Shape) -> i
         digits += groups[last].end() - groups[last].start()
         if digits > _MOST_DIGITS:
             break
-        if digits >= _LEAST_DIGITS:
+        if digits >= least:
             members = tuple(_ascii(group[0]) for group in groups[at : last + 1])
             if shape(Window(members, text[start : groups[last].end()], before)):
                 found = last
