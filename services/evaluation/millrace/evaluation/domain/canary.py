@@ -116,6 +116,7 @@ class Canary:
             "accuracy": {"production": self.production.score(), "candidate": self.candidate.score()},
             "units": {"production": self.allocation.production, "candidate": self.allocation.canary},
             "share": {"expected": self.allocation.share, "e_value": e_value(self.allocation.highest)},
+            "void": self.allocation.mismatched(ALLOCATION_ALPHA),
             "usual_p99_ms": self.usual_p99_ms,
             "harm": [self._shown(harm) for harm in self.harms],
         }

@@ -94,5 +94,6 @@ def _draws(strata: list[NDArray[np.intp]], clusters: int, seed: int, samples: in
         weights = np.zeros((min(_AT_ONCE, samples - start), clusters), dtype=np.float32)
         for places in strata:
             n = len(places)
-            weights[:, places] = random.multinomial(n, np.full(n, 1 / n), size=len(weights))
+            drawn = random.integers(0, n, size=(len(weights), n)) + n * np.arange(len(weights))[:, None]
+            weights[:, places] = np.bincount(drawn.ravel(), minlength=n * len(weights)).reshape(-1, n)
         yield weights

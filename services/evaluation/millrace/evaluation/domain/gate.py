@@ -7,7 +7,7 @@ import numpy as np
 
 from millrace.evaluation.domain.answers import Answers
 from millrace.evaluation.domain.bounds import Floats, percentile
-from millrace.evaluation.domain.figures import Figure, Key, measure
+from millrace.evaluation.domain.figures import SAMPLES, Figure, Key, measure
 from millrace.events import ConditionResult, Verdict
 from millrace.workspace.conditions import Baseline, Condition, Linear, Metric
 
@@ -30,6 +30,7 @@ class Evidence:
     best: Mapping[str, float] = field(default_factory=dict)
     labels: Mapping[str, Collection[str]] = field(default_factory=dict)
     seed: int = 0
+    samples: int = SAMPLES
 
     def knows(self, who: str, suite: str) -> bool:
         return bool(len(self.answers.get((who, suite), ())))
@@ -49,7 +50,7 @@ def judge_gate(conditions: Iterable[Condition], evidence: Evidence) -> Judgement
     correction for the others (an intersection-union test, Berger 1982): a version that breaks any condition passes
     with at most 5 % chance.
     """
-    figures = measure(evidence.answers, seed=evidence.seed)
+    figures = measure(evidence.answers, seed=evidence.seed, samples=evidence.samples)
     shared = _shared(evidence, figures)
     results = [judge_condition(condition, evidence, figures, shared) for condition in conditions]
     verdicts = {result.verdict for result in results}
@@ -63,7 +64,8 @@ def _shared(evidence: Evidence, figures: Figures) -> Figures:
     both = candidate & production
     if not both or candidate == production:
         return figures
-    return measure({key: answers.among(both) for key, answers in evidence.answers.items()}, seed=evidence.seed)
+    known = {key: answers.among(both) for key, answers in evidence.answers.items()}
+    return measure(known, seed=evidence.seed, samples=evidence.samples)
 
 
 def judge_condition(condition: Condition, evidence: Evidence, figures: Figures, shared: Figures) -> ConditionResult:
