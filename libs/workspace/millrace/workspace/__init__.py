@@ -2,6 +2,7 @@
 
 from millrace.workspace.conditions import Baseline, Condition, ConditionUnreadable, Linear, Metric
 from millrace.workspace.lanes import lane_key, stable_lane
+from millrace.workspace.languages import LANGUAGES
 from millrace.workspace.problems import Problem, WorkspaceInvalid
 from millrace.workspace.quantities import format_duration, format_rate, parse_duration, parse_rate
 from millrace.workspace.reading import changes_refused, load
@@ -23,6 +24,7 @@ from millrace.workspace.spec import (
 from millrace.workspace.tasks import Task, task_named, tasks
 
 __all__ = [
+    "LANGUAGES",
     "Allowed",
     "Baseline",
     "Canary",

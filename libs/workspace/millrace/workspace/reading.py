@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from millrace.workspace.conditions import Condition
+from millrace.workspace.languages import LANGUAGES
 from millrace.workspace.problems import Problem, WorkspaceInvalid, nearest
 from millrace.workspace.scopes import Scope
 from millrace.workspace.spec import Workspace
@@ -110,11 +111,16 @@ def _dishonoured(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
         refusal = scope.refusal(condition)
         if refusal:
             yield Problem(dotted(path), tree.line(path), refusal.expected, refusal.nearest)
-    train = workspace.train
-    for key, given, valid in (("methods", train.methods, task.methods), ("bases", train.bases, task.bases)):
-        for at, name in enumerate(given):
-            if name not in valid:
-                yield _misnamed(("train", key, at), name, valid, tree)
+    named: list[tuple[Path, tuple[str, ...], tuple[str, ...]]] = [
+        (("train", "methods"), workspace.train.methods, task.methods),
+        (("train", "bases"), workspace.train.bases, task.bases),
+    ]
+    for path, given, valid in named:
+        yield from (_misnamed((*path, at), name, valid, tree) for at, name in enumerate(given) if name not in valid)
+    for at, code in enumerate(workspace.data.languages):
+        if code not in LANGUAGES:
+            path = ("data", "languages", at)
+            yield Problem(dotted(path), tree.line(path), f"a language that ingestion can tell, such as en, not {code}")
     yield from _monitored(workspace, tree)
 
 
