@@ -7,6 +7,7 @@ from harness import Running, make, record
 
 from millrace.chassis import TooManyDeadLetters, Unavailable, wire
 from millrace.events import DocumentAccepted, DocumentSubmitted
+from millrace.probe.app import World
 
 
 def document(text: str = "hello", **fields: object) -> DocumentSubmitted:
@@ -83,14 +84,14 @@ async def test_what_products_send_is_read_or_named(
     assert letters == [] if reason is None else letters[0].startswith(reason)
 
 
-async def test_what_is_unavailable_commits_nothing_and_is_whole_later(probe: Running, world: object) -> None:
+async def test_what_is_unavailable_commits_nothing_and_is_whole_later(probe: Running, world: World) -> None:
     empty = await probe.snapshot()
     batch = [document(), document()]
-    world.down = True  # type: ignore[attr-defined]
+    world.down = True
     with pytest.raises(Unavailable):
         await probe.deliver(batch)
     assert await probe.snapshot() == empty
-    world.down = False  # type: ignore[attr-defined]
+    world.down = False
     await probe.deliver(batch, again=True)
     assert await counted(probe) == 2
 

@@ -88,7 +88,7 @@ class Intake:
                 await self._bury(tx, letters)
             await self._advance(tx, ahead)
         telemetry.EVENTS.labels(self.consumer).inc(len(fresh))
-        telemetry.REPEATED.labels(self.consumer).inc(len(records) - len(fresh) - len(letters))
+        telemetry.REPEATED.labels(self.consumer).inc(len(records) - len(ahead) + len(events) - len(fresh))
         telemetry.DEAD_LETTERS.labels(self.consumer).inc(len(letters))
         return len(fresh)
 

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
+from pydantic import ValidationError
 
 from millrace.chassis import wire
 from millrace.chassis.errors import Unavailable, Unknown, Unprocessable
@@ -94,6 +95,7 @@ class Table(Generic[V]):
 
     async def _follow(self) -> None:
         consumer = AIOKafkaConsumer(
+            self.topic,
             bootstrap_servers=self._settings.kafka,
             client_id=f"{self._settings.name}.table",
             isolation_level="read_committed",
@@ -102,11 +104,9 @@ class Table(Generic[V]):
         )
         await consumer.start()
         try:
-            places = [TopicPartition(self.topic, number) for number in consumer.partitions_for_topic(self.topic) or ()]
+            places = list(consumer.assignment())
             if not places:
                 raise OSError(f"topic {self.topic} does not exist")
-            consumer.assign(places)
-            await consumer.seek_to_beginning()
             self._consumer, self._read = consumer, dict.fromkeys(places, 0)
             ends = await consumer.end_offsets(places)
             while True:
@@ -157,6 +157,9 @@ def workspaces(
     """The workspaces as they are declared."""
 
     def view(event: WorkspaceConfigured) -> Workspace:
-        return Workspace.model_validate(event.spec)
+        try:
+            return Workspace.read(event.spec)
+        except ValidationError as error:
+            raise wire.malformed(error) from error
 
     return Table(WorkspaceConfigured, settings, view=view, on_change=on_change)
