@@ -63,14 +63,18 @@ def test_an_unlabelled_text_adds_nothing_to_a_labelled_one_but_a_label_does() ->
 
 
 def test_clusters_never_merge() -> None:
-    a, b, between = "one two three four five six", "one two three four five six seven", "one two three four five six sev"
+    a, b, between = (
+        "one two three four five six",
+        "one two three four five six seven",
+        "one two three four five six sev",
+    )
     rows = [kept(arrival("a", a, "x"), "a"), kept(arrival("b", b, "y"), "b")]
     (decision,) = decide(arrival("c", between, "z"), rows=rows, near=0.6)
     assert decision == Keep("b", trainable=True)
 
 
 def test_a_revision_is_not_compared_with_its_past_and_stays_in_its_cluster() -> None:
-    first, revised, again = decide(arrival("a"), arrival("a", NEAR), arrival("b"))
+    _, revised, again = decide(arrival("a"), arrival("a", NEAR), arrival("b"))
     assert revised == Keep("a", trainable=True, replaces="a")
     assert isinstance(again, Drop) and again.kind == "near", "only the revision stands now"
 
@@ -89,7 +93,9 @@ def test_a_revision_near_another_row_joins_that_row_s_cluster_and_still_replaces
 
 
 def test_a_correction_replaces_what_it_corrects() -> None:
-    decisions = decide(arrival("f1", label="late"), arrival("f2", label="lost", corrects="f1"), arrival("x", label="late"))
+    decisions = decide(
+        arrival("f1", label="late"), arrival("f2", label="lost", corrects="f1"), arrival("x", label="late")
+    )
     assert decisions[1] == Keep("f1", trainable=True, replaces="f1")
     assert isinstance(decisions[2], Keep), "the corrected label stands for nothing any more"
 

@@ -32,10 +32,16 @@ class Neighbourhood:
     """
 
     def __init__(
-        self, rows: Sequence[Kept], *, golden: Iterable[str] = (), retired: Collection[str] = (), near: float
+        self,
+        rows: Sequence[Kept],
+        *,
+        near: float,
+        golden: Iterable[str] = (),
+        retired: Collection[str] = (),
+        banding: Banding | None = None,
     ) -> None:
         self._near = near
-        self._banding: Banding = banding_for(near)
+        self._banding = banding or banding_for(near)
         self._retired = frozenset(retired)
         self._golden = set(golden)
         self._rows: dict[str, Kept] = {}

@@ -1,0 +1,28 @@
+"""Which feedback becomes a document."""
+
+from collections.abc import Collection, Sequence
+
+from millrace.events import FeedbackRecorded
+
+SAYS_WHAT_IS_TRUE = frozenset({"label", "outcome", "edit"})
+
+
+def first_of_each(
+    events: Sequence[FeedbackRecorded], known: Collection[tuple[str, str]]
+) -> tuple[list[FeedbackRecorded], set[tuple[str, str]]]:
+    """The events that become documents, and every (workspace, feedback id) known after them.
+
+    Feedback is recorded once for each prediction it joins, but tells the truth of one input. What was superseded
+    before it came says nothing any more.
+    """
+    seen = set(known)
+    new = []
+    for event in events:
+        mine = (event.workspace, event.feedback_id)
+        if event.kind not in SAYS_WHAT_IS_TRUE or mine in seen:
+            continue
+        new.append(event)
+        seen.add(mine)
+        if event.supersedes:
+            seen.add((event.workspace, event.supersedes))
+    return new, seen

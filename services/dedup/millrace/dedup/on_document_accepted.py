@@ -1,0 +1,31 @@
+"""document.accepted -> document.kept, document.duplicated"""
+
+from collections.abc import Sequence
+
+from millrace.chassis import Table, Transaction, handles
+from millrace.dedup.corpus import Candidate, take
+from millrace.events import DocumentAccepted, DocumentDuplicated, DocumentKept
+from millrace.workspace import Workspace
+
+
+@handles(DocumentAccepted, emits=[DocumentKept, DocumentDuplicated])
+async def on_document_accepted(
+    events: Sequence[DocumentAccepted], tx: Transaction, *, workspaces: Table[Workspace]
+) -> None:
+    await take(tx, [_candidate(event) for event in events], workspaces)
+
+
+def _candidate(event: DocumentAccepted) -> Candidate:
+    return Candidate(
+        cause=event,
+        workspace=event.workspace,
+        document_id=event.document_id,
+        source=event.source,
+        text=event.text,
+        origin=event.origin,
+        trusted=event.trusted,
+        label=event.label,
+        suite=event.suite,
+        language=event.language,
+        subject=event.subject,
+    )

@@ -1,0 +1,195 @@
+"""The index on real Postgres: batches, redelivery, two events, two members, another threshold."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from harness import START, Running, make, running
+
+from millrace.dedup.app import build_app
+from millrace.events import (
+    DocumentAccepted,
+    DocumentDuplicated,
+    DocumentKept,
+    FeedbackRecorded,
+    Origin,
+    WorkspaceConfigured,
+)
+from millrace.stack import Endpoints
+
+TEXT = "my parcel says delivered but nothing has arrived at my door"
+NEAR = "my parcel says delivered but nothing has arived at my door"
+OTHER = "the courier broke the box and the vase inside it"
+
+
+def configured(workspace: str, *, revision: int = 1, near: float = 0.8, **data: Any) -> WorkspaceConfigured:
+    spec = {
+        "workspace": workspace,
+        "owner": "support",
+        "task": "classify",
+        "labels": {"names": ["lost", "late", "damaged"]},
+        "data": {"duplicates": {"near": near}} | data,
+    }
+    return make(WorkspaceConfigured, workspace=workspace, revision=revision, spec=spec, digest="-", by="test")
+
+
+def document(id: str, text: str = TEXT, label: str | None = "lost", **fields: Any) -> DocumentAccepted:
+    values: dict[str, Any] = {"source": "web", "origin": Origin(topic="t", event_id=id), "trusted": True}
+    return make(DocumentAccepted, document_id=id, text=text, label=label, **(values | fields))
+
+
+def feedback(id: str, value: str = "lost", **fields: Any) -> FeedbackRecorded:
+    values: dict[str, Any] = {
+        "lane": 0, "kind": "label", "source": "agent", "trusted": True, "basis": "blind", "request_id": "r",
+        "prediction_id": "p", "version": "v", "arm": "production", "revision": 1, "text": OTHER,
+        "predicted_at": START - timedelta(minutes=5),
+    }  # fmt: skip
+    return make(FeedbackRecorded, feedback_id=id, value=value, **(values | fields))
+
+
+@pytest.fixture
+async def dedup(stack: Endpoints) -> AsyncIterator[Running]:
+    async with running(stack, "dedup", build_app) as service:
+        await service.tables.put(configured("parcels"), configured("other-shop"))
+        yield service
+
+
+async def verdicts(dedup: Running) -> dict[str, str]:
+    """What was last said of each document."""
+    kept = {event.document_id: "kept" for event in await dedup.emitted(DocumentKept)}
+    return kept | {event.document_id: event.duplicate_of for event in await dedup.emitted(DocumentDuplicated)}
+
+
+async def test_later_batches_meet_earlier_ones(dedup: Running) -> None:
+    await dedup.deliver([document("a"), document("b", TEXT.upper()), document("c", OTHER)])
+    await dedup.deliver([document("d", NEAR), document("e", NEAR, "late"), document("f", OTHER)])
+    assert await verdicts(dedup) == {"a": "kept", "b": "a", "c": "kept", "d": "a", "e": "kept", "f": "c"}
+    kept = {event.document_id: event for event in await dedup.emitted(DocumentKept)}
+    assert kept["e"].cluster == "a" and kept["e"].split == kept["a"].split
+    near = next(event for event in await dedup.emitted(DocumentDuplicated) if event.document_id == "d")
+    assert near.kind == "near" and 0.8 <= near.similarity < 1.0
+
+
+async def test_a_redelivered_batch_counts_once(dedup: Running) -> None:
+    batch = [document("a"), document("b"), document("c", OTHER)]
+    await dedup.deliver(batch)
+    once = await dedup.snapshot()
+    await dedup.deliver(batch, again=True)
+    await dedup.deliver(batch)
+    assert await dedup.snapshot() == once
+
+
+async def test_one_by_one_gives_what_one_batch_gives(stack: Endpoints) -> None:
+    texts = [TEXT, NEAR, OTHER, TEXT + " please", OTHER + "!", "where is my refund"]
+    batch = [document(f"d{n}", text, ["lost", "late"][n % 2]) for n, text in enumerate(texts * 3)]
+    told = []
+    for at_once in (True, False):
+        async with running(stack, "dedup", build_app) as dedup:
+            await dedup.tables.put(configured("parcels"))
+            await dedup.deliver(batch, at_once=at_once)
+            told.append(await verdicts(dedup))
+    assert told[0] == told[1]
+    assert set(told[0].values()) != {"kept"}
+
+
+async def test_workspaces_do_not_see_each_other(dedup: Running) -> None:
+    await dedup.deliver([document("a"), document("b", workspace="other-shop"), document("c", NEAR)])
+    assert await verdicts(dedup) == {"a": "kept", "b": "kept", "c": "a"}
+
+
+async def test_an_undeclared_workspace_is_a_dead_letter_and_its_neighbours_go_on(dedup: Running) -> None:
+    await dedup.deliver([document("a"), document("x", workspace="nobody-s"), document("b", NEAR)])
+    assert await verdicts(dedup) == {"a": "kept", "b": "a"}
+    assert len(await dedup.dead_letters()) == 1
+
+
+async def test_a_revision_takes_the_place_of_the_former(dedup: Running) -> None:
+    await dedup.deliver([document("a")])
+    await dedup.deliver([document("a", OTHER)])
+    await dedup.deliver([document("b", TEXT), document("c", OTHER)])
+    kept = await dedup.emitted(DocumentKept)
+    assert [(event.document_id, event.replaces) for event in kept] == [("a", None), ("a", "a"), ("b", None)]
+    assert (await verdicts(dedup))["c"] == "a"
+    async with dedup.db.reading() as tx:
+        orphans = await tx.fetchval("SELECT count(*) FROM buckets WHERE seq NOT IN (SELECT seq FROM documents)")
+    assert orphans == 0
+
+
+async def test_a_label_becomes_a_document_once_however_many_predictions_it_joins(dedup: Running) -> None:
+    await dedup.deliver([feedback("f1", arm="production"), feedback("f1", arm="shadow", prediction_id="q")])
+    await dedup.deliver([feedback("f1", arm="canary", prediction_id="s"), feedback("f2", kind="rating", value=1.0)])
+    (kept,) = await dedup.emitted(DocumentKept)
+    assert (kept.feedback_id, kept.label, kept.text, kept.source) == ("f1", "lost", OTHER, "agent")
+    assert kept.occurred_at == START - timedelta(minutes=5)
+    assert not await dedup.emitted(DocumentDuplicated)
+
+
+async def test_a_label_given_while_looking_stays_shown_and_makes_way_for_a_blind_one(dedup: Running) -> None:
+    await dedup.deliver([feedback("f1", basis="shown"), feedback("f2", basis="blind"), feedback("f3", basis="shown")])
+    assert [event.basis for event in await dedup.emitted(DocumentKept)] == ["shown", "blind"]
+    assert [event.document_id for event in await dedup.emitted(DocumentDuplicated)] == ["f3"]
+
+
+async def test_a_corrected_label_replaces_and_its_late_original_says_nothing(dedup: Running) -> None:
+    await dedup.deliver([feedback("f1", "late")])
+    await dedup.deliver([feedback("f2", "lost", supersedes="f1")])
+    await dedup.deliver([feedback("g2", "late", text=TEXT, supersedes="g1"), feedback("g1", "lost", text=TEXT)])
+    kept = await dedup.emitted(DocumentKept)
+    assert [(event.document_id, event.label, event.replaces) for event in kept] == [
+        ("f1", "late", None),
+        ("f2", "lost", "f1"),
+        ("g2", "late", None),
+    ]
+
+
+async def test_documents_and_feedback_of_one_workspace_take_turns(stack: Endpoints, dedup: Running) -> None:
+    """Their keys differ, so two partitions bring the same text at the same time: still one row."""
+    for turn in range(10):
+        text = f"{TEXT} number {turn} {'x' * turn}"
+        await asyncio.gather(
+            dedup.deliver([document(f"a{turn}", text)]),
+            dedup.deliver([feedback(f"f{turn}", text=text)]),
+        )
+    async with dedup.db.reading() as tx:
+        twice = await tx.fetch("SELECT digest FROM documents GROUP BY workspace, digest, label HAVING count(*) > 1")
+    assert not twice
+
+
+async def test_what_resembles_a_golden_row_never_trains(dedup: Running) -> None:
+    await dedup.deliver([document("g", suite="golden")])
+    await dedup.deliver([document("a", NEAR), document("b", NEAR, "late"), document("c", OTHER)])
+    kept = {event.document_id: event.trainable for event in await dedup.emitted(DocumentKept)}
+    assert kept == {"g": False, "b": False, "c": True}
+
+
+async def test_another_threshold_is_indexed_beside_the_one_in_use(dedup: Running) -> None:
+    near = TEXT.replace("nothing has", "nobody had")
+    await dedup.deliver([document("a")])
+    await dedup.deliver([document("b", near)])
+    assert (await verdicts(dedup))["b"] == "kept", "0.8 is not reached"
+    await dedup.tables.put(configured("parcels", revision=2, near=0.5))
+    await dedup.deliver([document("x", OTHER)])
+    assert await dedup.work("reindex") == 1
+    await dedup.deliver([document("c", near.replace("parcel", "parcels"), label="lost")])
+    assert (await verdicts(dedup))["c"] in {"a", "b"}
+    async with dedup.db.reading() as tx:
+        assert await tx.fetchval("SELECT layout FROM corpora WHERE workspace = 'parcels'") == 3
+        assert await tx.fetchval("SELECT count(*) FROM buckets") == 3 * (128 // 3)
+
+
+async def test_counts_and_duplicates_over_http(dedup: Running) -> None:
+    await dedup.deliver([document("a"), document("b", TEXT.title()), document("c", NEAR), document("a", TEXT + "?")])
+    async with dedup.http() as client:
+        counts = (await client.get("/v1/counts", params={"workspace": "parcels"})).json()
+        assert counts == {
+            "workspace": "parcels", "kept": 2, "revised": 1, "standing": 1, "duplicated": {"exact": 1, "near": 1},
+        }  # fmt: skip
+        found = (await client.get("/v1/documents/a/duplicates", params={"workspace": "parcels"})).json()
+        assert [one["document_id"] for one in found["duplicates"]] == ["b", "c"]
+        assert (await client.get("/v1/documents/b/duplicates", params={"workspace": "parcels"})).json()["document"][
+            "duplicate_of"
+        ] == "a"
+        assert (await client.get("/v1/documents/zz/duplicates", params={"workspace": "parcels"})).status_code == 404
+        assert (await client.get("/v1/counts", params={"workspace": "nobody-s"})).status_code == 404
