@@ -1,0 +1,115 @@
+"""One request, one arm, one answer with its signals."""
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+from uuid import uuid4
+
+from millrace.chassis import Clock, Malformed, Step, Unavailable, command
+from millrace.events import Arm, PredictionServed
+from millrace.learn import Prediction
+from millrace.privacy import mask
+from millrace.serving import metrics
+from millrace.serving.domain import prediction_id
+from millrace.serving.engine import Engine
+from millrace.serving.routes import Live, Loaded
+from millrace.workspace import Workspace
+from millrace.workspace.lanes import stable_lane
+
+ORDINALS: dict[Arm, int] = {"production": 0, "canary": 1, "shadow": 2}
+
+
+class AnswerFailed(Unavailable):
+    def __init__(self, version: str, reason: str) -> None:
+        super().__init__(f"version {version} did not answer: {reason}")
+        self.version = version
+
+
+@dataclass(frozen=True)
+class Request:
+    """A masked text of a workspace, and what its events follow from (a new command where there is nothing)."""
+
+    workspace: Workspace
+    text: str
+    request_id: str
+    unit: str | None
+    cause: Step | None
+    key: str
+    """What its arm sticks to."""
+    accepted: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    served: PredictionServed
+    labels: tuple[str, ...]
+    probabilities: list[float]
+
+
+def accept(
+    workspace: Workspace,
+    text: str,
+    *,
+    request_id: str | None = None,
+    unit: str | None = None,
+    cause: Step | None = None,
+    key: str | None = None,
+    max_text: int,
+) -> Request:
+    """Masks before anything else sees the text. ``key`` is what the arm sticks to where there is no unit.
+
+    Raises Malformed.
+    """
+    if not text.strip() or len(text) > max_text or "\x00" in text:
+        raise Malformed("text", f"1 to {max_text} characters, one of them more than a space, none of them NUL")
+    request_id = request_id or str(uuid4())
+    return Request(workspace, mask(text).text, request_id, unit, cause, unit or key or request_id, perf_counter())
+
+
+async def answer(engine: Engine, clock: Clock, live: Live, loaded: Loaded, arm: Arm, request: Request) -> Answer:
+    """Asks one version. A failure is a served prediction too, with its error and without a label."""
+    waited = request.accepted if arm != "shadow" else perf_counter()
+    try:
+        prediction = await engine.ask(loaded.model, request.text, arm)
+    except Exception as error:
+        metrics.ANSWERS.labels(request.workspace.workspace, arm, "failed").inc()
+        reason = str(error) if isinstance(error, Unavailable) else type(error).__name__
+        signals: dict[str, Any] = {"error": reason, "tokens": 0}
+        return Answer(_served(clock, live, loaded, arm, request, waited, signals), loaded.labels, [])
+    metrics.ANSWERS.labels(request.workspace.workspace, arm, "ok").inc()
+    served = _served(clock, live, loaded, arm, request, waited, _signals(prediction))
+    metrics.LATENCY.labels(request.workspace.workspace, arm).observe(served.latency_ms / 1000)
+    return Answer(served, loaded.labels, prediction.probabilities)
+
+
+def _signals(prediction: Prediction) -> dict[str, Any]:
+    return {
+        "label": prediction.label,
+        "probability": min(1.0, prediction.top_probability),
+        "entropy": max(0.0, prediction.entropy),
+        "novelty": max(0.0, prediction.novelty),
+        "tokens": prediction.tokens,
+    }
+
+
+def _served(
+    clock: Clock, live: Live, loaded: Loaded, arm: Arm, request: Request, waited: float, signals: dict[str, Any]
+) -> PredictionServed:
+    name = request.workspace.workspace
+    served_id = prediction_id(name, request.request_id, loaded.version, arm)
+    return PredictionServed.caused_by(
+        request.cause or command(now=clock.now(), key=str(served_id)),
+        ordinal=ORDINALS[arm],
+        occurred_at=clock.now(),
+        workspace=name,
+        lane=stable_lane(request.request_id, request.workspace.lanes),
+        request_id=request.request_id,
+        prediction_id=str(served_id),
+        version=loaded.version,
+        arm=arm,
+        revision=live.route.revision,
+        text=request.text,
+        unit=request.unit,
+        latency_ms=round((perf_counter() - waited) * 1000, 3),
+        **signals,
+    )

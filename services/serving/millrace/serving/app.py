@@ -1,0 +1,50 @@
+"""Composition root: what serving is made of."""
+
+from millrace.chassis import Blobs, Clock, Database, Service, Table, workspaces
+from millrace.events import PredictionServed, RouteApplied, WorkspaceRouted
+from millrace.serving.blobs import Artifacts
+from millrace.serving.engine import Engine, TorchEngine
+from millrace.serving.http import routers
+from millrace.serving.job_answer import job_answer
+from millrace.serving.on_prediction_requested import on_prediction_requested
+from millrace.serving.predictor import Predictor
+from millrace.serving.recorder import Recorder
+from millrace.serving.replicas import Replicas
+from millrace.serving.routes import Routes
+from millrace.serving.settings import Settings
+from millrace.serving.shadow import Shadow
+
+
+def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None) -> Service:
+    db = Database(settings, clock)
+    engine = engine or TorchEngine(
+        threads=settings.torch_threads,
+        wait=settings.batch_wait_ms / 1000,
+        most=settings.batch_most,
+        queue_most=settings.queue_most,
+        within=settings.answer_within,
+    )
+    artifacts = Artifacts(Blobs(settings), settings.cache, settings.cache_most)
+    routes = Routes(engine, artifacts, load_within=settings.load_within)
+    routed: Table[WorkspaceRouted] = Table(WorkspaceRouted, settings, on_change=routes.on_change)
+    specs = workspaces(settings)
+    recorder = Recorder(
+        db,
+        wait=settings.commit_wait_ms / 1000,
+        most=settings.commit_most,
+        best_effort_most=settings.best_effort_most,
+    )
+    shadow = Shadow(engine, clock, routes, recorder, most=settings.shadow_most)
+    replicas = Replicas(db, routes, routed, lease=settings.lease, heartbeat=settings.heartbeat)
+    predictor = Predictor(engine, clock, routes, recorder, shadow, specs=specs, routed=routed)
+    return Service(
+        settings=settings,
+        clock=clock,
+        db=db,
+        http=routers(predictor, routes, db, settings),
+        emits_http=[PredictionServed, RouteApplied],
+        tables=[specs, routed],
+        handlers=[on_prediction_requested.bind(specs=specs, max_text=settings.max_text)],
+        jobs=[job_answer.bind(predictor=predictor, max_text=settings.max_text)],
+        resources=[routes, recorder, shadow, replicas],
+    )

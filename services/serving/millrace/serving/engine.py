@@ -1,0 +1,171 @@
+"""Models in memory, and threads that ask them. Torch is imported when the engine starts."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from millrace.chassis import Unavailable
+from millrace.events import Arm
+from millrace.learn import Parameters, Prediction, Shelf
+from millrace.serving import metrics
+
+PADDED_TOKENS = 2048
+"""Padded tokens in one batch: a version that pads answers fewer texts at once rather than keep them waiting."""
+
+
+class Model(Protocol):
+    """A version that can be asked; calls block."""
+
+    pad_to: int | None
+
+    def predict(self, texts: Sequence[str], batch: int = 32) -> list[Prediction]: ...
+
+
+class Engine(Protocol):
+    """Loads models and answers with them. ``ask`` raises Overloaded, AnswerLate, or what the model raised."""
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+    async def load(self, folder: Path, parameters: Parameters) -> Model: ...
+    async def ask(self, model: Model, text: str, arm: Arm) -> Prediction: ...
+
+
+class Overloaded(Unavailable):
+    def __init__(self, arm: Arm, waiting: int) -> None:
+        super().__init__(f"{waiting} texts wait for {arm}")
+        self.retry_after = 1.0
+
+
+class AnswerLate(Unavailable):
+    def __init__(self, within: float) -> None:
+        super().__init__(f"the model did not answer within {within:g} s")
+
+
+Asked = tuple[Model, str, "asyncio.Future[Prediction]"]
+
+
+class Desk:
+    """One arm's queue and its one thread: a slow canary keeps its own callers waiting, never production's."""
+
+    def __init__(self, arm: Arm, *, wait: float, most: int, queue_most: int, within: float) -> None:
+        self.arm = arm
+        self._wait = wait
+        self._most = most
+        self._queue_most = queue_most
+        self._within = within
+        self._queue: asyncio.Queue[Asked] = asyncio.Queue()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"torch-{arm}", initializer=_yielding(arm))
+        self._task: asyncio.Task[None] | None = None
+        metrics.WAITING.labels(arm).set_function(self._queue.qsize)
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name=f"desk {self.arm}")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        while not self._queue.empty():
+            _fail([self._queue.get_nowait()], Unavailable("the service is stopping"))
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def ask(self, model: Model, text: str) -> Prediction:
+        if self._queue.qsize() >= self._queue_most:
+            raise Overloaded(self.arm, self._queue.qsize())
+        answer: asyncio.Future[Prediction] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait((model, text, answer))
+        try:
+            return await asyncio.wait_for(answer, self._within)
+        except TimeoutError:
+            raise AnswerLate(self._within) from None
+
+    async def _run(self) -> None:
+        held: list[Asked] = []
+        while True:
+            asked = held or [await self._queue.get()]
+            held = []
+            await self._gather(asked)
+            model = asked[0][0]
+            most = self._most if model.pad_to is None else max(1, min(self._most, PADDED_TOKENS // model.pad_to))
+            batch = [one for one in asked if one[0] is model][:most]
+            taken = {id(one) for one in batch}
+            held = [one for one in asked if id(one) not in taken]
+            await self._answer(model, [one for one in batch if not one[2].done()])
+
+    async def _gather(self, asked: list[Asked]) -> None:
+        """Waits a few milliseconds for company, unless there is a queue already."""
+        if self._wait and len(asked) == 1 and self._queue.empty():
+            await asyncio.sleep(self._wait)
+        while len(asked) < self._most and not self._queue.empty():
+            asked.append(self._queue.get_nowait())
+
+    async def _answer(self, model: Model, batch: list[Asked]) -> None:
+        if not batch:
+            return
+        metrics.BATCH.labels(self.arm).observe(len(batch))
+        texts = [text for _, text, _ in batch]
+        try:
+            answers = await asyncio.get_running_loop().run_in_executor(self._thread, model.predict, texts)
+        except asyncio.CancelledError:
+            _fail(batch, Unavailable("the service is stopping"))
+            raise
+        except Exception as error:
+            _fail(batch, error)
+            return
+        for (_, _, waiting), answer in zip(batch, answers, strict=True):
+            if not waiting.done():
+                waiting.set_result(answer)
+
+
+class TorchEngine:
+    """Every model on one shelf; a thread for each arm."""
+
+    def __init__(self, *, threads: int, wait: float, most: int, queue_most: int, within: float) -> None:
+        self._shelf = Shelf(threads)
+        self._loading = asyncio.Lock()
+        arms: tuple[Arm, ...] = ("production", "canary", "shadow")
+        self._desks = {arm: Desk(arm, wait=wait, most=most, queue_most=queue_most, within=within) for arm in arms}
+
+    async def start(self) -> None:
+        for desk in self._desks.values():
+            desk.start()
+
+    async def stop(self) -> None:
+        for desk in self._desks.values():
+            await desk.stop()
+
+    async def load(self, folder: Path, parameters: Parameters) -> Model:
+        async with self._loading:
+            return await asyncio.to_thread(self._load, folder, parameters)
+
+    def _load(self, folder: Path, parameters: Parameters) -> Model:
+        model = self._shelf.load(folder, parameters)
+        # The first forward sets torch up; no caller should wait for that.
+        model.predict(["the first text of a version takes longer than the others"])
+        return model
+
+    async def ask(self, model: Model, text: str, arm: Arm) -> Prediction:
+        return await self._desks[arm].ask(model, text)
+
+
+def _yielding(arm: Arm) -> Callable[[], None]:
+    """Shadow takes only the time that callers leave."""
+
+    def begin() -> None:
+        if arm == "shadow":
+            with suppress(OSError, AttributeError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 15)
+
+    return begin
+
+
+def _fail(batch: Sequence[Asked], error: Exception) -> None:
+    for _, _, waiting in batch:
+        if not waiting.done():
+            waiting.set_exception(error)

@@ -1,0 +1,18 @@
+"""What this service counts; each is described in its README."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+ANSWERS = Counter("millrace_serving_answers_total", "Answers by how they ended", ["workspace", "arm", "end"])
+LATENCY = Histogram(
+    "millrace_serving_latency_seconds",
+    "From acceptance to answer, before the commit",
+    ["workspace", "arm"],
+    buckets=(0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 10),
+)
+BATCH = Histogram("millrace_serving_batch_texts", "Texts in one batch", ["arm"], buckets=(1, 2, 4, 8, 16, 32, 64))
+WAITING = Gauge("millrace_serving_waiting_texts", "Texts waiting for an arm", ["arm"])
+SHADOW_DROPPED = Counter("millrace_serving_shadow_dropped_total", "Texts that shadow did not get to", ["workspace"])
+UNRECORDED = Counter("millrace_serving_unrecorded_total", "Best-effort predictions lost", ["workspace"])
+REVISION = Gauge("millrace_serving_revision", "The route's revision that this replica answers by", ["workspace"])
+SWITCHES = Counter("millrace_serving_switches_total", "Routes applied by this replica", ["workspace", "end"])
+LOADED = Gauge("millrace_serving_loaded_versions", "Versions in memory")
