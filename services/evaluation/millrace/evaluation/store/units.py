@@ -42,7 +42,7 @@ async def blame(tx: Transaction, step: Step, unit: str, *, canary: bool, due_at:
     """A bad word about a unit's answer; one that comes after its time has passed is not counted."""
     await tx.execute(
         """INSERT INTO units (workspace, revision, unit, canary, due_at, negative)
-           VALUES ($1, $2, $3, $4, $5, $6 <= $5)
+           VALUES ($1, $2, $3, $4, $5::timestamptz, $6::timestamptz <= $5)
            ON CONFLICT (workspace, revision, unit) DO UPDATE SET negative = true
            WHERE NOT units.counted AND $6 <= units.due_at""",
         step.workspace,

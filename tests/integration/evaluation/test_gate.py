@@ -1,0 +1,159 @@
+"""The gate on real Postgres and S3, with an engine that needs no model."""
+
+import json
+from uuid import uuid4
+
+from harness import Running
+from worlds import LABELS, SmallEngine, configured, deployment, put_dataset, put_model, request
+
+from millrace.events import EvaluationFailed, ModelEvaluated
+
+ROWS = {
+    suite: [(f"{suite} {number}", LABELS[number % 3]) for number in range(count)]
+    for suite, count in (("fresh", 200), ("golden", 300))
+}
+
+
+async def prepared(evaluation: Running, *, candidate: float, production: float) -> str:
+    """A dataset and two models in S3, the workspace known; the manifest's key."""
+    blobs = evaluation.service.blobs
+    await put_model(blobs, "parcels-1", wrong=production)
+    await put_model(blobs, "parcels-2", wrong=candidate)
+    await evaluation.deliver([configured()])
+    return await put_dataset(blobs, uuid4().hex, ROWS)
+
+
+async def test_a_better_candidate_passes_with_every_figure_and_condition(evaluation: Running) -> None:
+    manifest = await prepared(evaluation, candidate=0.02, production=0.3)
+    await evaluation.deliver([request(manifest, best={"golden.macro_f1": 0.95}, cycle_id=uuid4())])
+    await evaluation.work()
+    [event] = await evaluation.emitted(ModelEvaluated)
+    assert event.verdict == "pass"
+    assert (event.version, event.against, event.revision) == ("parcels-2", "parcels-1", 3)
+    assert event.cycle_id is not None
+    assert [condition.condition for condition in event.conditions] == [
+        "fresh.macro_f1 > production",
+        "golden.macro_f1 >= best - 0.03",
+        "typos.macro_f1 >= 0.9 * golden.macro_f1",
+    ]
+    assert set(event.scores) == set(event.production) == {"fresh", "golden", "typos"}
+    accuracy = event.scores["fresh"]["accuracy"]
+    assert (accuracy.value, accuracy.n) == (0.98, 200)
+    assert accuracy.low < 0.98 < accuracy.high
+    report = json.loads(await evaluation.service.blobs.get(event.report))
+    assert report["suites"]["fresh"]["classes"]["late"]["n"] == 67
+
+
+async def test_a_worse_candidate_fails_and_an_equal_one_is_inconclusive(evaluation: Running) -> None:
+    manifest = await prepared(evaluation, candidate=0.3, production=0.05)
+    for candidate in (deployment("parcels-2"), deployment("parcels-1", version="parcels-9")):
+        await evaluation.deliver([request(manifest, candidate=candidate)])
+        await evaluation.work()
+    assert [event.verdict for event in await evaluation.emitted(ModelEvaluated)] == ["fail", "inconclusive"]
+
+
+async def test_the_first_version_passes_without_production(evaluation: Running) -> None:
+    manifest = await prepared(evaluation, candidate=0.05, production=0.05)
+    await evaluation.deliver([request(manifest, production=False)])
+    await evaluation.work()
+    [event] = await evaluation.emitted(ModelEvaluated)
+    assert (event.verdict, event.against, event.production) == ("pass", None, {})
+    assert [bool(condition.note) for condition in event.conditions] == [True, True, False]
+
+
+async def test_what_was_scored_before_is_not_scored_again(evaluation: Running, engine: SmallEngine) -> None:
+    manifest = await prepared(evaluation, candidate=0.02, production=0.3)
+    await evaluation.deliver([request(manifest, production=False)])
+    await evaluation.work()
+    await evaluation.deliver([request(manifest)])
+    await evaluation.work()
+    await evaluation.deliver([request(manifest, revision=4)])
+    await evaluation.work()
+    assert engine.asked == [{"candidate"}, {"production"}]
+    assert [event.verdict for event in await evaluation.emitted(ModelEvaluated)] == ["pass"] * 3
+
+
+async def test_the_best_is_paired_where_its_answers_are_known(evaluation: Running) -> None:
+    """Equal answers keep within 0.015 of the best: 300 pairs prove that, a bare number does not."""
+    manifest = await prepared(evaluation, candidate=0.1, production=0.1)
+    await evaluation.deliver([configured(revision=2, gate=["golden.macro_f1 >= best - 0.015"])])
+    await evaluation.deliver([request(manifest, production=False)])
+    await evaluation.work()
+    [first] = await evaluation.emitted(ModelEvaluated)
+    score = first.scores["golden"]["macro_f1"].value
+    twin = deployment("parcels-1", version="parcels-3")
+    for best in (score, score + 1e-6):
+        again = request(manifest, production=False, candidate=twin, best={"golden.macro_f1": best})
+        await evaluation.deliver([again.model_copy(update={"workspace_revision": 2}).within(again.envelope)])
+        await evaluation.work()
+    verdicts = [event.verdict for event in (await evaluation.emitted(ModelEvaluated))[1:]]
+    assert verdicts == ["pass", "inconclusive"]
+
+
+async def test_a_request_that_comes_twice_is_judged_once(evaluation: Running, engine: SmallEngine) -> None:
+    manifest = await prepared(evaluation, candidate=0.02, production=0.3)
+    batch = [request(manifest)]
+    await evaluation.deliver(batch)
+    await evaluation.work()
+    once = await evaluation.snapshot()
+    await evaluation.deliver(batch, again=True)
+    await evaluation.deliver(batch)
+    await evaluation.work()
+    assert {name: rows for name, rows in (await evaluation.snapshot()).items() if name != "inbox"} == {
+        name: rows for name, rows in once.items() if name != "inbox"
+    }
+    assert len(engine.asked) == 1
+
+
+async def test_a_request_waits_for_its_workspace(evaluation: Running) -> None:
+    manifest = await prepared(evaluation, candidate=0.02, production=0.3)
+    early = request(manifest).model_copy(update={"workspace_revision": 2})
+    await evaluation.deliver([early.within(request(manifest).envelope)])
+    await evaluation.work()
+    assert not await evaluation.emitted(ModelEvaluated)
+    await evaluation.deliver([configured(revision=2)])
+    evaluation.clock.advance(60)
+    await evaluation.work()
+    assert len(await evaluation.emitted(ModelEvaluated)) == 1
+
+
+async def test_what_cannot_be_judged_fails_with_the_reason(evaluation: Running) -> None:
+    manifest = await prepared(evaluation, candidate=0.02, production=0.3)
+    await evaluation.service.blobs.put("datasets/odd.json", b"{}")
+    await evaluation.deliver([request("datasets/odd.json"), request("datasets/none.json")])
+    await evaluation.deliver([request(manifest, candidate=deployment("parcels-2", digest="sha256:other"))])
+    await evaluation.deliver([request(manifest, candidate=deployment("parcels-7"))])
+    await evaluation.work()
+    reasons = [event.reason for event in await evaluation.emitted(EvaluationFailed)]
+    assert len(reasons) == 4
+    for part in ("no suites", "datasets/none.json", "sha256:other", "models/parcels-7"):
+        assert any(part in reason for reason in reasons)
+
+
+async def test_a_scoring_process_that_keeps_dying_fails_the_evaluation(
+    evaluation: Running, engine: SmallEngine
+) -> None:
+    manifest = await prepared(evaluation, candidate=0.02, production=0.3)
+    engine.dies = True
+    await evaluation.deliver([request(manifest)])
+    for _ in range(4):
+        await evaluation.work()
+        evaluation.clock.advance(60)
+    assert len(engine.asked) == 3
+    assert [event.reason for event in await evaluation.emitted(EvaluationFailed)] == ["killed"]
+
+
+async def test_evaluations_can_be_read(evaluation: Running) -> None:
+    manifest = await prepared(evaluation, candidate=0.02, production=0.3)
+    asked = request(manifest)
+    await evaluation.deliver([asked])
+    async with evaluation.http() as client:
+        [running] = (await client.get("/v1/evaluations", params={"workspace": "parcels"})).json()
+        await evaluation.work()
+        [judged] = (await client.get("/v1/evaluations", params={"workspace": "parcels"})).json()
+        one = await client.get(f"/v1/evaluations/{asked.id}")
+        missing = await client.get(f"/v1/evaluations/{uuid4()}")
+        other = await client.get("/v1/evaluations", params={"workspace": "nowhere"})
+    assert (running["verdict"], judged["verdict"]) == (None, "pass")
+    assert one.json()["result"]["scores"]["candidate"]["fresh"]["accuracy"]["n"] == 200
+    assert (missing.status_code, other.json()) == (404, [])

@@ -1,0 +1,190 @@
+"""Workspaces, routes and data that the tests of evaluation share."""
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+from harness import START, make
+
+from millrace.chassis import Blobs
+from millrace.evaluation.engine import ScoringDied, Suite
+from millrace.events import (
+    Canary,
+    Deployment,
+    EvaluationRequested,
+    FeedbackRecorded,
+    PredictionServed,
+    Route,
+    RouteApplied,
+    WorkspaceConfigured,
+    WorkspaceRouted,
+)
+from millrace.workspace import Workspace
+
+LABELS = ["damaged", "late", "lost"]
+SPEC: dict[str, Any] = {
+    "owner": "support-ml",
+    "task": "classify",
+    "labels": {"names": LABELS},
+    "feedback": {"delay": "2s"},
+    "rollout": {"canary": {"shares": [0.2, 0.5], "labels": 20}, "at_most": "1h"},
+}
+
+
+def configured(workspace: str = "parcels", revision: int = 1, **changes: Any) -> WorkspaceConfigured:
+    spec = Workspace.model_validate({"workspace": workspace, **SPEC, **changes})
+    return make(
+        WorkspaceConfigured,
+        workspace=workspace,
+        revision=revision,
+        spec=spec.plain(),
+        digest=spec.digest(),
+        by="someone",
+    )
+
+
+def deployment(name: str, **changes: Any) -> Deployment:
+    fields = {"artifact": f"models/{name}", "digest": f"sha256:{name}", "task": "classify", "labels": LABELS}
+    return Deployment(**{"version": name, **fields, **changes})
+
+
+def routed(
+    workspace: str = "parcels", *, revision: int, step: str | None, share: float = 0.2, **more: Any
+) -> WorkspaceRouted:
+    trial = deployment(f"{workspace}-2")
+    route = Route(
+        revision=revision,
+        workspace_revision=1,
+        production=deployment(f"{workspace}-1"),
+        shadow=trial if step == "shadow" else None,
+        canary=Canary(deployment=trial, share=share) if step == "canary" else None,
+    )
+    return make(WorkspaceRouted, workspace=workspace, route=route, **more)
+
+
+def applied(workspace: str = "parcels", *, revision: int, at: datetime = START, ok: bool = True) -> RouteApplied:
+    return make(RouteApplied, workspace=workspace, revision=revision, ok=ok, replicas=1, at=at)
+
+
+def moment(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def served(number: int, arm: str, *, revision: int, workspace: str = "parcels", **fields: Any) -> PredictionServed:
+    """The answer to request `number`, which came so many tenths of a second after the start."""
+    version = f"{workspace}-1" if arm == "production" else f"{workspace}-2"
+    fields = {"latency_ms": 10.0, "unit": f"c-{number}", "lane": 0, "at": moment(number / 10), **fields}
+    return make(
+        PredictionServed,
+        workspace=workspace,
+        request_id=f"q-{number}",
+        prediction_id=f"p-{number}-{arm}",
+        version=version,
+        arm=arm,
+        revision=revision,
+        text="where is it",
+        tokens=3,
+        label="late",
+        **fields,
+    )
+
+
+def labelled(
+    number: int, arm: str, *, revision: int, correct: bool = True, after: float = 3.0, workspace: str = "parcels",
+    **fields: Any,
+) -> FeedbackRecorded:  # fmt: skip
+    """What an agent said of request `number`, `after` seconds later."""
+    fields = {"kind": "label", "value": "late", "trusted": True, "basis": "blind", "unit": f"c-{number}", **fields}
+    return make(
+        FeedbackRecorded,
+        workspace=workspace,
+        lane=fields.pop("lane", 0),
+        feedback_id=f"f-{number}",
+        source="agent",
+        request_id=f"q-{number}",
+        prediction_id=f"p-{number}-{arm}",
+        version=f"{workspace}-1" if arm == "production" else f"{workspace}-2",
+        arm=arm,
+        revision=revision,
+        predicted_at=moment(number / 10),
+        text="where is it",
+        predicted="late",
+        correct=correct,
+        at=moment(number / 10 + after),
+        **fields,
+    )
+
+
+def paired(numbers: Sequence[int], *, revision: int, **fields: Any) -> list[FeedbackRecorded]:
+    return [labelled(n, arm, revision=revision, **fields) for n in numbers for arm in ("production", "shadow")]
+
+
+async def put_dataset(blobs: Blobs, name: str, suites: Mapping[str, Sequence[tuple[str, str]]]) -> str:
+    """Writes suites of (text, label) and their manifest; gives the manifest's key."""
+    declared = {}
+    for suite, rows in suites.items():
+        columns = {
+            "id": [f"{suite}-{number}" for number in range(len(rows))],
+            "text": [text for text, _ in rows],
+            "label": [label for _, label in rows],
+            "cluster": [f"{suite}-{number}" for number in range(len(rows))],
+        }
+        sink = io.BytesIO()
+        pyarrow.parquet.write_table(pyarrow.table(columns), sink)
+        key = f"datasets/{name}-{suite}.parquet"
+        await blobs.put(key, sink.getvalue())
+        declared[suite] = {"rows": key, "digest": f"sha256:{hash(tuple(rows))}", "count": len(rows)}
+    await blobs.put(f"datasets/{name}.json", json.dumps({"suites": declared}).encode())
+    return f"datasets/{name}.json"
+
+
+async def put_model(blobs: Blobs, version: str, *, wrong: float) -> None:
+    """An artifact of the engine below: it answers rightly but for this share of texts."""
+    await blobs.put(f"models/{version}/model.json", json.dumps({"version": version, "wrong": wrong}).encode())
+
+
+def request(manifest: str, *, production: bool = True, revision: int = 3, **fields: Any) -> EvaluationRequested:
+    fields = {"candidate": deployment("parcels-2"), "best": {}, **fields}
+    return make(
+        EvaluationRequested,
+        production=deployment("parcels-1") if production else None,
+        revision=revision,
+        workspace_revision=1,
+        dataset="sha256:data",
+        manifest=manifest,
+        **fields,
+    )
+
+
+class SmallEngine:
+    """Answers from the models of `put_model`: the first texts wrongly, the others rightly."""
+
+    def __init__(self) -> None:
+        self.asked: list[set[str]] = []
+        self.dies = False
+
+    async def score(self, models: Mapping[str, Path], suites: Sequence[Suite], out: Path) -> dict[str, str]:
+        self.asked.append(set(models))
+        if self.dies:
+            raise ScoringDied("killed")
+        digests = {}
+        for name, folder in models.items():
+            model = json.loads((folder / "model.json").read_text())
+            digests[name] = f"sha256:{model['version']}"
+            for suite in suites:
+                (out / name).mkdir(parents=True, exist_ok=True)
+                answers = self._answers(pyarrow.parquet.read_table(suite.rows), model["wrong"])
+                pyarrow.parquet.write_table(answers, out / name / f"{suite.name}.parquet")
+        return digests
+
+    def _answers(self, rows: pyarrow.Table, wrong: float) -> pyarrow.Table:
+        truth = rows.column("label").to_pylist()
+        first = round(len(truth) * wrong)
+        prediction = [LABELS[(LABELS.index(label) + (n < first)) % 3] for n, label in enumerate(truth)]
+        columns = {name: rows.column(name) for name in ("id", "cluster")}
+        return pyarrow.table({**columns, "truth": truth, "prediction": prediction})
