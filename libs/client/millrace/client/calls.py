@@ -1,0 +1,107 @@
+"""Requests and what their answers mean, without any input or output: both clients share this."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from millrace.client.errors import NotFound, Refused
+from millrace.client.events import Event
+
+BATCH = "application/cloudevents-batch+json"
+MOST_EVENTS = 500
+"""Events in one request; longer sequences are sent in several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Where the services listen. `Services.at(url)` is for a gateway before all of them."""
+
+    ingestion: str
+    serving: str
+    feedback: str
+
+    @classmethod
+    def at(cls, url: str) -> "Services":
+        return cls(url, url, url)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A POST that may be repeated: every id in its body is fixed here."""
+
+    url: str
+    content: bytes
+    content_type: str = "application/json"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"content-type": self.content_type}
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """An answer. `arm` is production or canary; `scores` are probabilities by label."""
+
+    workspace: str
+    request_id: str
+    prediction_id: str
+    version: str
+    arm: str
+    label: str
+    probability: float
+    scores: Mapping[str, float]
+
+    @classmethod
+    def read(cls, body: Mapping[str, Any]) -> "Prediction":
+        return cls(**{name: body[name] for name in cls.__dataclass_fields__ if name != "scores"}, scores=body["scores"])
+
+
+def publishing(base: str, events: Sequence[Event]) -> list[Call]:
+    url = f"{base.rstrip('/')}/v1/events"
+    return [
+        Call(url, _json([event.structured() for event in events[start : start + MOST_EVENTS]]), BATCH)
+        for start in range(0, len(events), MOST_EVENTS)
+    ]
+
+
+def predicting(
+    base: str, workspace: str, texts: Sequence[str], *, unit: str | None, request_ids: Sequence[str] | None
+) -> Call:
+    """Raises ValueError where there is not one request id for each text."""
+    ids = list(request_ids) if request_ids is not None else [str(uuid4()) for _ in texts]
+    inputs = [
+        {"text": text, "request_id": id} | ({"unit": unit} if unit else {}) for text, id in zip(texts, ids, strict=True)
+    ]
+    return Call(f"{base.rstrip('/')}/v1/workspaces/{workspace}/predict", _json({"inputs": inputs}))
+
+
+def telling(base: str, events: Sequence[Event]) -> list[Call]:
+    url = f"{base.rstrip('/')}/v1/feedback"
+    bodies = [{**event.data, "id": event.id, "time": event.structured()["time"]} for event in events]
+    return [Call(url, _json(bodies[start : start + MOST_EVENTS])) for start in range(0, len(bodies), MOST_EVENTS)]
+
+
+def predictions(response: httpx.Response) -> list[Prediction]:
+    return [Prediction.read(one) for one in response.json()["predictions"]]
+
+
+def refusal(response: httpx.Response) -> Refused | None:
+    """The error that a final answer stands for; None for a good one."""
+    if response.is_success:
+        return None
+    try:
+        said = response.json().get("error", {})
+    except (ValueError, AttributeError):
+        said = {}
+    facts = said if isinstance(said, dict) else {"message": str(said)}
+    message = str(facts.get("message") or response.reason_phrase)
+    kind = NotFound if response.status_code == 404 else Refused
+    return kind(response.status_code, str(facts.get("code", "error")), message, facts)
+
+
+def _json(body: Any) -> bytes:
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
