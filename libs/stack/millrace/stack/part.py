@@ -14,6 +14,8 @@ class Part(ABC):
 
     name: str
     patience = 60.0
+    pause = 0.05
+    grace = 10.0
 
     def __init__(self, data: Path, ports: PortBook) -> None:
         self.folder = data / self.name
@@ -37,25 +39,24 @@ class Part(ABC):
         """
         reap(self._pid_file)
         deadline = time.monotonic() + self.patience
-        self.child = Child.spawn(self.prepare(), self._pid_file)
+        self.child = child = Child.spawn(self.prepare(), self._pid_file)
         while not self._ready():
-            if self.child.exit_code is not None:
-                raise PartFailed(self.name, f"ended with code {self.child.exit_code}", self.log)
+            if child.exit_code is not None:
+                raise PartFailed(self.name, f"ended with code {child.exit_code}", self.log)
             if time.monotonic() > deadline:
                 self.stop()
                 raise PartFailed(self.name, f"did not answer within {self.patience:.0f} s", self.log)
-            time.sleep(0.05)
+            time.sleep(self.pause)
 
     def stop(self) -> None:
         """Stop in an orderly way, or by force after a while; harmless when it doesn't run."""
-        if self.child is not None:
-            self.child.stop()
-            self.child = None
+        child, self.child = self.child, None
+        if child is not None:
+            child.stop(self.grace)
 
-    def kill(self) -> None:
-        """SIGKILL it, as a crash would."""
-        if self.child is not None:
-            self.child.kill()
+    def complaint(self) -> str | None:
+        """Why a running part should be started again, if there is a reason; asked every few seconds."""
+        return None
 
     @property
     def alive(self) -> bool:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -77,16 +78,34 @@ class Child:
 
 
 def reap(pid_file: Path, patience: float = 5.0) -> None:
-    """End a process left over from a crashed owner; a reused pid is left alone."""
-    process = recorded(pid_file)
-    if process is not None:
-        process.terminate()
-        try:
-            process.wait(patience)
-        except psutil.TimeoutExpired:
-            _signal_group(process.pid, signal.SIGKILL)
-            process.wait()
+    """End what a crashed owner left over: the process itself and all of its session; a reused pid is left alone."""
+    leftovers = _leftovers(pid_file)
+    for process in leftovers:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    _, stubborn = psutil.wait_procs(leftovers, patience)
+    for process in stubborn:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(stubborn, patience)
     pid_file.unlink(missing_ok=True)
+
+
+def _leftovers(pid_file: Path) -> list[psutil.Process]:
+    try:
+        session = int(json.loads(pid_file.read_text())["pid"])
+    except (OSError, ValueError, KeyError):
+        return []
+    if recorded(pid_file) is None and psutil.pid_exists(session):
+        return []
+    return [process for process in psutil.process_iter() if _session(process.pid) == session]
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return None
 
 
 def recorded(pid_file: Path) -> psutil.Process | None:
