@@ -115,7 +115,10 @@ def judged(standing: Standing, event: RolloutJudged) -> Turn:
     step = rollout.step if rollout else None
     if not rollout or rollout.version != event.version or not step or step.stage != event.step or rollout.awaiting:
         return turn.note("stale", f"{event.version} is not in {event.step}", event.version)
-    verdict = rollout.plan.otherwise if event.verdict == "inconclusive" else event.verdict
+    verdict: str = event.verdict
+    if verdict == "inconclusive":
+        # evidence that is void (a sample-ratio mismatch) may not promote, whatever was declared
+        verdict = "roll-back" if event.evidence.get("void") else rollout.plan.otherwise
     if verdict == "promote":
         return moves.resume(moves.advance(turn, event.because, EVIDENCE))
     return moves.resume(moves.retire(turn, event.because, EVIDENCE))

@@ -1,0 +1,137 @@
+"""What people and the command line ask of registry."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from millrace.chassis import Blobs, Clock, Database, command
+from millrace.registry import declaring, domain, ledger, lineage, store
+from millrace.registry.ledger import MOVES
+from millrace.workspace import WorkspaceInvalid
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Key = Annotated[str | None, Header(alias="Idempotency-Key")]
+
+
+class Promotion(BaseModel):
+    """`revision` is the route's that the caller saw; another now answers 409."""
+
+    version: str
+    revision: int = Field(ge=0)
+    by: str = Field(default="a person", min_length=1)
+    reason: str = ""
+
+
+class RollBack(BaseModel):
+    """Without `to` a rollout ends, or the production before answers again."""
+
+    revision: int = Field(ge=0)
+    to: str | None = None
+    by: str = Field(default="a person", min_length=1)
+    reason: str = ""
+
+
+def routes(db: Database, *, blobs: Blobs, clock: Clock) -> list[APIRouter]:
+    return [_workspaces(db, clock), _looking(db, blobs), _commands(db, clock)]
+
+
+def _workspaces(db: Database, clock: Clock) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/v1/workspaces", response_model=None)
+    async def apply(request: Request, by: str = "a person", key: Key = None) -> dict[str, Any] | JSONResponse:
+        """The YAML of a workspace. Answers when what changed is on its topic."""
+        await db.admit()
+        text = (await request.body()).decode("utf-8", "replace")
+        try:
+            spec = declaring.read(text)
+            cause = command(now=clock.now(), key=key)
+            async with db.transaction(emits=declaring.EMITS) as tx:
+                applied = await declaring.declare(tx, spec, by=by, cause=cause)
+        except WorkspaceInvalid as invalid:
+            return JSONResponse({"error": _told(invalid)}, 422)
+        await db.delivered(tx)
+        return applied
+
+    return router
+
+
+def _told(invalid: WorkspaceInvalid) -> dict[str, Any]:
+    problems = [{"key": p.key, "line": p.line, "expected": p.expected, "nearest": p.nearest} for p in invalid.problems]
+    return {"code": "workspace_invalid", "message": str(invalid), "problems": problems}
+
+
+def _looking(db: Database, blobs: Blobs) -> APIRouter:
+    router = APIRouter(prefix="/v1/workspaces")
+
+    @router.get("")
+    async def each() -> list[dict[str, Any]]:
+        async with db.reading() as tx:
+            return await store.each_workspace(tx)
+
+    @router.get("/{name}")
+    async def one(name: str) -> dict[str, Any]:
+        async with db.reading() as tx:
+            return await store.workspace(tx, name)
+
+    @router.get("/{name}/versions")
+    async def versions(name: str, limit: Limit = 100) -> list[dict[str, Any]]:
+        async with db.reading() as tx:
+            await store.workspace(tx, name)
+            return await store.each_version(tx, name, limit)
+
+    @router.get("/{name}/ledger")
+    async def entries(name: str, limit: Limit = 100, version: str | None = None) -> list[dict[str, Any]]:
+        async with db.reading() as tx:
+            await store.workspace(tx, name)
+            return await store.each_entry(tx, name, limit, version)
+
+    @router.get("/{name}/lineage/{version}")
+    async def trace(name: str, version: str) -> dict[str, Any]:
+        async with db.reading() as tx:
+            origin = await store.origin(tx, name, version)
+        if origin is None:
+            raise domain.VersionNotFound(name, version)
+        return await lineage.of(origin, blobs)
+
+    return router
+
+
+def _commands(db: Database, clock: Clock) -> APIRouter:
+    router = APIRouter(prefix="/v1/workspaces/{name}")
+
+    @router.post("/promote")
+    async def promote(name: str, asked: Promotion, key: Key = None) -> dict[str, Any]:
+        def decide(standing: domain.Standing) -> domain.Turn:
+            return domain.promote(standing, asked.version, seen=asked.revision, by=asked.by, reason=asked.reason)
+
+        return await act(name, decide, asked.version, key)
+
+    @router.post("/rollback")
+    async def roll_back(name: str, asked: RollBack, key: Key = None) -> dict[str, Any]:
+        def decide(standing: domain.Standing) -> domain.Turn:
+            return domain.roll_back(standing, seen=asked.revision, to=asked.to, by=asked.by, reason=asked.reason)
+
+        return await act(name, decide, asked.to, key)
+
+    async def act(name: str, decide: Any, version: str | None, key: str | None) -> dict[str, Any]:
+        await db.admit()
+        now: datetime = clock.now()
+        async with db.transaction(emits=MOVES) as tx:
+            standing = await store.load(tx, name, versions=[version] if version else [])
+            turn: domain.Turn = decide(standing)
+            await store.save(tx, standing, turn.standing)
+            await ledger.record(tx, command(now=now, key=key), turn)
+        await db.delivered(tx)
+        staged = [d for d in turn.decisions if isinstance(d, domain.Staged) and d.version]
+        return {
+            "workspace": name,
+            "revision": turn.standing.route.revision,
+            "production": turn.standing.production,
+            "moved": {d.version.id: d.stage for d in staged if d.version},
+        }
+
+    return router

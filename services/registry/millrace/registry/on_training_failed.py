@@ -1,0 +1,13 @@
+"""training.failed -> model.staged"""
+
+from collections.abc import Sequence
+
+from millrace.chassis import Transaction, handles
+from millrace.events import ModelStaged, TrainingFailed
+from millrace.registry import domain, turns
+
+
+@handles(TrainingFailed, emits=[ModelStaged])
+async def on_training_failed(events: Sequence[TrainingFailed], tx: Transaction) -> None:
+    for event in events:
+        await turns.take(tx, event, domain.failed)

@@ -1,0 +1,291 @@
+"""Registry on real Postgres and S3: events in, routes and stages out, and what people ask of it."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from harness import Running, make, running
+
+from millrace.chassis import Blobs
+from millrace.events import (
+    ConditionResult,
+    EvaluationRequested,
+    ModelEvaluated,
+    ModelRegistered,
+    ModelStaged,
+    ModelTrained,
+    RolloutJudged,
+    RouteApplied,
+    Score,
+    TrainingFailed,
+    WorkspaceConfigured,
+    WorkspaceRouted,
+)
+from millrace.registry.app import build_app
+
+FILE = """
+workspace: parcels
+owner: support-ml
+task: classify
+labels: {names: [late, lost, damaged]}
+rollout: {canary: {shares: [0.2, 0.5]}}
+"""
+CYCLE = UUID(int=77)
+
+
+@pytest.fixture
+async def registry(stack) -> AsyncIterator[Running]:
+    async with running(stack, "registry", build_app) as service:
+        await apply(service, FILE)
+        yield service
+
+
+async def apply(registry: Running, text: str, *, of: int = 200) -> Any:
+    """Without a relay nothing leaves the outbox, so what waits for delivery is told that it has."""
+    registry.db.delivered = _delivered  # type: ignore[method-assign]
+    async with registry.http() as client:
+        answer = await client.post("/v1/workspaces", content=text, params={"by": "ada"})
+    assert answer.status_code == of, answer.text
+    return answer.json()
+
+
+async def _delivered(tx: Any, *, within: float = 30.0) -> None:
+    return None
+
+
+async def post(registry: Running, path: str, of: int = 200, **body: Any) -> Any:
+    async with registry.http() as client:
+        answer = await client.post(f"/v1/workspaces/parcels/{path}", json=body)
+    assert answer.status_code == of, answer.text
+    return answer.json()
+
+
+async def get(registry: Running, path: str, of: int = 200) -> Any:
+    async with registry.http() as client:
+        answer = await client.get(f"/v1/workspaces{path}")
+    assert answer.status_code == of, answer.text
+    return answer.json()
+
+
+def trained(run: str, **fields: Any) -> ModelTrained:
+    given: dict[str, Any] = {
+        "run_id": run,
+        "dataset": "sha256:rows",
+        "manifest": "parcels/datasets/rows.json",
+        "method": "linear-probe",
+        "base": "minilm",
+        "task": "classify",
+        "artifact": f"parcels/models/{run}",
+        "digest": "sha256:model",
+        "labels": ["damaged", "late", "lost"],
+        "workspace_revision": 1,
+        "attempt": 1,
+        "seed": 7,
+        "scores": {"macro_f1": 0.9},
+        "seconds": 3.0,
+    }
+    return make(ModelTrained, cycle_id=CYCLE, **{**given, **fields})
+
+
+async def candidate(registry: Running, run: str, file: str = "weights.safetensors") -> str:
+    """A trained model whose artifact is in S3, registered and inspected; its version."""
+    await Blobs(registry.service.settings).put(f"parcels/models/{run}/{file}", b"weights")
+    await registry.deliver([trained(run)])
+    await registry.work("inspect")
+    return (await registry.emitted(ModelRegistered))[-1].version
+
+
+async def judge(registry: Running, version: str, verdict: str = "pass", golden: float = 0.9) -> None:
+    asked = (await registry.emitted(EvaluationRequested))[-1]
+    score = Score(value=golden, low=golden - 0.02, high=golden + 0.02, n=400)
+    told = make(
+        ModelEvaluated,
+        cycle_id=CYCLE,
+        version=version,
+        against=asked.production.version if asked.production else None,
+        revision=asked.revision,
+        dataset="sha256:rows",
+        verdict=verdict,
+        conditions=[ConditionResult(condition="golden.macro_f1 >= best - 0.03", verdict=verdict)],
+        scores={"golden": {"macro_f1": score}},
+        report="parcels/reports/1.json",
+    )
+    await registry.deliver([told])
+
+
+async def route(registry: Running) -> Any:
+    return (await registry.emitted(WorkspaceRouted))[-1].route
+
+
+async def confirm(registry: Running, *, ok: bool = True) -> None:
+    revision = (await route(registry)).revision
+    told = make(RouteApplied, revision=revision, ok=ok, replicas=2, reason="" if ok else "weights do not load")
+    await registry.deliver([told])
+
+
+async def rollout(registry: Running, version: str, step: str, verdict: str = "promote") -> None:
+    revision = (await route(registry)).revision
+    told = make(
+        RolloutJudged,
+        cycle_id=CYCLE,
+        version=version,
+        revision=revision,
+        step=step,
+        verdict=verdict,
+        because="proven",
+        evidence={"labels": 116},
+    )
+    await registry.deliver([told])
+
+
+async def test_a_file_becomes_a_revision_and_the_same_meaning_none(registry: Running) -> None:
+    again = await apply(registry, FILE.replace("[late, lost, damaged]", "[ late,  lost, damaged ]"))
+    assert (again["revision"], again["changed"]) == (1, False)
+    changed = await apply(registry, FILE.replace("damaged]", "damaged, customs]"))
+    assert (changed["revision"], changed["changed"]) == (2, True)
+    configured = await registry.emitted(WorkspaceConfigured)
+    assert [event.revision for event in configured] == [1, 2] and configured[1].by == "ada"
+    assert [event.route.revision for event in await registry.emitted(WorkspaceRouted)] == [0]
+
+
+async def test_a_typo_in_the_file_is_answered_with_key_line_and_nearest(registry: Running) -> None:
+    body = await apply(registry, FILE + "trian: {seed: 3}\n", of=422)
+    (problem,) = body["error"]["problems"]
+    assert (problem["key"], problem["line"], problem["nearest"]) == ("trian", 7, "train")
+    assert len(await registry.emitted(WorkspaceConfigured)) == 1
+
+
+async def test_what_is_fixed_for_life_is_refused(registry: Running) -> None:
+    body = await apply(registry, FILE + "lanes: 4\n", of=422)
+    assert body["error"]["problems"][0]["key"] == "lanes"
+
+
+async def test_the_first_version_goes_from_training_to_production(registry: Running) -> None:
+    version = await candidate(registry, "run-1")
+    assert version == "parcels-1"
+    (asked,) = await registry.emitted(EvaluationRequested)
+    assert (asked.production, asked.revision, asked.best, asked.cycle_id) == (None, 0, {}, CYCLE)
+    await judge(registry, version)
+    (staged,) = await registry.emitted(ModelStaged)
+    assert (staged.stage, staged.version, staged.cycle_id, staged.final) == ("production", version, CYCLE, True)
+    assert staged.route == await route(registry) and staged.route.revision == 1
+    assert staged.scores == {"golden.macro_f1": 0.9}
+
+
+async def test_a_rollout_by_evidence_through_shadow_and_canary(registry: Running) -> None:
+    await judge(registry, await candidate(registry, "run-1"))
+    await confirm(registry)
+    version = await candidate(registry, "run-2")
+    asked = (await registry.emitted(EvaluationRequested))[-1]
+    assert asked.production and asked.production.version == "parcels-1" and asked.best == {"golden.macro_f1": 0.9}
+    await judge(registry, version)
+    for step in ("shadow", "canary", "canary"):
+        await confirm(registry)
+        await rollout(registry, version, step)
+    stages = [(event.version, event.stage) for event in await registry.emitted(ModelStaged)]
+    assert stages[1:] == [
+        (version, "shadow"),
+        (version, "canary"),
+        (version, "canary"),
+        ("parcels-1", "superseded"),
+        (version, "production"),
+    ]
+    revisions = [event.route.revision for event in await registry.emitted(WorkspaceRouted)]
+    assert revisions == [0, 1, 2, 3, 4, 5]
+
+
+async def test_a_redelivered_batch_counts_once(registry: Running) -> None:
+    await Blobs(registry.service.settings).put("parcels/models/run-1/weights.safetensors", b"weights")
+    batch = [trained("run-1"), trained("run-2")]
+    await registry.deliver(batch)
+    once = await registry.snapshot()
+    await registry.deliver(batch, again=True)
+    await registry.deliver(batch)
+    assert await registry.snapshot() == once
+
+
+async def test_an_artifact_that_can_run_code_is_refused(registry: Running) -> None:
+    version = await candidate(registry, "run-pickled", file="weights.pkl")
+    (staged,) = await registry.emitted(ModelStaged)
+    assert (staged.stage, staged.version) == ("refused", version) and "weights.pkl" in staged.reason
+    assert await registry.emitted(EvaluationRequested) == []
+    body = await post(registry, "promote", 409, version=version, revision=0)
+    assert body["error"]["code"] == "not_promotable"
+
+
+async def test_a_cycle_without_a_candidate_is_closed_for_training(registry: Running) -> None:
+    await registry.deliver([make(TrainingFailed, cycle_id=CYCLE, reason="too few labels", attempt=1)])
+    (staged,) = await registry.emitted(ModelStaged)
+    assert (staged.stage, staged.version, staged.cycle_id, staged.reason) == ("failed", None, CYCLE, "too few labels")
+
+
+async def test_a_command_with_a_revision_of_the_past_is_refused_with_both(registry: Running) -> None:
+    await judge(registry, await candidate(registry, "run-1"))
+    body = await post(registry, "promote", 409, version="parcels-1", revision=0)
+    assert (body["error"]["code"], body["error"]["seen"], body["error"]["current"]) == ("stale_revision", 0, 1)
+    assert (await post(registry, "rollback", 404, revision=1, to="parcels-9"))["error"]["version"] == "parcels-9"
+
+
+async def test_a_person_promotes_a_rejected_version_and_rolls_it_back(registry: Running) -> None:
+    await judge(registry, await candidate(registry, "run-1"))
+    await confirm(registry)
+    await judge(registry, await candidate(registry, "run-2"), "fail")
+    moved = await post(registry, "promote", version="parcels-2", revision=1, by="ada", reason="we know better")
+    assert moved["moved"] == {"parcels-1": "superseded", "parcels-2": "production"}
+    back = await post(registry, "rollback", revision=2, by="ada")
+    assert (back["production"], back["revision"]) == ("parcels-1", 3)
+    entries = await get(registry, "/parcels/ledger?version=parcels-2")
+    assert [(one["stage"], one["by"]) for one in entries if one["stage"]] == [
+        ("rolled-back", "ada"),
+        ("production", "ada"),
+        ("rejected", "evidence"),
+    ]
+
+
+async def test_a_promotion_that_can_not_be_applied_is_taken_back(registry: Running) -> None:
+    await judge(registry, await candidate(registry, "run-1"))
+    await confirm(registry)
+    await judge(registry, await candidate(registry, "run-2"), "fail")
+    await post(registry, "promote", version="parcels-2", revision=1)
+    await confirm(registry, ok=False)
+    assert (await route(registry)).production.version == "parcels-1"
+    body = await get(registry, "/parcels")
+    assert body["route"]["production"]["version"] == "parcels-1" and body["best"] == {"golden.macro_f1": 0.9}
+
+
+async def test_stale_evidence_is_written_down_and_moves_nothing(registry: Running) -> None:
+    await judge(registry, await candidate(registry, "run-1"))
+    before = await registry.emitted(WorkspaceRouted)
+    await rollout(registry, "parcels-1", "canary", "roll-back")
+    assert await registry.emitted(WorkspaceRouted) == before
+    newest = (await get(registry, "/parcels/ledger?limit=1"))[0]
+    assert (newest["kind"], newest["version"]) == ("stale", "parcels-1")
+
+
+async def test_events_of_an_unknown_workspace_are_dead_letters_and_harm_no_neighbour(registry: Running) -> None:
+    await registry.deliver([trained("run-1"), trained("run-9", workspace="nobody"), trained("run-2")])
+    assert [event.version for event in await registry.emitted(ModelRegistered)] == ["parcels-1", "parcels-2"]
+    (reason,) = await registry.dead_letters()
+    assert "nobody" in reason
+
+
+async def test_lineage_leads_from_a_version_to_documents_and_offsets(registry: Running) -> None:
+    manifest = b'{"documents": 1950, "offsets": {"document.submitted.v1": {"0": [0, 1200]}}, "rows": {"train": 1600}}'
+    await Blobs(registry.service.settings).put("parcels/datasets/rows.json", manifest)
+    version = await candidate(registry, "run-1")
+    found = await get(registry, f"/parcels/lineage/{version}")
+    assert found["run"]["id"] == "run-1" and found["run"]["seed"] == 7
+    assert found["dataset"]["documents"] == 1950
+    assert found["dataset"]["offsets"] == {"document.submitted.v1": {"0": [0, 1200]}}
+    assert found["event"]["position"]["topic"] == "model.trained.v1"
+    assert (await get(registry, "/parcels/lineage/parcels-9", 404))["error"]["code"] == "version_not_found"
+
+
+async def test_versions_are_listed_with_stage_and_scores(registry: Running) -> None:
+    await judge(registry, await candidate(registry, "run-1"))
+    (version,) = await get(registry, "/parcels/versions")
+    assert (version["version"], version["stage"], version["method"]) == ("parcels-1", "production", "linear-probe")
+    assert version["scores"] == {"golden.macro_f1": 0.9} and version["validation"] == {"macro_f1": 0.9}
+    assert [one["workspace"] for one in await get(registry, "")] == ["parcels"]
+    assert (await get(registry, "/nobody/versions", 404))["error"]["workspace"] == "nobody"
