@@ -1,0 +1,1 @@
+"""Takes what products submit, validated and masked before it is kept."""

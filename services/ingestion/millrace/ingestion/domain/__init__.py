@@ -1,0 +1,1 @@
+"""What makes a record acceptable, and what is kept of it."""

@@ -1,0 +1,107 @@
+"""Is this a text that a person wrote, in a language that the workspace takes?
+
+The limits were measured on the 13,083 questions of Banking77, clean and with 8 % of the letters mistyped, and on 3,000
+keyboard mashes: a share of the allowed languages under 0.015 is met by none of the clean, by 1 in 1,000 of the mistyped
+and by 93 % of the mashes; more than half of the letters in words that can't be spoken by none of the first two.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from millrace.events import Reason
+
+SHORTEST = 5
+LONGEST = 20_000
+LEAST_LETTERS = 3
+LEAST_PRINTABLE = 0.95
+LEAST_LANGUAGE = 0.015
+LETTERS_FOR_LANGUAGE = 10
+MOST_UNSPEAKABLE = 0.5
+
+_TAG = re.compile(r"\[(?:EMAIL|PHONE|CARD|IBAN)\]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_WORD = re.compile(r"[^\W\d_]+")
+_CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]{6}")
+_REPEATED = re.compile(r"(.)\1\1\1")
+_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+_KEYS = frozenset(line[at : at + 5] for row in _ROWS for line in (row, row[::-1]) for at in range(len(row) - 4))
+
+Shares = Callable[[str], Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Read:
+    """What is wrong with a text, and the allowed language it is most likely in where that was looked at."""
+
+    reasons: tuple[Reason, ...]
+    language: str | None = None
+
+
+def cleaned(text: str) -> str:
+    """Without control characters, which no store should have to hold, and without space around it."""
+    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+
+
+def read(text: str, *, length: int, printable: float, languages: Sequence[str], shares: Shares) -> Read:
+    """Judge a cleaned and masked text; `length` and the share that is `printable` are of the text as it came."""
+    if not text:
+        return Read((_reason("empty", "a text"),))
+    bare = _TAG.sub(" ", text)
+    letters = sum(map(str.isalpha, bare))
+    reasons = [
+        reason
+        for refused, reason in (
+            (len(text) < SHORTEST, _reason("too_short", f"at least {SHORTEST} characters")),
+            (length > LONGEST, _reason("too_long", f"at most {LONGEST} characters")),
+            (printable < LEAST_PRINTABLE, _reason("unprintable", "printable characters")),
+            (letters < LEAST_LETTERS, _reason("no_words", f"at least {LEAST_LETTERS} letters")),
+        )
+        if refused
+    ]
+    if reasons:
+        return Read(tuple(reasons))
+    if unspeakable(bare) > MOST_UNSPEAKABLE:
+        return Read((_reason("gibberish", "words"),))
+    return _spoken(bare, letters, languages, shares)
+
+
+def printable_share(text: str) -> float:
+    """Share of characters that are neither control characters nor replacements of what could not be decoded."""
+    if not text:
+        return 1.0
+    return 1 - (len(_CONTROL.findall(text.replace("\r", ""))) + text.count("\ufffd")) / len(text)
+
+
+def unspeakable(text: str) -> float:
+    """Share of the letters in words that nobody can say: no vowel, six consonants in a row, runs of keys."""
+    words = _WORD.findall(text.lower())
+    return sum(len(word) for word in words if _is_unspeakable(word)) / max(1, sum(map(len, words)))
+
+
+def _is_unspeakable(word: str) -> bool:
+    if len(word) < 4 or not word.isascii():
+        return False
+    return (
+        not set(word) & set("aeiouy")
+        or bool(_CONSONANTS.search(word) or _REPEATED.search(word))
+        or any(word[at : at + 5] in _KEYS for at in range(len(word) - 4))
+    )
+
+
+def _spoken(text: str, letters: int, languages: Sequence[str], shares: Shares) -> Read:
+    if not languages:
+        return Read(())
+    if letters < LETTERS_FOR_LANGUAGE:
+        return Read((), languages[0] if len(languages) == 1 else None)
+    found = shares(text[:2000])
+    allowed = {language: found.get(language, 0.0) for language in languages}
+    if sum(allowed.values()) < LEAST_LANGUAGE:
+        return Read((_reason("language", f"a text in {' or '.join(languages)}"),))
+    return Read((), max(allowed, key=lambda language: allowed[language]))
+
+
+def _reason(code: str, expected: str) -> Reason:
+    return Reason(code=code, field="text", expected=expected)

@@ -1,0 +1,1 @@
+"""The same intake over HTTP."""

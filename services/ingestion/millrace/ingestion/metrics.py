@@ -1,0 +1,7 @@
+"""What ingestion counts for Prometheus."""
+
+from prometheus_client import Counter
+
+RECORDS = Counter("millrace_ingestion_records_total", "Records by topic and outcome", ["topic", "outcome"])
+REASONS = Counter("millrace_ingestion_reasons_total", "Why records were rejected", ["reason"])
+MASKED = Counter("millrace_ingestion_masked_total", "Personal data replaced by tags", ["kind"])
