@@ -1,7 +1,8 @@
 """Kafka, Postgres and S3 without Docker, and the supervisor that keeps the services running."""
 
+from .detached import Options, launch, shut_down
 from .endpoints import Endpoints, S3Endpoint
-from .errors import DataFolderInUse, DownloadFailed, PartFailed, StackError
+from .errors import DataFolderInUse, DownloadFailed, PartFailed, PortTaken, StackError
 from .stack import Stack
 from .state import ProcessState, Running, default_data_folder, find
 from .supervisor import Supervisor
@@ -10,7 +11,9 @@ __all__ = [
     "DataFolderInUse",
     "DownloadFailed",
     "Endpoints",
+    "Options",
     "PartFailed",
+    "PortTaken",
     "ProcessState",
     "Running",
     "S3Endpoint",
@@ -19,4 +22,6 @@ __all__ = [
     "Supervisor",
     "default_data_folder",
     "find",
+    "launch",
+    "shut_down",
 ]

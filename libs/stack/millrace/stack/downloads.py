@@ -1,5 +1,6 @@
 """The one part that is not a wheel: Kafka's jars, fetched once into the cache folder."""
 
+import fcntl
 import os
 import shutil
 import zipfile
@@ -30,10 +31,9 @@ def kafka_class_path(cache: Path) -> list[Path]:
     known = _listed(listing)
     if known:
         return known
-    import fasteners
-
     listing.parent.mkdir(parents=True, exist_ok=True)
-    with fasteners.InterProcessLock(listing.with_suffix(".lock")):
+    with listing.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         return _listed(listing) or _fetch(cache, listing)
 
 

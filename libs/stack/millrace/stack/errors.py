@@ -3,6 +3,7 @@
 StackError
 ├── PartFailed       a part ended or never answered; carries the tail of its log
 ├── DataFolderInUse  another live stack owns the folder
+├── PortTaken        a port that was asked for is in use
 └── DownloadFailed   a part could not be fetched
 """
 
@@ -27,6 +28,14 @@ class DataFolderInUse(StackError):
     def __init__(self, folder: Path, pid: int | None) -> None:
         self.folder, self.pid = folder, pid
         super().__init__(f"{folder} is in use by another Millrace stack (process {pid or 'unknown'})")
+
+
+class PortTaken(StackError):
+    """A port that was asked for is in use."""
+
+    def __init__(self, name: str, port: int) -> None:
+        self.name, self.port = name, port
+        super().__init__(f"port {port}, asked for {name}, is in use")
 
 
 class DownloadFailed(StackError):

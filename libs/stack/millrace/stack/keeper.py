@@ -46,7 +46,7 @@ class Keeper:
             try:
                 self._once()
             except (StackError, OSError) as error:
-                self.because = str(error)
+                self.because = str(error).splitlines()[0]
             if self._stopping.is_set():
                 return
             self.part.stop()  # what is left of its process group

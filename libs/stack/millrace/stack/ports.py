@@ -7,6 +7,8 @@ import socket
 import threading
 from pathlib import Path
 
+from .errors import PortTaken
+
 LOWEST, HIGHEST = 15000, 32000
 
 
@@ -34,24 +36,35 @@ def free_port(taken: set[int]) -> int:
 
 
 class PortBook:
-    """The ports of one data folder, by name, in a JSON file."""
+    """The ports of one data folder, by name, in a JSON file; `given` ones win over kept ones."""
 
     def __init__(self, path: Path, given: dict[str, int] | None = None) -> None:
         self._path = path
         self._lock = threading.Lock()
         self._given = given or {}
         self._ports: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
+        self._settled: dict[str, int] = {}
 
     def port(self, name: str) -> int:
-        """Return the port given or kept for `name`, or a new free one when there is none or it is taken."""
-        if name in self._given:
-            return self._given[name]
+        """Return the port of `name`: the same as last time if it is still free, and for ever once asked.
+
+        Raises PortTaken for a given port that somebody else has.
+        """
         with self._lock:
-            kept = self._ports.get(name)
-            if kept is None or not is_free(kept):
-                self._ports[name] = free_port(set(self._ports.values()) | set(self._given.values()))
-                self._save()
-            return self._ports[name]
+            if name not in self._settled:
+                self._settled[name] = self._settle(name)
+            return self._settled[name]
+
+    def _settle(self, name: str) -> int:
+        if name in self._given:
+            if not is_free(self._given[name]):
+                raise PortTaken(name, self._given[name])
+            return self._given[name]
+        kept = self._ports.get(name)
+        if kept is None or not is_free(kept):
+            kept = self._ports[name] = free_port({*self._ports.values(), *self._given.values()})
+            self._save()
+        return kept
 
     def _save(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -27,7 +27,7 @@ class Stack:
 
     def __init__(self, data: Path, *, ports: dict[str, int] | None = None, cache: Path | None = None) -> None:
         self.data = data.expanduser().resolve()
-        book = PortBook(self.data / "run" / "ports.json", ports)
+        self.ports = book = PortBook(self.data / "run" / "ports.json", ports)
         self.kafka = Kafka(self.data, book, cache=cache or cache_folder())
         self.postgres = Postgres(self.data, book)
         self.s3 = S3(self.data, book)

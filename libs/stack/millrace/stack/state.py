@@ -57,6 +57,13 @@ class Running:
         """Whether every process is ready."""
         return self.phase == "ready" and all(process.state == "ready" for process in self.processes)
 
+    def hopeless(self, *, out_of_time: bool = False) -> ProcessState | None:
+        """Return a process that died again and again without ever being ready, or any unready one `out_of_time`."""
+        for process in self.processes:
+            if process.state != "ready" and (out_of_time or process.restarts >= 5):
+                return process
+        return None
+
     def save(self) -> None:
         """Write the state file, which holds passwords, for its owner alone."""
         data = {**asdict(self), "data": str(self.data), "root": str(self.root)}

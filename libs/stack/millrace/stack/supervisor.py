@@ -15,7 +15,6 @@ from .errors import PartFailed, StackError
 from .keeper import Keeper
 from .keys import Keys
 from .part import Part
-from .ports import PortBook
 from .process import reap
 from .services import BUCKET, Service, build, discover, environment, find_root, role_dsn
 from .stack import Stack
@@ -45,8 +44,7 @@ class Supervisor:
         if strangers:
             raise StackError(f"no service {', '.join(sorted(strangers))}; there are {', '.join(self._known)}")
         self.stack = Stack(self.data, ports=ports)
-        self._book = PortBook(self.data / "run" / "service-ports.json", ports)
-        self.services = build(chosen, replicas or {}, self.data, self._book, self.root)
+        self.services = build(chosen, replicas or {}, self.data, self.stack.ports, self.root)
         self._keepers: list[Keeper] = []
         self._phase = "starting"
         self._since = time.time()
@@ -75,20 +73,15 @@ class Supervisor:
         return self.seen()
 
     def wait_ready(self, patience: float = 180.0) -> Running:
-        """Return when every process is ready. Raises PartFailed for the first that is not in time."""
+        """Return when every process is ready. Raises PartFailed for the first that fails or is not in time."""
         deadline = time.monotonic() + patience
-        while waiting := [keeper for keeper in self._keepers if keeper.state != "ready"]:
-            late = waiting[0]
-            given_up = [keeper for keeper in waiting if keeper.restarts >= 5]
-            if given_up or time.monotonic() > deadline:
-                late = given_up[0] if given_up else late
-                reason = late.because or f"was not ready within {patience:.0f} s"
-                raise PartFailed(late.part.name, reason.splitlines()[0], late.part.log)
+        while not (now := self.seen()).ready:
+            hopeless = now.hopeless(out_of_time=time.monotonic() > deadline)
+            if hopeless:
+                raise PartFailed(hopeless.name, hopeless.because or "was not ready in time", Path(hopeless.log))
             if self._done.wait(0.1):
                 raise StackError("stopped while starting")
-        self._phase = "ready"
-        self._save()
-        return self.seen()
+        return now
 
     def stop(self) -> None:
         """Stop services, then parts; nothing is left running."""
@@ -133,7 +126,7 @@ class Supervisor:
         self._passwords = keys.passwords(self._known)
         endpoints = self.stack.endpoints
         for service in self.services:
-            service.port = self._book.port(service.name)
+            service.port = self.stack.ports.port(service.name)
             dsn = role_dsn(endpoints.postgres, service.service, self._passwords[service.service])
             service.told = environment(service.service, endpoints, dsn=dsn, secret=keys.secret, port=service.port)
 
@@ -164,8 +157,10 @@ class Supervisor:
             raise PartFailed("provision", f"ended with code {done.returncode}", log)
 
     def _publish(self) -> None:
-        while not self._done.wait(0.3):
+        while not self._done.wait(0.2):
             self._save()
+            if self._phase == "starting" and all(keeper.state == "ready" for keeper in self._keepers):
+                self._phase = "ready"
 
     def _save(self) -> None:
         now = self.seen()
