@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from millrace.chassis import Unavailable
 from millrace.learn import Prediction
 from millrace.serving.engine import AnswerLate, Desk, Overloaded
 
@@ -87,3 +88,16 @@ async def test_a_full_queue_refuses_at_once_and_a_late_answer_is_an_error() -> N
         await asyncio.sleep(0.1)
         assert (await asked.ask(model, "e")).label == "E"
         assert not any("b" in batch for batch in model.batches), "who has gone is not computed for"
+
+
+async def test_stopping_answers_everyone_who_waits() -> None:
+    gate = threading.Event()
+    one, two = Slow(gate=gate), Slow(gate=gate)
+    opened = Desk("production", wait=0.0, most=2, queue_most=100, within=5.0)
+    opened.start()
+    waiting = [asyncio.create_task(opened.ask(model, text)) for text in "abc" for model in (one, two)]
+    await asyncio.sleep(0.05)
+    await opened.stop()
+    gate.set()
+    ends = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 1)
+    assert all(isinstance(end, Unavailable) for end in ends)

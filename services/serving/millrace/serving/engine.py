@@ -60,6 +60,7 @@ class Desk:
         self._within = within
         self._queue: asyncio.Queue[Asked] = asyncio.Queue()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"torch-{arm}", initializer=_yielding(arm))
+        self._held: list[Asked] = []
         self._task: asyncio.Task[None] | None = None
         metrics.WAITING.labels(arm).set_function(self._queue.qsize)
 
@@ -72,7 +73,8 @@ class Desk:
             with suppress(asyncio.CancelledError):
                 await self._task
         while not self._queue.empty():
-            _fail([self._queue.get_nowait()], Unavailable("the service is stopping"))
+            self._held.append(self._queue.get_nowait())
+        _fail(self._held, Unavailable("the service is stopping"))
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def ask(self, model: Model, text: str) -> Prediction:
@@ -86,16 +88,14 @@ class Desk:
             raise AnswerLate(self._within) from None
 
     async def _run(self) -> None:
-        held: list[Asked] = []
         while True:
-            asked = held or [await self._queue.get()]
-            held = []
+            asked = self._held = self._held or [await self._queue.get()]
             await self._gather(asked)
             model = asked[0][0]
             most = self._most if model.pad_to is None else max(1, min(self._most, PADDED_TOKENS // model.pad_to))
             batch = [one for one in asked if one[0] is model][:most]
             taken = {id(one) for one in batch}
-            held = [one for one in asked if id(one) not in taken]
+            self._held = [one for one in asked if id(one) not in taken]
             await self._answer(model, [one for one in batch if not one[2].done()])
 
     async def _gather(self, asked: list[Asked]) -> None:
