@@ -40,5 +40,11 @@ async def _dataset(digest: str, manifest: str, blobs: Blobs) -> dict[str, Any]:
         found = json.loads(await blobs.get(manifest))
     except BlobNotFound as gone:
         return {"digest": digest, "manifest": manifest, "missing": str(gone)}
-    shown = {key: found.get(key) for key in ("documents", "sources", "rows", "offsets", "parent", "change_point")}
-    return {"digest": digest, "manifest": manifest, **shown}
+    shown = {key: found.get(key) for key in ("documents", "sources", "offsets", "labels", "lineage")}
+    splits = found.get("content", {}).get("splits", {})
+    return {
+        "digest": digest,
+        "manifest": manifest,
+        "rows": {name: one.get("rows", 0) for name, one in splits.items()},
+        **shown,
+    }

@@ -1,0 +1,36 @@
+"""What workspaces declare, as training keeps it."""
+
+from dataclasses import dataclass
+
+from millrace.chassis import Settings, Table
+from millrace.events import WorkspaceConfigured
+from millrace.training.domain import PERIODS, Policy
+from millrace.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A declaration under its revision."""
+
+    revision: int
+    spec: Workspace
+
+    @property
+    def policy(self) -> Policy:
+        """Labels that come later than `feedback.wait` are not waited for, so a cycle's wait for rows ends there too."""
+        train = self.spec.train
+        return Policy(
+            revision=self.revision,
+            min_labels=train.min_labels,
+            wait=self.spec.feedback.wait,
+            drift=train.on.drift,
+            growth=train.on.new_documents is not None,
+            every=PERIODS[train.on.schedule] if train.on.schedule else None,
+        )
+
+
+def declarations(settings: Settings) -> Table[Declared]:
+    def view(event: WorkspaceConfigured) -> Declared:
+        return Declared(event.revision, Workspace.read(event.spec))
+
+    return Table(WorkspaceConfigured, settings, view=view)

@@ -1,0 +1,81 @@
+"""What people and the command line ask of training."""
+
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any
+from uuid import uuid5
+
+from fastapi import APIRouter, Header, Query
+from pydantic import AwareDatetime, BaseModel, Field
+
+from millrace.chassis import Clock, Database, Table, command
+from millrace.training import domain, runs, store, turns
+from millrace.training.declared import Declared
+from millrace.training.turns import MOVES
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Key = Annotated[str | None, Header(alias="Idempotency-Key")]
+
+
+class Training(BaseModel):
+    """A cycle by hand. `since` cuts rows from then on; `methods` other than the workspace declares, or `declare`."""
+
+    note: str = ""
+    by: str = Field(default="a person", min_length=1)
+    since: AwareDatetime | None = None
+    min_labels: int | None = Field(default=None, ge=0)
+    methods: list[str] = Field(default_factory=list)
+
+
+def routes(db: Database, *, specs: Table[Declared], clock: Clock) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/v1/workspaces/{name}/train", status_code=202)
+    async def train(name: str, asked: Training, key: Key = None) -> dict[str, Any]:
+        await db.admit()
+        declared = await specs.get(name)
+        cause = command(now=clock.now(), key=f"train/{name}/{key}" if key else None)
+        ask = _ask(asked, declared, cause.id, cause.occurred_at)
+        async with db.transaction(emits=MOVES) as tx:
+            if domain.DECLARE in ask.methods and await store.deployment(tx, name) is None:
+                raise domain.NothingToDeclare(name)
+            decide = partial(domain.by_hand, ask=ask, policy=declared.policy, now=tx.now)
+            turn = await turns.take(tx, cause, name, decide)
+        opened = [decision.cycle for decision in turn.decisions if isinstance(decision, domain.Opened)]
+        deadline = opened[0].deadline if opened else None
+        return {"workspace": name, "cycle": domain.cycle_id(ask, 1), "opened": bool(opened), "deadline": deadline}
+
+    @router.get("/v1/cycles")
+    async def cycles(workspace: str | None = None, limit: Limit = 50) -> list[dict[str, Any]]:
+        async with db.reading() as tx:
+            return await store.each_cycle(tx, workspace, limit)
+
+    @router.get("/v1/runs")
+    async def each_run(workspace: str | None = None, limit: Limit = 100) -> list[dict[str, Any]]:
+        async with db.reading() as tx:
+            return await runs.each(tx, workspace, limit)
+
+    @router.get("/v1/alerts")
+    async def alerts(workspace: str | None = None, limit: Limit = 50) -> list[dict[str, Any]]:
+        async with db.reading() as tx:
+            return await store.each_alert(tx, workspace, limit)
+
+    return router
+
+
+def _ask(asked: Training, declared: Declared, cause_id: Any, now: datetime) -> domain.Ask:
+    """Raises MethodUnknown. Declaring anew trains nothing, so it waits for no rows."""
+    known = [*declared.spec.meaning.methods, domain.DECLARE]
+    for method in asked.methods:
+        if method not in known:
+            raise domain.MethodUnknown(method, known)
+    least = 0 if asked.methods == [domain.DECLARE] and asked.min_labels is None else asked.min_labels
+    return domain.Ask(
+        id=uuid5(cause_id, "train"),
+        because="hand",
+        at=now,
+        change_point=asked.since,
+        min_labels=least,
+        methods=tuple(asked.methods),
+        note=f"by {asked.by}{f': {asked.note}' if asked.note else ''}",
+    )

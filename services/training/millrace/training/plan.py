@@ -1,0 +1,48 @@
+"""What a cycle's runs share, fixed when they are planned: a later declaration does not reach into them."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from millrace.chassis import Transaction
+from millrace.training.declared import Declared
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`metric` picks, higher is better. Budgets in seconds: of one run, and of its fine-tuning."""
+
+    revision: int
+    task: str
+    metric: str
+    seed: int
+    budget: float
+    finetune_budget: float
+    serve: dict[str, Any]
+
+    @classmethod
+    def of(cls, declared: Declared) -> "Plan":
+        spec = declared.spec
+        budget = spec.train.budget
+        return cls(
+            revision=declared.revision,
+            task=spec.task,
+            metric=spec.meaning.metrics[0],
+            seed=spec.train.seed,
+            budget=budget.total_seconds(),
+            finetune_budget=(spec.train.finetune_budget or budget).total_seconds(),
+            serve=spec.serve.model_dump(mode="json", exclude_none=True),
+        )
+
+
+PLAN = TypeAdapter(Plan)
+
+
+async def keep(tx: Transaction, cycle_id: UUID, plan: Plan) -> None:
+    await tx.execute("UPDATE cycles SET plan = $2 WHERE id = $1", cycle_id, PLAN.dump_json(plan).decode())
+
+
+async def load(tx: Transaction, cycle_id: UUID) -> Plan:
+    return PLAN.validate_json(await tx.fetchval("SELECT plan FROM cycles WHERE id = $1", cycle_id))

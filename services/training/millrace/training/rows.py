@@ -1,0 +1,59 @@
+"""A dataset's rows as learn reads them."""
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from millrace.chassis import Blobs
+
+COLUMNS = ("id", "text", "label", "split", "cluster", "weight")
+USED = ("train", "validation")
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """The training part of a manifest: the rows' blob, how many of them are untrusted, and the admitted labels."""
+
+    rows: str
+    untrusted: int
+    labels: list[str]
+
+    @classmethod
+    def of(cls, manifest: dict[str, Any]) -> "Training":
+        part = manifest["training"]
+        return cls(part["rows"], int(part.get("untrusted", 0)), list(manifest["labels"]))
+
+
+async def read_training(blobs: Blobs, manifest: str) -> Training:
+    """Raises BlobNotFound, Unavailable."""
+    return Training.of(json.loads(await blobs.get(manifest)))
+
+
+def select(source: Path, target: Path, *, untrusted: bool, labels: Collection[str] | None) -> None:
+    """Writes the rows that one run may see; equal inputs give equal bytes. None takes every label.
+
+    Validation rows of untrusted sources never judge, whatever trains.
+    """
+    table = pq.read_table(source)
+    keep = pc.is_in(table["split"], value_set=_strings(USED))
+    if "trusted" in table.column_names:
+        trains = pc.equal(table["split"], "train") if untrusted else _never(table.num_rows)
+        keep = pc.and_(keep, pc.or_(table["trusted"], trains))
+    if labels is not None:
+        keep = pc.and_(keep, pc.is_in(table["label"], value_set=_strings(labels)))
+    kept = table.filter(keep).select([name for name in COLUMNS if name in table.column_names])
+    pq.write_table(kept, target, compression="zstd")
+
+
+def _strings(values: Collection[str]) -> Any:
+    return pa.array(list(values), pa.string())
+
+
+def _never(rows: int) -> Any:
+    return pa.array([False] * rows, pa.bool_())

@@ -1,0 +1,141 @@
+"""Runs in Postgres."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from millrace.chassis import Transaction
+from millrace.events import RunSummary
+from millrace.training.domain import Candidate, Run
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a run left in S3."""
+
+    artifact: str
+    digest: str
+    labels: list[str]
+    scores: dict[str, float]
+    bytes: int
+    seconds: float
+    stopped: str
+    environment: dict[str, str]
+
+
+async def queue(tx: Transaction, workspace: str, cycle_id: UUID, candidates: Sequence[Candidate]) -> None:
+    await tx.executemany(
+        """INSERT INTO runs (id, cycle_id, workspace, number, method, base, untrusted, state)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, 'queued') ON CONFLICT DO NOTHING""",
+        [(c.run_id, cycle_id, workspace, n, c.method, c.base, c.untrusted) for n, c in enumerate(candidates, 1)],
+    )
+
+
+async def start(tx: Transaction, run_id: UUID) -> asyncpg.Record | None:
+    """The run with its cycle's dataset; None where the cycle is past its training or the run has ended."""
+    return await tx.fetchrow(
+        """UPDATE runs r SET state = 'running', claims = claims + 1, started_at = coalesce(r.started_at, $2)
+           FROM cycles c WHERE r.id = $1 AND c.id = r.cycle_id AND c.state = 'training'
+               AND r.state IN ('queued', 'running')
+           RETURNING r.*, c.dataset, c.manifest""",
+        run_id,
+        tx.now,
+    )
+
+
+async def advance(
+    tx: Transaction, run_id: UUID, *, stage: str, step: int, steps: int | None, loss: float | None, seconds: float
+) -> bool:
+    """Writes how far a run is; False where its cycle is past its training."""
+    done = await tx.execute(
+        """UPDATE runs r SET stage = $2, step = $3, steps = $4, loss = $5, seconds = $6
+           FROM cycles c WHERE r.id = $1 AND c.id = r.cycle_id AND c.state = 'training'""",
+        run_id,
+        stage,
+        step,
+        steps,
+        loss,
+        seconds,
+    )
+    return done == "UPDATE 1"
+
+
+async def trained(tx: Transaction, run_id: UUID, made: Made) -> None:
+    await tx.execute(
+        """UPDATE runs SET state = 'trained', ended_at = $2, artifact = $3, digest = $4, labels = $5, scores = $6,
+               bytes = $7, seconds = $8, stopped = $9, environment = $10 WHERE id = $1""",
+        run_id,
+        tx.now,
+        made.artifact,
+        made.digest,
+        made.labels,
+        json.dumps(made.scores),
+        made.bytes,
+        made.seconds,
+        made.stopped,
+        json.dumps(made.environment),
+    )
+
+
+async def failed(tx: Transaction, run_id: UUID, reason: str) -> None:
+    await tx.execute(
+        "UPDATE runs SET state = 'failed', ended_at = $2, failed = $3 WHERE id = $1", run_id, tx.now, reason
+    )
+
+
+async def all_ended(tx: Transaction, cycle_id: UUID) -> bool:
+    """Locks the cycle first: of two runs that end at once the second sees the first."""
+    await tx.execute("SELECT FROM cycles WHERE id = $1 FOR UPDATE", cycle_id)
+    left: int = await tx.fetchval(
+        "SELECT count(*) FROM runs WHERE cycle_id = $1 AND state NOT IN ('trained', 'failed')", cycle_id
+    )
+    return left == 0
+
+
+async def of_cycle(tx: Transaction, cycle_id: UUID) -> list[asyncpg.Record]:
+    return await tx.fetch("SELECT * FROM runs WHERE cycle_id = $1 ORDER BY number", cycle_id)
+
+
+async def chosen(tx: Transaction, run_id: UUID, *, picked: bool, why: str) -> None:
+    await tx.execute("UPDATE runs SET picked = $2, why = $3 WHERE id = $1", run_id, picked, why)
+
+
+def as_run(row: asyncpg.Record) -> Run:
+    return Run(
+        Candidate(row["id"], row["method"], row["base"], row["untrusted"]),
+        row["state"],
+        json.loads(row["scores"]),
+        row["bytes"],
+        row["seconds"],
+        row["failed"],
+    )
+
+
+def summary(row: asyncpg.Record) -> RunSummary:
+    return RunSummary(
+        run_id=str(row["id"]),
+        method=row["method"],
+        base=row["base"],
+        scores=json.loads(row["scores"]),
+        seconds=row["seconds"],
+        failed=row["failed"],
+        untrusted=row["untrusted"],
+    )
+
+
+async def each(tx: Transaction, workspace: str | None, limit: int) -> list[dict[str, Any]]:
+    """The newest cycle's runs first."""
+    rows = await tx.fetch(
+        """SELECT r.* FROM runs r JOIN cycles c ON c.id = r.cycle_id
+           WHERE $1::text IS NULL OR r.workspace = $1 ORDER BY c.opened_at DESC, r.number LIMIT $2""",
+        workspace,
+        limit,
+    )
+    return [
+        {**dict(row), "scores": json.loads(row["scores"]), "environment": json.loads(row["environment"])}
+        for row in rows
+    ]

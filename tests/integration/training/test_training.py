@@ -1,0 +1,299 @@
+"""Training on real Postgres and S3: triggers in, cycles and candidates out, runs in processes of their own."""
+
+import asyncio
+import io
+import json
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from harness import START, Running, eventually, make, running
+
+from millrace.chassis import Blobs
+from millrace.events import (
+    DatasetFailed,
+    DatasetGrown,
+    DatasetReleased,
+    Deployment,
+    DriftDetected,
+    ModelStaged,
+    ModelTrained,
+    RetrainingRequested,
+    Route,
+    TrainingFailed,
+    TrainingProgressed,
+    TrainingStarted,
+    WorkspaceConfigured,
+)
+from millrace.training.app import build_app
+from millrace.workspace import load
+
+FILE = """
+workspace: parcels
+owner: support-ml
+task: classify
+labels: {names: [late, lost]}
+train: {methods: [METHODS], min_labels: 50, finetune_budget: 20s}
+"""
+
+
+def configured(methods: str = "linear-probe") -> WorkspaceConfigured:
+    spec = load(FILE.replace("METHODS", methods))
+    return make(WorkspaceConfigured, revision=1, spec=spec.plain(), digest=spec.digest(), by="ada")
+
+
+@pytest.fixture
+async def training(stack, tmp_path: Path) -> AsyncIterator[Running]:
+    async with running(stack, "training", build_app, work_dir=tmp_path / "runs", checkpoint_seconds=1) as service:
+        await service.tables.put(configured())
+        yield service
+
+
+def deployment(version: str, artifact: str = "a", labels: tuple[str, ...] = ("late", "lost")) -> Deployment:
+    return Deployment(version=version, artifact=artifact, digest="d", task="classify", labels=list(labels))
+
+
+def staged(stage: str, version: str | None, production: Deployment | None, cycle: UUID | None = None) -> ModelStaged:
+    route = Route(revision=1, workspace_revision=1, production=production)
+    return make(ModelStaged, cycle_id=cycle, stage=stage, reason=f"told {stage}", version=version, route=route)
+
+
+def drift(version: str = "parcels-1", **fields: Any) -> DriftDetected:
+    given: dict[str, Any] = {
+        "lane": 0,
+        "version": version,
+        "monitor": "error",
+        "detector": "adwin",
+        "statistic": 0.3,
+        "before": 0.08,
+        "after": 0.4,
+        "change_point": START,
+        "predictions": 900,
+        "since_change": 100,
+    }
+    return make(DriftDetected, **{**given, **fields})
+
+
+async def post(training: Running, of: int = 202, **body: Any) -> Any:
+    async with training.http() as client:
+        answer = await client.post("/v1/workspaces/parcels/train", json=body)
+    assert answer.status_code == of, answer.text
+    return answer.json()
+
+
+async def get(training: Running, what: str) -> Any:
+    async with training.http() as client:
+        answer = await client.get(f"/v1/{what}", params={"workspace": "parcels"})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def cut(training: Running, cycle: UUID, *, rows: int = 120, untrusted: int = 0) -> None:
+    """A released dataset whose rows and manifest are in S3."""
+    blobs, name = Blobs(training.service.settings), f"parcels/datasets/{uuid4()}"
+    words = {"late": "my parcel is late and has not come", "lost": "you lost the box, nobody knows where it is"}
+    labels = [("late", "lost")[n % 2] for n in range(rows)]
+    table = pa.table(
+        {
+            "id": [f"row-{n}" for n in range(rows)],
+            "text": [f"{words[label]} {n}" for n, label in enumerate(labels)],
+            "label": labels,
+            "split": ["validation" if n % 6 > 3 else "train" for n in range(rows)],
+            "cluster": [f"row-{n}" for n in range(rows)],
+            "weight": [1.0] * rows,
+            "trusted": [n >= untrusted for n in range(rows)],
+        }
+    )
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    await blobs.put(f"{name}.parquet", sink.getvalue())
+    manifest = {
+        "labels": ["late", "lost"],
+        "training": {"rows": f"{name}.parquet", "count": rows, "untrusted": untrusted},
+    }
+    await blobs.put(f"{name}.json", json.dumps(manifest).encode())
+    released = make(
+        DatasetReleased,
+        at=training.clock.now(),
+        cycle_id=cycle,
+        dataset=f"sha256:{cycle}",
+        manifest=f"{name}.json",
+        rows={"train": rows},
+        labels={"late": rows // 2, "lost": rows // 2},
+        attempt=1,
+    )
+    await training.deliver([released])
+
+
+async def requested(training: Running) -> list[RetrainingRequested]:
+    return await training.emitted(RetrainingRequested)
+
+
+async def test_drift_asks_for_rows_since_its_change_point(training: Running) -> None:
+    await training.deliver([staged("production", "parcels-1", deployment("parcels-1"))])
+    alarm = drift()
+    await training.deliver([alarm])
+    (asked,) = await requested(training)
+    assert (asked.because, asked.attempt, asked.change_point, asked.version) == ("drift", 1, START, "parcels-1")
+    assert (asked.min_labels, asked.drift_id, asked.workspace_revision) == (50, str(alarm.id), 1)
+    (cycle,) = await get(training, "cycles")
+    assert UUID(cycle["id"]) == asked.cycle_id and cycle["state"] == "waiting"
+
+
+async def test_a_redelivered_batch_counts_once(training: Running) -> None:
+    await training.deliver([staged("production", "parcels-1", deployment("parcels-1"))])
+    batch = [drift(), drift(change_point=START)]
+    await training.deliver(batch)
+    once = await training.snapshot()
+    await training.deliver(batch, again=True)
+    await training.deliver(batch)
+    assert await training.snapshot() == once
+    assert len(await requested(training)) == 1
+
+
+async def test_growth_opens_a_new_workspaces_first_cycle_and_failure_of_the_cut_ends_it(training: Running) -> None:
+    await training.deliver([make(DatasetGrown, rows=2000, new=2000)])
+    (asked,) = await requested(training)
+    assert (asked.because, asked.version) == ("growth", None) and asked.cycle_id
+    missing = {"total": 20}
+    told = make(DatasetFailed, cycle_id=asked.cycle_id, reason="too few labels", attempt=1, missing=missing)
+    await training.deliver([told])
+    (failed,) = await training.emitted(TrainingFailed)
+    assert failed.reason == "too few labels (missing: 20 of total)" and failed.cycle_id == asked.cycle_id
+    await training.deliver([staged("failed", None, None, asked.cycle_id)])
+    (cycle,) = await get(training, "cycles")
+    assert (cycle["state"], cycle["outcome"]) == ("closed", "failed")
+    (alert,) = await get(training, "alerts")
+    assert (alert["kind"], alert["reason"]) == ("failed", "told failed")
+
+
+async def test_a_cycle_by_hand_is_202_then_409_with_the_open_cycle(training: Running) -> None:
+    opened = await post(training, note="new season", by="ada")
+    refused = await post(training, 409)
+    assert refused["error"]["code"] == "cycle_open" and refused["error"]["cycle"] == opened["cycle"]
+    (asked,) = await requested(training)
+    assert (asked.because, asked.note) == ("hand", "by ada: new season") and str(asked.cycle_id) == opened["cycle"]
+
+
+async def test_a_method_that_is_not_there_is_named_with_those_that_are(training: Running) -> None:
+    refused = await post(training, 422, methods=["lorra"])
+    assert refused["error"]["method"] == "lorra" and "linear-probe" in refused["error"]["known"]
+    assert (await post(training, 422, methods=["declare"]))["error"]["code"] == "nothing_to_declare"
+    async with training.http() as client:
+        assert (await client.post("/v1/workspaces/nobody/train", json={})).status_code == 404
+
+
+async def test_a_second_rejection_alerts_and_stops(training: Running) -> None:
+    production = deployment("parcels-1")
+    await training.deliver([staged("production", "parcels-1", production)])
+    await training.deliver([drift()])
+    for number in (2, 3):
+        asked = (await requested(training))[-1]
+        assert asked.cycle_id and asked.attempt == number - 1 and asked.min_labels == 50 * asked.attempt
+        training.clock.advance(60)
+        await cut(training, asked.cycle_id)
+        await training.deliver([staged("rejected", f"parcels-{number}", production, asked.cycle_id)])
+    assert len(await requested(training)) == 2
+    (alert,) = await get(training, "alerts")
+    assert alert["kind"] == "gave-up" and "2 candidates for one drift" in alert["reason"]
+    async with training.http() as client:
+        text = (await client.get("/metrics")).text
+    assert 'millrace_training_alerts_total{kind="gave-up"}' in text
+
+
+async def test_a_dataset_that_never_comes_ends_the_cycle_by_a_timer(training: Running) -> None:
+    await post(training)
+    await training.work("overdue")
+    assert await training.emitted(TrainingFailed) == []
+    training.clock.advance(7 * 86400 + 1000)
+    await training.work("overdue")
+    (failed,) = await training.emitted(TrainingFailed)
+    assert failed.reason == "no dataset came by the deadline"
+
+
+async def test_the_schedule_opens_a_cycle_a_week_after_the_last(training: Running) -> None:
+    await training.deliver([staged("production", "parcels-1", deployment("parcels-1"))])
+    await training.work("tick")
+    assert await requested(training) == []
+    training.clock.advance(7 * 86400 + 10)
+    await training.work("tick")
+    (asked,) = await requested(training)
+    assert asked.because == "schedule"
+
+
+async def test_candidates_run_side_by_side_again_without_untrusted_rows_and_one_is_picked(training: Running) -> None:
+    await post(training)
+    (asked,) = await requested(training)
+    assert asked.cycle_id
+    await cut(training, asked.cycle_id, untrusted=12)
+    await training.work()
+    (started,) = await training.emitted(TrainingStarted)
+    assert [(run.method, run.untrusted) for run in started.runs] == [("linear-probe", True), ("linear-probe", False)]
+    (trained,) = await training.emitted(ModelTrained)
+    assert trained.cycle_id == asked.cycle_id and trained.labels == ["late", "lost"] and trained.attempt == 1
+    assert trained.scores["macro_f1"] > 0.9 and trained.serving == {"max_length": 256}
+    assert len(trained.runs) == 2 and trained.environment["torch"]
+    names = [key async for key in Blobs(training.service.settings).each(f"{trained.artifact}/")]
+    assert {name.rsplit("/", 1)[1] for name in names} == {"version.json", "weights.safetensors"}
+    runs = await get(training, "runs")
+    assert sorted(run["picked"] for run in runs) == [False, True] and all(run["why"] for run in runs)
+    assert await training.emitted(TrainingProgressed)
+    assert not any(training.service.settings.work_dir.iterdir())
+    await declares_the_same_weights_anew(training, trained)
+
+
+async def declares_the_same_weights_anew(training: Running, trained: ModelTrained) -> None:
+    production = deployment("parcels-1", trained.artifact)
+    await training.deliver([staged("production", "parcels-1", production, trained.cycle_id)])
+    text = FILE.replace("METHODS", "linear-probe") + "serve: {pad_to: 256}\n"
+    spec = load(text)
+    await training.tables.put(make(WorkspaceConfigured, revision=2, spec=spec.plain(), digest=spec.digest(), by="a"))
+    opened = await post(training, methods=["declare"])
+    await cut(training, UUID(opened["cycle"]))
+    await training.work()
+    again = (await training.emitted(ModelTrained))[-1]
+    assert (again.method, again.serving, again.workspace_revision) == ("declare", {"max_length": 256, "pad_to": 256}, 2)
+    assert again.artifact != trained.artifact and again.digest != trained.digest
+
+
+async def test_a_killed_run_is_taken_up_again_from_its_checkpoint(training: Running) -> None:
+    await training.tables.put(configured("full"))
+    await post(training)
+    (asked,) = await requested(training)
+    assert asked.cycle_id
+    await cut(training, asked.cycle_id, rows=600)
+    await training.work("plan")
+    work = asyncio.create_task(training.work("run", "pick"))
+    folder = await eventually(lambda: next(training.service.settings.work_dir.glob("*/checkpoint/state.json"), None))
+    first = json.loads(folder.read_text())["step"]
+    for child in children():
+        os.kill(child, signal.SIGKILL)
+    await work
+    training.clock.advance(60)
+    await training.work("run", "pick")
+    (trained,) = await training.emitted(ModelTrained)
+    assert trained.method == "full" and first > 0
+    (run,) = await get(training, "runs")
+    assert run["claims"] == 2 and run["state"] == "trained"
+    assert trained.artifact.endswith("-2")
+
+
+def children() -> list[int]:
+    """Processes that this one started to train."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = int(entry.joinpath("stat").read_text().rsplit(")", 1)[1].split()[1])
+                command = entry.joinpath("cmdline").read_bytes()
+            except OSError:
+                continue
+            if parent == os.getpid() and b"millrace.training.child" in command:
+                found.append(int(entry.name))
+    return found
