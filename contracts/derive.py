@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from millrace.chassis import Service, SystemClock
 from millrace.events import Event
 

@@ -69,7 +69,7 @@ class Intake:
 
     async def _whole(self, record: wire.Record) -> wire.Record:
         """The record with the body that it refers to."""
-        reference = dict(record.headers).get(wire.DATA_REFERENCE)
+        reference = None if record.value else dict(record.headers).get(wire.DATA_REFERENCE)
         if reference is None:
             return record
         body = await self._blobs.get(reference.decode())
@@ -142,8 +142,7 @@ class Intake:
             tracer, f"process {self.handler.event.topic}", traced or fresh[0][0].traceparent, **attributes
         ):
             await self.handler([event for event, _ in fresh], tx)
-        records = {event.id: record for event, record in fresh}
-        return [Letter(records[event.id], str(reason), event.id) for event, reason in tx.refused]
+        return _letters(tx, fresh)
 
     async def _apart(self, tx: Transaction, fresh: Sequence[tuple[Event, wire.Record]]) -> list[Letter]:
         letters: list[Letter] = []
@@ -153,8 +152,7 @@ class Intake:
                     await self.handler([event], tx)
             except Unprocessable as error:
                 letters.append(Letter(record, str(error), event.id))
-        records = {event.id: record for event, record in fresh}
-        return letters + [Letter(records[event.id], str(reason), event.id) for event, reason in tx.refused]
+        return letters + _letters(tx, fresh)
 
     async def _bury(self, tx: Transaction, letters: Sequence[Letter]) -> None:
         sealed = self.handler.event.retention == "intake"
@@ -183,3 +181,11 @@ class Intake:
             await self.handler([event], tx)
             if tx.refused:
                 raise tx.refused[0][1]
+
+
+def _letters(tx: Transaction, events: Sequence[tuple[Event, wire.Record]]) -> list[Letter]:
+    """Letters for what the handler refused alone."""
+    if not tx.refused:
+        return []
+    records = {event.id: record for event, record in events}
+    return [Letter(records[event.id], str(reason), event.id) for event, reason in tx.refused]

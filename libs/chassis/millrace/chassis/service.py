@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import Collection, Sequence
@@ -227,4 +228,5 @@ async def patiently(act: Any) -> None:
 
 def run(service: Service) -> None:
     """Runs a service as this process."""
+    gc.set_threshold(50_000, 20, 50)  # a batch makes thousands of objects that live briefly: collect by the batch
     sys.exit(uvloop.run(service.serve()))

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 from uuid import UUID, uuid5
 
+from asyncpg.pgproto import pgproto  # its UUID is uuid.UUID in C: parses and prints some six times faster
 from pydantic import ValidationError
 
 from millrace.chassis.errors import Malformed
@@ -57,19 +58,25 @@ class Received:
     headers: Sequence[tuple[str, bytes | None]]
 
 
-def text(headers: Mapping[str, bytes | None], name: str) -> str | None:
-    """A header's text, None where it is absent or null. Raises Malformed where it is not UTF-8."""
+WANTED = frozenset(
+    {"ce_id", "ce_source", "ce_type", "ce_time", "ce_knownat", "ce_causeid", "ce_cycleid", "traceparent"}
+)
+
+
+def wanted(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
+    """The headers that an envelope is made of, as text. Raises Malformed where one is not UTF-8."""
+    found = {}
+    for name, value in headers:
+        if value is not None and name in WANTED:
+            try:
+                found[name] = value.decode()
+            except UnicodeDecodeError as error:
+                raise Malformed(name, "UTF-8") from error
+    return found
+
+
+def time(headers: Mapping[str, str], name: str) -> datetime | None:
     value = headers.get(name)
-    if value is None:
-        return None
-    try:
-        return value.decode()
-    except UnicodeDecodeError as error:
-        raise Malformed(name, "UTF-8") from error
-
-
-def time(headers: Mapping[str, bytes | None], name: str) -> datetime | None:
-    value = text(headers, name)
     if value is None:
         return None
     try:
@@ -83,7 +90,7 @@ def identity(value: str | None, name: str) -> UUID | None:
     if not value:
         return None
     try:
-        return UUID(value)
+        return pgproto.UUID(value)
     except ValueError as error:
         raise Malformed(name, "a UUID") from error
 
@@ -93,27 +100,31 @@ def event_id(given: str | None, source: str, fallback: str) -> UUID:
     if not given:
         return uuid5(FOREIGN, fallback)
     try:
-        return UUID(given)
+        return pgproto.UUID(given)
     except ValueError:
         return uuid5(FOREIGN, f"{source}|{given}")
 
 
 def envelope(record: Record) -> Envelope:
     """The envelope of a record. Raises Malformed."""
-    headers = dict(record.headers)
-    source = text(headers, "ce_source") or ""
-    kind = text(headers, "ce_type")
-    if kind and kind != record.topic:
+    headers = wanted(record.headers)
+    source = headers.get("ce_source", "")
+    kind = headers.get("ce_type", record.topic)
+    if kind != record.topic:
         raise Malformed("ce_type", f"{record.topic!r}, the topic's own type, not {kind!r}")
-    arrived = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    occurred_at, known_at = time(headers, "ce_time"), time(headers, "ce_knownat")
+    if occurred_at is None or known_at is None:
+        arrived = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+        occurred_at, known_at = occurred_at or arrived, known_at or arrived
+    given = headers.get("ce_id")
     return Envelope(
-        id=event_id(text(headers, "ce_id"), source, f"{record.topic}/{record.partition}/{record.offset}"),
+        id=event_id(given, source, "" if given else f"{record.topic}/{record.partition}/{record.offset}"),
         source=source,
-        occurred_at=time(headers, "ce_time") or arrived,
-        known_at=time(headers, "ce_knownat") or arrived,
-        cause_id=identity(text(headers, "ce_causeid"), "ce_causeid"),
-        cycle_id=identity(text(headers, "ce_cycleid"), "ce_cycleid"),
-        traceparent=text(headers, "traceparent"),
+        occurred_at=occurred_at,
+        known_at=known_at,
+        cause_id=identity(headers.get("ce_causeid"), "ce_causeid"),
+        cycle_id=identity(headers.get("ce_cycleid"), "ce_cycleid"),
+        traceparent=headers.get("traceparent"),
         position=Position(record.topic, record.partition, record.offset),
     )
 
