@@ -1,0 +1,1 @@
+"""One file per group of commands, found by name: each has `commands = typer.Typer()`."""

@@ -1,0 +1,31 @@
+"""Options that every command writes the same way."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from millrace.stack.state import default_data_folder
+
+Data = Annotated[
+    Path,
+    typer.Option(
+        "--data",
+        help="Folder with everything this Millrace keeps.  [env var: MILLRACE_DATA]",
+        default_factory=default_data_folder,
+        show_default=False,
+        file_okay=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
+
+
+def pairs(given: list[str], option: str) -> dict[str, int]:
+    """Read NAME=NUMBER pairs. Raises typer.BadParameter."""
+    found = {}
+    for pair in given:
+        name, equals, number = pair.partition("=")
+        if not equals or not number.isdigit():
+            raise typer.BadParameter(f"{pair!r} is not NAME=NUMBER", param_hint=option)
+        found[name] = int(number)
+    return found

@@ -1,0 +1,36 @@
+"""One way to print: JSON for programs, tables for people."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+def printed(data: Any) -> None:
+    """Print data as JSON on standard output."""
+    sys.stdout.write(json.dumps(data, indent=2, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def show(data: Any, as_json: bool, render: Callable[[], RenderableType]) -> None:
+    """Print `data` as JSON, or what `render` makes of it for a person."""
+    if as_json:
+        printed(data)
+    else:
+        console.print(render())
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[RenderableType]], title: str | None = None) -> Table:
+    """Return a plain table; numbers and markup are the caller's."""
+    made = Table(title=title, box=None, pad_edge=False, header_style="dim", title_justify="left")
+    for column in columns:
+        made.add_column(column)
+    for row in rows:
+        made.add_row(*row)
+    return made
