@@ -143,7 +143,7 @@ def _about(
     sizes = max((len(text.strip()) for pair in given.metadata.items() for text in pair), default=0)
     checks = (
         (
-            not 0 < len(given.source.strip()) <= LONGEST_NAME,
+            not source or len(given.source.strip()) > LONGEST_NAME,
             "source",
             "source",
             f"a name of 1 to {LONGEST_NAME} characters",

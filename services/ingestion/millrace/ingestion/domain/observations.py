@@ -43,7 +43,7 @@ def examine_observation(
         entity=_entity(event.entity, derived_key(secret, workspace.workspace)),
         values=values,
         masked=dict(masked.counts),
-        reasons=tuple(_about(event, source in workspace.data.retired, now)),
+        reasons=tuple(_about(event, source, source in workspace.data.retired, now)),
     )
 
 
@@ -53,13 +53,13 @@ def _entity(entity: str, key: bytes) -> str:
     return pseudonym(entity, key) if mask(name).counts else name
 
 
-def _about(event: ObservationSubmitted, retired: bool, now: datetime) -> list[Reason]:
+def _about(event: ObservationSubmitted, source: str, retired: bool, now: datetime) -> list[Reason]:
     texts = (text for pair in event.values.items() for text in pair if isinstance(text, str))
     name = f"a name of 1 to {LONGEST_NAME} characters"
     checks = (
-        (not 0 < len(event.source.strip()) <= LONGEST_NAME, "source", "source", name),
+        (not source or len(event.source.strip()) > LONGEST_NAME, "source", "source", name),
         (retired, "retired_source", "source", "a source that is not retired"),
-        (not 0 < len(event.entity.strip()) <= LONGEST_NAME, "entity", "entity", name),
+        (not 0 < len(cleaned(event.entity)) <= LONGEST_NAME, "entity", "entity", name),
         (not event.values, "empty", "values", "at least one value"),
         (len(event.values) > MOST_VALUES, "values", "values", f"at most {MOST_VALUES} values"),
         (max(map(len, texts), default=0) > LONGEST_VALUE, "values", "values", f"texts of at most {LONGEST_VALUE}"),

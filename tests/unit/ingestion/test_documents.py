@@ -1,0 +1,176 @@
+"""What is kept of a submission, and what a workspace has against it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from millrace.events import (
+    DocumentRejected,
+    DocumentSubmitted,
+    Envelope,
+    InteractionLogged,
+    ObservationSubmitted,
+    Origin,
+    Reason,
+)
+from millrace.ingestion.domain.documents import Document, Submission, examine, submission
+from millrace.ingestion.domain.observations import examine_observation
+from millrace.workspace import Workspace
+
+NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
+_ID = UUID("00000000-0000-0000-0000-000000000007")
+_ORIGIN = Origin(topic="document.submitted.v1", event_id=str(_ID))
+_REASON = Reason(code="empty", field="text", expected="a text")
+SPEC = {"workspace": "parcels", "owner": "team", "task": "classify", "labels": {"names": ["late", "lost"]}, "lanes": 4}
+PARCELS = Workspace.read({**SPEC, "data": {"trusted": ["crm"], "retired": ["old"], "languages": ["en"]}})
+PLAIN = Submission("parcels", "crm", "7", "My parcel is a week late", "late", None, None, {}, NOW)
+
+
+def english(text: str) -> Mapping[str, float]:
+    return {"en": 1.0}
+
+
+def examined(spec: Workspace = PARCELS, **changes: Any) -> Document:
+    return examine(replace(PLAIN, **changes), spec, secret="s", now=NOW, shares=english)
+
+
+def codes(**changes: Any) -> list[str]:
+    return [reason.code for reason in examined(**changes).reasons]
+
+
+def test_a_good_document_is_accepted_whole() -> None:
+    document = examined()
+    assert document.reasons == ()
+    assert (document.text, document.label, document.language) == ("My parcel is a week late", "late", "en")
+    assert document.trusted
+    assert not examined(source="mail").trusted
+
+
+def test_every_field_that_a_person_may_fill_is_masked() -> None:
+    document = examined(
+        text="Write to joe@example.com",
+        label="late 0171 1234567",
+        source="ann@example.com",
+        subject="joe@example.com",
+        metadata={"from bob@example.com": "card 4111 1111 1111 1111", "order": "17"},
+    )
+    everything = repr(document)
+    assert "example.com" not in everything
+    assert "4111" not in everything
+    assert "1234567" not in everything
+    assert document.masked == {"email": 3, "phone": 1, "card": 1}
+    assert document.metadata["order"] == "17"
+
+
+def test_a_document_keeps_its_identity_over_revisions_and_differs_between_sources() -> None:
+    first = examined().document_id
+    assert examined(text="My parcel is two weeks late").document_id == first
+    others = {examined(source="mail").document_id, examined(own_id="8").document_id}
+    assert len({first, *others}) == 3
+
+
+def test_a_subject_is_a_pseudonym_of_the_workspace() -> None:
+    other = Workspace.read({**SPEC, "workspace": "claims"})
+    subject = examined(subject="customer-17").subject
+    assert subject
+    assert subject == examined(subject="customer-17").subject
+    assert subject != examined(other, subject="customer-17", workspace="claims").subject
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"text": ""}, "empty"),
+        ({"source": "old"}, "retired_source"),
+        ({"source": "s" * 201}, "source"),
+        ({"source": "\x00"}, "source"),
+        ({"label": "l" * 101}, "label"),
+        ({"suite": "silver"}, "suite"),
+        ({"suite": "golden", "source": "mail"}, "untrusted_suite"),
+        ({"suite": "golden", "label": None}, "unlabelled_suite"),
+        ({"metadata": {str(n): "x" for n in range(51)}}, "metadata"),
+        ({"metadata": {"k": "x" * 2001}}, "metadata"),
+        ({"occurred_at": NOW + timedelta(days=2)}, "future"),
+    ],
+)
+def test_a_broken_rule_is_named(changes: dict[str, Any], code: str) -> None:
+    assert codes(**changes) == [code]
+
+
+def test_a_golden_row_of_a_trusted_source_is_accepted() -> None:
+    assert codes(suite="golden") == []
+
+
+def test_several_broken_rules_are_all_named() -> None:
+    assert codes(text="", source="old", suite="silver") == ["empty", "retired_source", "suite"]
+
+
+def test_a_text_too_long_is_refused_and_never_cut_in_silence() -> None:
+    assert codes(text="word " * 4000 + "end.") == ["too_long"]
+    assert codes(text="word " * 3999 + "end.") == []
+    assert codes(text=" " * 30_000 + "My parcel is late") == []
+
+
+def test_an_interaction_is_a_document_of_what_the_person_wrote() -> None:
+    logged = InteractionLogged.create(
+        Envelope(id=_ID, source="", occurred_at=NOW, known_at=NOW),
+        workspace="parcels", source="chat", input="Where is it?", interaction_id="7", output="Write to help@x.com",
+        label="late", metadata={},
+    )  # fmt: skip
+    given = submission(logged)
+    assert (given.text, given.label, given.suite) == ("Where is it?", "late", None)
+    document = examine(given, PARCELS, secret="s", now=NOW, shares=english)
+    assert document.metadata["output"] == "Write to [EMAIL]"
+    submitted = DocumentSubmitted.create(
+        Envelope(id=_ID, source="", occurred_at=NOW, known_at=NOW),
+        workspace="parcels", source="chat", text="Where is it?", document_id="7", metadata={},
+    )  # fmt: skip
+    twin = examine(submission(submitted), PARCELS, secret="s", now=NOW, shares=english)
+    assert document.document_id != twin.document_id
+
+
+def test_only_submissions_are_examined() -> None:
+    with pytest.raises(TypeError, match="submits no document"):
+        submission(DocumentRejected(workspace="p", document_id="d", source="s", origin=_ORIGIN, reasons=[_REASON]))
+
+
+def observed(**fields: object) -> ObservationSubmitted:
+    body = {"workspace": "parcels", "source": "meters", "entity": "station-7", "values": {"load": 3.5}, **fields}
+    return ObservationSubmitted.create(Envelope(id=_ID, source="", occurred_at=NOW, known_at=NOW), **body)
+
+
+def test_an_observation_keeps_its_numbers_and_its_entitys_lane() -> None:
+    result = examine_observation(
+        observed(values={"load": 3.5, "note": "call 0171 1234567"}), PARCELS, secret="s", now=NOW
+    )
+    assert result.reasons == ()
+    assert result.values == {"load": 3.5, "note": "call [PHONE]"}
+    assert result.lane == examine_observation(observed(values={"load": 1.0}), PARCELS, secret="s", now=NOW).lane
+
+
+def test_entities_named_by_personal_data_stay_apart_under_pseudonyms() -> None:
+    names = {
+        examine_observation(observed(entity=entity), PARCELS, secret="s", now=NOW).entity
+        for entity in ("joe@example.com", "ann@example.com")
+    }
+    assert len(names) == 2
+    assert all(name.startswith("p-") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"values": {}}, "empty"),
+        ({"values": {str(n): 1.0 for n in range(501)}}, "values"),
+        ({"values": {"note": "x" * 2001}}, "values"),
+        ({"entity": "e" * 201}, "entity"),
+        ({"source": "old"}, "retired_source"),
+    ],
+)
+def test_a_broken_rule_of_an_observation_is_named(fields: dict[str, object], code: str) -> None:
+    result = examine_observation(observed(**fields), PARCELS, secret="s", now=NOW)
+    assert [reason.code for reason in result.reasons] == [code]
