@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -15,8 +16,8 @@ COOL_DOWN = timedelta(minutes=10)
 ALARM = Alarm("confidence", "adwin", 0.2, 0.9, 0.7, 1000, 5000, 800, 100, ["p-1"])
 
 
-def served(**changes: object) -> PredictionServed:
-    fields: dict[str, object] = {
+def served(**changes: Any) -> PredictionServed:
+    fields: dict[str, Any] = {
         "workspace": "parcels",
         "lane": 2,
         "request_id": "q",
@@ -34,8 +35,8 @@ def served(**changes: object) -> PredictionServed:
     return PredictionServed.create(Envelope(uuid4(), "test", START, START), **{**fields, **changes})
 
 
-def recorded(**changes: object) -> FeedbackRecorded:
-    fields: dict[str, object] = {
+def recorded(**changes: Any) -> FeedbackRecorded:
+    fields: dict[str, Any] = {
         "workspace": "parcels",
         "lane": 2,
         "feedback_id": "f",
@@ -58,7 +59,7 @@ def recorded(**changes: object) -> FeedbackRecorded:
     return FeedbackRecorded.create(Envelope(uuid4(), "test", later, later), **{**fields, **changes})
 
 
-def workspace(**monitor: object) -> Workspace:
+def workspace(**monitor: Any) -> Workspace:
     return Workspace.read(
         {
             "workspace": "parcels",
@@ -79,7 +80,7 @@ def test_a_prediction_has_three_signals() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"arm": "shadow"}, {"arm": "canary"}, {"error": "timed out"}])
-def test_only_answers_of_production_are_watched(changes: dict[str, object]) -> None:
+def test_only_answers_of_production_are_watched(changes: dict[str, Any]) -> None:
     assert not list(watched(served(**changes)))
 
 
@@ -99,7 +100,7 @@ def test_an_error_counts_at_the_time_of_its_prediction() -> None:
         {"kind": "rating", "value": -1.0, "correct": None},
     ],
 )
-def test_feedback_that_may_not_judge_is_no_error(changes: dict[str, object]) -> None:
+def test_feedback_that_may_not_judge_is_no_error(changes: dict[str, Any]) -> None:
     assert not list(judged(recorded(**changes)))
 
 

@@ -25,7 +25,7 @@ def stream(signal: str, seed: int, stable: int, shifted: int) -> Iterator[Observ
     draw = random.Random(seed)
     for position in range(stable + shifted):
         strange = position >= stable and draw.random() < 0.3
-        raws = {
+        raws: dict[str, float | str] = {
             "confidence": draw.betavariate(2.2, 1.8) if strange else draw.betavariate(4, 0.45),
             "novelty": draw.gauss(0.37, 0.09) if strange else draw.gauss(0.22, 0.08),
             "error": 1.0 if strange else float(draw.random() < 0.07),
@@ -118,7 +118,7 @@ def test_a_history_loses_no_value_and_leaves_no_gap(values: list[int]) -> None:
     assert sum(block.size for block in blocks) == len(values) == history.count
     assert round(sum(block.total for block in blocks) * 10_000) == sum(values)
     assert [block.start for block in blocks] == [block.at for block in blocks]
-    assert History.restore(history.state()) == history
+    assert History.restore(json.loads(json.dumps(history.state()))) == history
 
 
 def test_a_chart_has_few_points_and_all_predictions() -> None:

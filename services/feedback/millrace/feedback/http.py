@@ -1,0 +1,95 @@
+"""What products give, and what people and the console ask."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Body, Query
+from pydantic import ValidationError
+
+from millrace.chassis import Clock, Database, GroupCommit, Malformed, Table, wire
+from millrace.events import Envelope, FeedbackGiven
+from millrace.feedback import store
+from millrace.feedback.domain import admit, qualities
+from millrace.feedback.joining import Given
+from millrace.workspace import Workspace
+
+MOST = 1000
+
+
+def routes(
+    db: Database, clock: Clock, group: GroupCommit[Sequence[Given]], workspaces: Table[Workspace], secret: str
+) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/v1/feedback", status_code=202)
+    async def give(body: Annotated[dict[str, Any] | list[dict[str, Any]], Body()]) -> dict[str, list[str]]:
+        """One feedback or up to 1,000, all or none: the fields of feedback.given, `id` and `occurred_at` if you like.
+
+        The same id again is answered the same and counts once. Ids come back in order, after the commit.
+        """
+        await db.admit()
+        posted = body if isinstance(body, list) else [body]
+        if not 0 < len(posted) <= MOST:
+            raise Malformed("body", f"1 to {MOST} feedbacks")
+        given = []
+        for place, fields in enumerate(posted):
+            try:
+                event = _event(fields, clock.now())
+                workspace = await workspaces.get(event.workspace)
+                given.append(Given(event, admit(event, workspace, secret), workspace.feedback.wait))
+            except Malformed as error:
+                raise Malformed(f"{place}.{error.field}" if len(posted) > 1 else error.field, error.expected) from error
+        await group.commit(given)
+        return {"ids": [str(one.event.id) for one in given]}
+
+    @router.get("/v1/quality")
+    async def quality(
+        workspace: str,
+        last: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+        points: Annotated[int, Query(ge=1, le=500)] = 60,
+    ) -> dict[str, Any]:
+        """Accuracy by version and arm over the workspace's `last` labels that may judge: trusted, and given blind."""
+        async with db.reading() as tx:
+            judged = await store.latest_judged(tx, workspace, last)
+        return {"workspace": workspace, "versions": [asdict(one) for one in qualities(judged, points)]}
+
+    @router.get("/v1/annotations")
+    async def annotations(workspace: str, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> dict[str, Any]:
+        """Answers that wait for a label. Post it as feedback that names the request."""
+        async with db.reading() as tx:
+            return {"workspace": workspace, "annotations": await store.open_annotations(tx, workspace, limit)}
+
+    return router
+
+
+def _event(fields: dict[str, Any], now: datetime) -> FeedbackGiven:
+    """The intake event that a posted feedback stands for. Raises Malformed."""
+    envelope = Envelope(_id(fields.get("id")), "http", _time(fields.get("occurred_at"), now), now)
+    told = {name: value for name, value in fields.items() if name not in ("id", "occurred_at")}
+    try:
+        return FeedbackGiven.create(envelope, **told)
+    except TypeError as error:
+        raise Malformed("body", f"the fields of feedback.given: {error}") from error
+    except ValidationError as error:
+        raise wire.malformed(error) from error
+
+
+def _id(given: object) -> UUID:
+    if given is None:
+        return uuid4()
+    if not isinstance(given, str) or not given:
+        raise Malformed("id", "a text")
+    return wire.event_id(given, "http", "")
+
+
+def _time(given: object, now: datetime) -> datetime:
+    if given is None:
+        return now
+    try:
+        moment = datetime.fromisoformat(str(given))
+    except ValueError as error:
+        raise Malformed("occurred_at", "an RFC 3339 time") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,48 @@
+"""Pairs of feedback and prediction."""
+
+from collections.abc import Sequence
+
+from millrace.chassis import Transaction
+from millrace.feedback.domain import Feedback, Judged, Prediction, correct
+
+Pair = tuple[Feedback, Prediction]
+
+
+async def append_joined(tx: Transaction, pairs: Sequence[Pair]) -> list[Pair]:
+    """Keeps pairs, and gives those that were new."""
+    first = {(f.workspace, f.feedback_id, p.prediction_id): (f, p) for f, p in pairs}
+    rows = [
+        (
+            *key,
+            feedback.kind,
+            prediction.version,
+            prediction.arm,
+            feedback.trusted and feedback.basis == "blind",
+            correct(feedback, prediction),
+            feedback.given_at,
+            prediction.predicted_at,
+        )
+        for key, (feedback, prediction) in sorted(first.items(), key=lambda item: item[0])
+    ]
+    inserted = await tx.fetch(
+        """INSERT INTO joined SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[],
+               $6::text[], $7::bool[], $8::bool[], $9::timestamptz[], $10::timestamptz[])
+           ON CONFLICT DO NOTHING RETURNING workspace, feedback_id, prediction_id""",
+        *(list(column) for column in zip(*rows, strict=True)),
+    )
+    return [first[row["workspace"], row["feedback_id"], row["prediction_id"]] for row in inserted]
+
+
+async def latest_judged(tx: Transaction, workspace: str, most: int) -> list[Judged]:
+    """The labelled answers of the latest `most` labels that may judge, each by its last label that none corrects."""
+    rows = await tx.fetch(
+        """WITH latest AS (
+               SELECT * FROM joined j WHERE workspace = $1 AND judges AND correct IS NOT NULL AND NOT EXISTS (
+                   SELECT FROM feedback f WHERE f.workspace = j.workspace AND f.supersedes = j.feedback_id)
+               ORDER BY predicted_at DESC LIMIT $2)
+           SELECT DISTINCT ON (prediction_id) version, arm, predicted_at, correct FROM latest
+           ORDER BY prediction_id, given_at DESC, feedback_id""",
+        workspace,
+        most,
+    )
+    return [Judged(**row) for row in rows]
