@@ -1,0 +1,56 @@
+"""datasets' tables."""
+
+from millrace.datasets.store.corpus import (
+    Corpus,
+    add_part,
+    append,
+    buffered,
+    count_duplicates,
+    groups,
+    lock,
+    part_after,
+    save,
+    standing,
+    texts,
+    traits,
+)
+from millrace.datasets.store.cuts import (
+    Cut,
+    Plan,
+    add_version,
+    end_cut,
+    load_cut,
+    newest_version,
+    open_cut,
+    save_plan,
+    see,
+)
+from millrace.datasets.store.tally import counts, cuts, manifest, versions
+
+__all__ = [
+    "Corpus",
+    "Cut",
+    "Plan",
+    "add_part",
+    "add_version",
+    "append",
+    "buffered",
+    "count_duplicates",
+    "counts",
+    "cuts",
+    "end_cut",
+    "groups",
+    "load_cut",
+    "lock",
+    "manifest",
+    "newest_version",
+    "open_cut",
+    "part_after",
+    "save",
+    "save_plan",
+    "see",
+    "standing",
+    "texts",
+    "traits",
+    "versions",
+]

@@ -1,0 +1,194 @@
+"""Rows, parts and counters of a corpus."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from millrace.chassis import Transaction
+from millrace.datasets.domain import Rule, Traits, dice
+from millrace.events import DocumentKept
+
+
+@dataclass(slots=True)
+class Corpus:
+    """A workspace's counters: rows ever kept, fresh ones since the last version, buffered ones not in a part yet."""
+
+    workspace: str
+    rows: int
+    replaced: int
+    fresh: int
+    buffered: int
+    parts: int
+    flushing: bool
+
+
+async def lock(tx: Transaction, workspace: str) -> Corpus:
+    """The workspace's counters, held to the transaction's end."""
+    await tx.execute("INSERT INTO corpora (workspace) VALUES ($1) ON CONFLICT DO NOTHING", workspace)
+    row = await tx.fetchrow("SELECT * FROM corpora WHERE workspace = $1 FOR UPDATE", workspace)
+    assert row is not None
+    return Corpus(**row)
+
+
+async def save(tx: Transaction, corpus: Corpus) -> None:
+    await tx.execute(
+        """UPDATE corpora SET rows = $2, replaced = $3, fresh = $4, buffered = $5, parts = $6, flushing = $7
+           WHERE workspace = $1""",
+        corpus.workspace,
+        corpus.rows,
+        corpus.replaced,
+        corpus.fresh,
+        corpus.buffered,
+        corpus.parts,
+        corpus.flushing,
+    )
+
+
+_COLUMNS = (
+    "workspace", "seq", "document_id", "source", "label", "suite", "cluster", "split", "trainable", "trusted", "basis",
+    "feedback_id", "language", "subject", "occurred_at", "known_at", "dice", "origin_topic", "origin_partition",
+    "origin_offset", "origin_event", "replaced_by", "text",
+)  # fmt: skip
+
+
+async def append(tx: Transaction, corpus: Corpus, events: Sequence[DocumentKept]) -> None:
+    """Adds rows in their order; each ends the row that it replaces, one of the same batch included."""
+    standing: dict[str, int] = {}
+    ended: dict[int, int] = {}
+    former: dict[str, int] = {}
+    for seq, event in enumerate(events, start=corpus.rows + 1):
+        if event.replaces in standing:
+            ended[standing.pop(event.replaces)] = seq
+        elif event.replaces:
+            former[event.replaces] = seq
+        standing[event.document_id] = seq
+    await tx.execute(
+        """UPDATE rows SET replaced_by = u.seq FROM unnest($2::text[], $3::bigint[]) AS u (document_id, seq)
+           WHERE rows.workspace = $1 AND rows.document_id = u.document_id AND rows.replaced_by IS NULL""",
+        corpus.workspace,
+        list(former),
+        list(former.values()),
+    )
+    numbered = enumerate(events, start=corpus.rows + 1)
+    await tx.copy("rows", _COLUMNS, [_record(seq, event, ended.get(seq)) for seq, event in numbered])
+    corpus.rows += len(events)
+    corpus.buffered += len(events)
+    corpus.replaced += sum(1 for event in events if event.replaces)
+
+
+def _record(seq: int, event: DocumentKept, replaced_by: int | None) -> tuple[Any, ...]:
+    origin = event.origin
+    return (
+        event.workspace, seq, event.document_id, event.source, event.label, event.suite, event.cluster, event.split,
+        event.trainable, event.trusted, event.basis, event.feedback_id, event.language, event.subject,
+        event.occurred_at, event.known_at, dice(event.document_id), origin.topic, origin.partition, origin.offset,
+        origin.event_id, replaced_by, event.text,
+    )  # fmt: skip
+
+
+async def buffered(tx: Transaction, workspace: str, *, after: int, most: int) -> list[asyncpg.Record]:
+    """Rows that are in no part yet, the oldest first."""
+    return await tx.fetch(
+        "SELECT * FROM rows WHERE workspace = $1 AND seq > $2 AND part IS NULL ORDER BY seq LIMIT $3",
+        workspace,
+        after,
+        most,
+    )
+
+
+async def texts(tx: Transaction, workspace: str, *, after: int, most: int) -> dict[int, str]:
+    return {row["seq"]: row["text"] for row in await buffered(tx, workspace, after=after, most=most)}
+
+
+async def add_part(tx: Transaction, corpus: Corpus, blob: str, sha256: str, size: int, first: int, last: int) -> None:
+    corpus.parts += 1
+    corpus.buffered -= last - first + 1
+    await tx.execute(
+        "INSERT INTO parts VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        corpus.workspace,
+        corpus.parts,
+        blob,
+        sha256,
+        size,
+        first,
+        last,
+    )
+    await tx.execute(
+        "UPDATE rows SET part = $2, text = NULL WHERE workspace = $1 AND seq BETWEEN $3 AND $4",
+        corpus.workspace,
+        corpus.parts,
+        first,
+        last,
+    )
+
+
+async def part_after(tx: Transaction, workspace: str, after: int) -> str | None:
+    """The blob of the part that holds the row after a number."""
+    blob: str | None = await tx.fetchval(
+        "SELECT blob FROM parts WHERE workspace = $1 AND last_seq > $2 ORDER BY part LIMIT 1", workspace, after
+    )
+    return blob
+
+
+_BARRED = """NOT r.trainable OR r.cluster IN (
+    SELECT g.cluster FROM rows g WHERE g.workspace = $1 AND g.suite IS NOT NULL AND g.trusted AND g.seq <= $2)"""
+
+
+async def standing(tx: Transaction, workspace: str, *, after: int, last: int, up_to: int) -> list[asyncpg.Record]:
+    """The traits of rows that had not been replaced as of row number `up_to`."""
+    return await tx.fetch(
+        f"""SELECT r.*, {_BARRED} AS barred FROM rows r
+            WHERE r.workspace = $1 AND r.seq > $3 AND r.seq <= $4 AND (r.replaced_by IS NULL OR r.replaced_by > $2)
+            ORDER BY r.seq""",
+        workspace,
+        up_to,
+        after,
+        last,
+    )
+
+
+def traits(row: asyncpg.Record, rule: Rule) -> Traits:
+    return Traits(
+        source=row["source"],
+        label=row["label"],
+        suite=row["suite"],
+        split=row["split"],
+        trusted=row["trusted"],
+        basis=row["basis"],
+        barred=row["barred"],
+        since=rule.since(row["occurred_at"]),
+        dice=row["dice"],
+    )
+
+
+async def groups(tx: Transaction, corpus: Corpus, rule: Rule) -> list[tuple[Traits, int]]:
+    """How many standing rows there are of each kind that a cut tells apart."""
+    rows = await tx.fetch(
+        f"""WITH seen AS (
+                SELECT r.source, r.label, r.suite, r.split, r.trusted, r.basis,
+                       {_BARRED} AS barred, $3::timestamptz IS NULL OR r.occurred_at >= $3 AS since,
+                       CASE WHEN r.dice < $4 THEN 0::float8 ELSE 1::float8 END AS dice
+                FROM rows r WHERE r.workspace = $1 AND r.replaced_by IS NULL AND r.label IS NOT NULL)
+            SELECT *, count(*) AS rows FROM seen GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9""",
+        corpus.workspace,
+        corpus.rows,
+        rule.change_point,
+        rule.replay,
+    )
+    return [(Traits(**{name: row[name] for name in _GROUPED}), row["rows"]) for row in rows]
+
+
+_GROUPED = ("source", "label", "suite", "split", "trusted", "basis", "barred", "since", "dice")
+
+
+async def count_duplicates(tx: Transaction, counts: Mapping[tuple[str, str], int]) -> None:
+    ordered = sorted(counts.items())
+    await tx.execute(
+        """INSERT INTO duplicates SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])
+           ON CONFLICT (workspace, kind) DO UPDATE SET count = duplicates.count + excluded.count""",
+        [workspace for (workspace, _), _ in ordered],
+        [kind for (_, kind), _ in ordered],
+        [count for _, count in ordered],
+    )
