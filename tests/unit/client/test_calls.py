@@ -6,6 +6,7 @@ import pytest
 from millrace.client import AsyncClient, Client, NotFound, Refused, Retries, Services, Unreachable, document, feedback
 
 SERVICES = Services("http://in", "http://serve", "http://told/")
+TAKEN = httpx.Response(202, json={"accepted": 1, "records": [{"id": "1", "outcome": "accepted", "reasons": []}]})
 SWIFT = Retries(attempts=4, first=0.0, longest=0.0)
 ANSWER = {
     "workspace": "parcels",
@@ -42,7 +43,7 @@ def client(recorder: Recorder, retries: Retries = SWIFT) -> Client:
 
 
 def test_events_go_out_as_a_batch_of_cloudevents() -> None:
-    recorder = Recorder(httpx.Response(202))
+    recorder = Recorder(TAKEN)
     client(recorder).publish(document("parcels", "Wo ist es? 🚚", source="crm", label="late"))
     (request,) = recorder.asked
     assert str(request.url) == "http://in/v1/events"
@@ -53,14 +54,14 @@ def test_events_go_out_as_a_batch_of_cloudevents() -> None:
 
 
 def test_more_events_than_one_request_may_hold_go_out_in_order() -> None:
-    recorder = Recorder(httpx.Response(202))
+    recorder = Recorder(TAKEN)
     client(recorder).publish(*(document("parcels", str(n), source="crm") for n in range(1201)))
     assert [len(body) for body in recorder.bodies()] == [500, 500, 201]
     assert [event["data"]["text"] for body in recorder.bodies() for event in body] == [str(n) for n in range(1201)]
 
 
 def test_an_attempt_that_is_repeated_carries_the_same_ids() -> None:
-    recorder = Recorder(httpx.ConnectError("gone"), httpx.Response(503), httpx.Response(202))
+    recorder = Recorder(httpx.ConnectError("gone"), httpx.Response(503), TAKEN)
     client(recorder).publish(document("parcels", "Where is it?", source="crm"))
     first, second, third = recorder.bodies()
     assert first == second == third
@@ -73,6 +74,17 @@ def test_a_prediction_that_is_repeated_keeps_its_request_id() -> None:
     assert first == second
     assert first["inputs"][0]["unit"] == "user-1"
     assert (answer.label, answer.arm, answer.scores["lost"]) == ("late", "canary", 0.2)
+
+
+@pytest.mark.parametrize("status", [202, 422])
+def test_each_event_has_a_receipt_and_a_bad_one_hinders_no_other(status: int) -> None:
+    reason = {"code": "too_short", "field": "text", "expected": "at least 5 characters"}
+    records = [{"id": "1", "outcome": "accepted"}, {"id": "2", "outcome": "rejected", "reasons": [reason]}]
+    recorder = Recorder(httpx.Response(status, json={"records": records}))
+    good, bad = client(recorder).publish(*(document("parcels", text, source="crm") for text in ("Where?", "x")))
+    assert good.taken
+    assert not bad.taken
+    assert bad.reasons[0]["code"] == "too_short"
 
 
 def test_several_texts_are_answered_in_one_request() -> None:

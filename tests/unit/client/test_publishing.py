@@ -4,7 +4,7 @@ from time import monotonic
 
 import pytest
 
-from millrace.client import Event, Gatherer, Publisher, Refused, Undelivered, Unreachable
+from millrace.client import Event, Gatherer, Publisher, Receipt, Refused, Undelivered, Unreachable
 
 NO = Refused(422, "invalid", "no", {})
 
@@ -72,6 +72,16 @@ def test_a_refusal_names_what_was_not_delivered() -> None:
         out.add(event(2))
     assert caught.value.ids == ["1", "2"]
     assert caught.value.because is NO
+
+
+def test_receipts_of_refused_events_are_kept() -> None:
+    def picky(*events: Event) -> list[Receipt]:
+        return [Receipt(event.id, "rejected" if event.id == "1" else "accepted") for event in events]
+
+    with Publisher(picky, size=2, within=60.0) as out:
+        for n in range(3):
+            out.add(event(n))
+    assert [receipt.id for receipt in out.refused] == ["1"]
 
 
 def test_a_full_queue_makes_the_caller_wait() -> None:

@@ -2,7 +2,7 @@
 
 from millrace.client.aio import AsyncClient
 from millrace.client.blocking import Client
-from millrace.client.calls import Prediction, Services
+from millrace.client.calls import Prediction, Receipt, Services
 from millrace.client.errors import MillraceError, NotFound, Refused, Undelivered, Unreachable
 from millrace.client.events import Event, document, feedback
 from millrace.client.gatherer import Gatherer
@@ -18,6 +18,7 @@ __all__ = [
     "NotFound",
     "Prediction",
     "Publisher",
+    "Receipt",
     "Refused",
     "Retries",
     "Services",

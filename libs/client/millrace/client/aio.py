@@ -8,7 +8,7 @@ from typing import Self
 import httpx
 
 from millrace.client import calls
-from millrace.client.calls import Call, Prediction, Services
+from millrace.client.calls import Call, Prediction, Receipt, Services
 from millrace.client.errors import Unreachable
 from millrace.client.events import Event
 from millrace.client.gatherer import Gatherer
@@ -32,10 +32,12 @@ class AsyncClient:
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
         self._http = httpx.AsyncClient(timeout=timeout, limits=limits, transport=transport)
 
-    async def publish(self, *events: Event) -> None:
-        """Returns once every event is durably taken."""
+    async def publish(self, *events: Event) -> list[Receipt]:
+        """What became of each event, in order, once that is durable. One that breaks the rules hinders no other."""
+        found: list[Receipt] = []
         for call in calls.publishing(self.services.ingestion, events):
-            await self._send(call)
+            found += calls.receipts(await self._send(call))
+        return found
 
     def publisher(self, *, size: int = 200, within: float = 1.0) -> Gatherer:
         """For many events: `async with client.publisher() as out: await out.add(event)`."""

@@ -8,7 +8,7 @@ from typing import Self
 import httpx
 
 from millrace.client import calls
-from millrace.client.calls import Call, Prediction, Services
+from millrace.client.calls import Call, Prediction, Receipt, Services
 from millrace.client.errors import Unreachable
 from millrace.client.events import Event
 from millrace.client.publisher import Publisher
@@ -34,10 +34,12 @@ class Client:
         self._retries = retries or Retries()
         self._http = httpx.Client(timeout=timeout, transport=transport)
 
-    def publish(self, *events: Event) -> None:
-        """Returns once every event is durably taken."""
+    def publish(self, *events: Event) -> list[Receipt]:
+        """What became of each event, in order, once that is durable. One that breaks the rules hinders no other."""
+        found: list[Receipt] = []
         for call in calls.publishing(self.services.ingestion, events):
-            self._send(call)
+            found += calls.receipts(self._send(call))
+        return found
 
     def publisher(self, *, size: int = 200, within: float = 1.0) -> Publisher:
         """For many events: gathers up to `size` of them or for `within` seconds, then publishes in the background."""

@@ -60,6 +60,20 @@ class Prediction:
         return cls(**{name: body[name] for name in cls.__dataclass_fields__ if name != "scores"}, scores=body["scores"])
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one event. `outcome` is accepted, repeated (it was already taken), rejected, unreadable or
+    unknown_workspace; `reasons` are of what was refused, each with code, field and expected."""
+
+    id: str
+    outcome: str
+    reasons: Sequence[Mapping[str, str]] = ()
+
+    @property
+    def taken(self) -> bool:
+        return self.outcome in ("accepted", "repeated")
+
+
 def publishing(base: str, events: Sequence[Event]) -> list[Call]:
     url = f"{base.rstrip('/')}/v1/events"
     return [
@@ -81,7 +95,7 @@ def predicting(
 
 def telling(base: str, events: Sequence[Event]) -> list[Call]:
     url = f"{base.rstrip('/')}/v1/feedback"
-    bodies = [{**event.data, "id": event.id, "time": event.structured()["time"]} for event in events]
+    bodies = [{**event.data, "id": event.id, "occurred_at": event.structured()["time"]} for event in events]
     return [Call(url, _json(bodies[start : start + MOST_EVENTS])) for start in range(0, len(bodies), MOST_EVENTS)]
 
 
@@ -89,13 +103,22 @@ def predictions(response: httpx.Response) -> list[Prediction]:
     return [Prediction.read(one) for one in response.json()["predictions"]]
 
 
+def receipts(response: httpx.Response) -> list[Receipt]:
+    return [
+        Receipt(str(one["id"]), one["outcome"], tuple(one.get("reasons", ()))) for one in response.json()["records"]
+    ]
+
+
 def refusal(response: httpx.Response) -> Refused | None:
-    """The error that a final answer stands for; None for a good one."""
+    """The error that a final answer stands for; None for a good one, and for one that tells record by record."""
     if response.is_success:
         return None
     try:
-        said = response.json().get("error", {})
-    except (ValueError, AttributeError):
+        body = response.json()
+        if "records" in body:
+            return None
+        said = body.get("error", {})
+    except (ValueError, AttributeError, TypeError):
         said = {}
     facts = said if isinstance(said, dict) else {"message": str(said)}
     message = str(facts.get("message") or response.reason_phrase)

@@ -2,19 +2,26 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Self
 
+from millrace.client.calls import Receipt
 from millrace.client.errors import MillraceError, Undelivered, Unreachable
 from millrace.client.events import Event
+from millrace.client.publisher import MOST_REFUSED
 
 
 class Gatherer:
     """As `Publisher`, on an event loop. Raises Undelivered from `add` after a refusal, and on leaving the block."""
 
     def __init__(
-        self, publish: Callable[..., Awaitable[None]], *, size: int = 200, within: float = 1.0, most: int = 10_000
+        self,
+        publish: Callable[..., Awaitable[Sequence[Receipt] | None]],
+        *,
+        size: int = 200,
+        within: float = 1.0,
+        most: int = 10_000,
     ) -> None:
         self._publish = publish
         self._size = size
@@ -24,6 +31,7 @@ class Gatherer:
         self._changed = asyncio.Condition()
         self._closing = False
         self._fault: MillraceError | None = None
+        self.refused: deque[Receipt] = deque(maxlen=MOST_REFUSED)
         self._task: asyncio.Task[None] | None = None
 
     async def add(self, event: Event) -> None:
@@ -59,7 +67,7 @@ class Gatherer:
     async def _run(self) -> None:
         while batch := await self._due():
             try:
-                await self._publish(*batch)
+                receipts = await self._publish(*batch) or ()
             except MillraceError as fault:
                 if isinstance(fault, Unreachable) and not self._closing:
                     continue
@@ -67,6 +75,7 @@ class Gatherer:
                     self._fault = fault
                     self._changed.notify_all()
                 return
+            self.refused.extend(receipt for receipt in receipts if not receipt.taken)
             async with self._changed:
                 for _ in batch:
                     self._waiting.popleft()

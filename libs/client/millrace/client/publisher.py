@@ -2,24 +2,34 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import Self
 
+from millrace.client.calls import Receipt
 from millrace.client.errors import MillraceError, Undelivered, Unreachable
 from millrace.client.events import Event
+
+MOST_REFUSED = 1000
+"""Receipts of refused events that are remembered."""
 
 
 class Publisher:
     """`add` returns at once unless `most` events wait; `close` returns when all are delivered.
 
     While the service can't be reached events stay in the queue, in order; the queue is bounded, so that a long outage
-    slows the caller down rather than eat the memory. Raises Undelivered from `close`, and from `add` after a refusal.
+    slows the caller down rather than eat the memory. Raises Undelivered from `close`, and from `add` after a
+    refusal of a whole batch. `refused` has the receipts of the last events that broke the rules.
     """
 
     def __init__(
-        self, publish: Callable[..., None], *, size: int = 200, within: float = 1.0, most: int = 10_000
+        self,
+        publish: Callable[..., Sequence[Receipt] | None],
+        *,
+        size: int = 200,
+        within: float = 1.0,
+        most: int = 10_000,
     ) -> None:
         self._publish = publish
         self._size = size
@@ -29,6 +39,7 @@ class Publisher:
         self._changed = threading.Condition()
         self._closing = False
         self._fault: MillraceError | None = None
+        self.refused: deque[Receipt] = deque(maxlen=MOST_REFUSED)
         self._thread = threading.Thread(target=self._run, name="millrace-publisher", daemon=True)
         self._thread.start()
 
@@ -66,7 +77,7 @@ class Publisher:
     def _run(self) -> None:
         while batch := self._due():
             try:
-                self._publish(*batch)
+                receipts = self._publish(*batch) or ()
             except MillraceError as fault:
                 if isinstance(fault, Unreachable) and not self._closing:
                     continue
@@ -74,6 +85,7 @@ class Publisher:
                     self._fault = fault
                     self._changed.notify_all()
                 return
+            self.refused.extend(receipt for receipt in receipts if not receipt.taken)
             with self._changed:
                 for _ in batch:
                     self._waiting.popleft()
