@@ -9,7 +9,7 @@ from .part import Part
 
 State = Literal["waiting", "starting", "ready", "failed", "stopped"]
 
-LONGEST_PAUSE = 15.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 CALM = 30.0
 """Seconds of life after which a process is believed again and its back-off forgotten."""
 
@@ -52,7 +52,7 @@ class Keeper:
             self.part.stop()  # what is left of its process group
             self.state = "failed"
             self.restarts += 1
-            pause = 0.1 if time.monotonic() - began > CALM else min(max(pause * 2, 0.5), LONGEST_PAUSE)
+            pause = 0.1 if time.monotonic() - began > CALM else min(max(pause * 2, FIRST_PAUSE), LONGEST_PAUSE)
 
     def _once(self) -> None:
         if not self._running:

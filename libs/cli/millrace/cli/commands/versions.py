@@ -1,0 +1,161 @@
+"""millrace versions, promote, rollback, lineage, history"""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from millrace.cli import Data, Json, Target, show, table
+from millrace.cli.person import moment, scores, whoami
+
+if TYPE_CHECKING:
+    import httpx
+
+commands = typer.Typer()
+
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest first.")]
+By = Annotated[str, typer.Option(help="Who decides.")]
+Reason = Annotated[str, typer.Option(help="Why; stays in the ledger.")]
+Seen = Annotated[
+    int | None, typer.Option("--revision", min=0, help="The route's revision you decide upon; refused if it moved.")
+]
+STAGES = {"production": "bold green", "canary": "cyan", "shadow": "cyan", "registered": "yellow"}
+
+
+@commands.command()
+def versions(workspace: str, data: Data, limit: Limit = 20, as_json: Json = False) -> None:
+    """List the versions of a workspace, newest first."""
+    with Target(data).http("registry") as registry:
+        found = registry.get(f"/v1/workspaces/{workspace}/versions", params={"limit": limit}).json()
+        route = registry.get(f"/v1/workspaces/{workspace}").json()["route"]
+    show(found, as_json, lambda: _versions(found, route) if found else f"{workspace} has no version yet")
+
+
+def _versions(found: list[dict[str, Any]], route: dict[str, Any]) -> Table:
+    canary = route.get("canary")
+    rows = []
+    for one in found:
+        share = f" {canary['share']:.0%}" if canary and one["stage"] == "canary" else ""
+        rows.append(
+            (
+                one["version"],
+                Text(one["stage"] + share, style=STAGES.get(one["stage"], "dim")),
+                one["method"],
+                scores(one["scores"]) or Text(f"validation {scores(one['validation'])}", style="dim"),
+                f"{one['seconds']:.0f} s",
+                moment(one["staged_at"]),
+            )
+        )
+    title = f"route revision {route['revision']}"
+    return table(("version", "stage", "method", "scores", "trained in", "since"), rows, title)
+
+
+@commands.command()
+def promote(
+    workspace: str, version: str, data: Data, seen: Seen = None, by: By = "", reason: Reason = "", as_json: Json = False
+) -> None:
+    """Put a version into production, or give a rollout the approval it waits for."""
+    with Target(data).http("registry") as registry:
+        asked = {"version": version, "revision": _revision(registry, workspace, seen)}
+        moved = _command(registry, workspace, "promote", asked, by, reason)
+    show(moved, as_json, lambda: _moved(moved))
+
+
+@commands.command()
+def rollback(
+    workspace: str,
+    data: Data,
+    to: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="An earlier production; the last one otherwise.")
+    ] = None,
+    seen: Seen = None,
+    by: By = "",
+    reason: Reason = "",
+    as_json: Json = False,
+) -> None:
+    """End the rollout; without one, let the production before answer again."""
+    with Target(data).http("registry") as registry:
+        asked = {"to": to, "revision": _revision(registry, workspace, seen)}
+        moved = _command(registry, workspace, "rollback", asked, by, reason)
+    show(moved, as_json, lambda: _moved(moved))
+
+
+def _revision(registry: "httpx.Client", workspace: str, seen: int | None) -> int:
+    if seen is not None:
+        return seen
+    return int(registry.get(f"/v1/workspaces/{workspace}").json()["route"]["revision"])
+
+
+def _command(
+    registry: "httpx.Client", workspace: str, what: str, asked: dict[str, Any], by: str, reason: str
+) -> dict[str, Any]:
+    body = {**asked, "by": by or whoami(), "reason": reason}
+    answer: dict[str, Any] = registry.post(f"/v1/workspaces/{workspace}/{what}", json=body).json()
+    return answer
+
+
+def _moved(moved: dict[str, Any]) -> str:
+    told = ", ".join(f"{version} is {stage}" for version, stage in moved["moved"].items())
+    return (
+        f"{told or 'nothing moved'}; [bold]{moved['production'] or 'nothing'}[/] answers (revision {moved['revision']})"
+    )
+
+
+@commands.command()
+def lineage(workspace: str, version: str, data: Data, as_json: Json = False) -> None:
+    """Show where a version comes from: run, dataset, documents, offsets."""
+    with Target(data).http("registry") as registry:
+        found = registry.get(f"/v1/workspaces/{workspace}/lineage/{version}").json()
+    show(found, as_json, lambda: _tree(found))
+
+
+def _tree(found: dict[str, Any]) -> Tree:
+    tree = Tree(f"[bold]{found['version']}[/] {found['stage']}, after {found['parent'] or 'none'}")
+    tree.add(f"artifact {found['artifact']['digest'][:19]} at {found['artifact']['prefix']}")
+    run = found["run"]
+    about = tree.add(f"run {run['id']}: {run['method']} on {run['base']}, seed {run['seed']}, {run['seconds']:.0f} s")
+    about.add(f"validation {scores(run['scores'])}")
+    for other in run["beside"]:
+        about.add(Text(f"beside it {other['method']}: {other.get('failed') or scores(other['scores'])}", style="dim"))
+    data = found["dataset"]
+    rows = tree.add(f"dataset {data['digest'][:19]}: {_counts(data.get('rows'))}")
+    if data.get("missing"):
+        rows.add(Text(data["missing"], style="red"))
+        return tree
+    documents = rows.add(f"{data.get('documents') or 0} documents from {_counts(data.get('sources'))}")
+    for topic, partitions in (data.get("offsets") or {}).items():
+        spans = ", ".join(f"{number}: {first}-{last}" for number, (first, last) in sorted(partitions.items()))
+        documents.add(Text(f"{topic}  {spans}", style="dim"))
+    return tree
+
+
+def _counts(counted: dict[str, int] | None) -> str:
+    return ", ".join(f"{count} {name}" for name, count in (counted or {}).items()) or "none"
+
+
+@commands.command()
+def history(
+    workspace: str,
+    data: Data,
+    limit: Limit = 30,
+    version: Annotated[str | None, typer.Option(help="Only of this version.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the ledger: every decision on versions and routes, newest first."""
+    asked = {"limit": limit, **({"version": version} if version else {})}
+    with Target(data).http("registry") as registry:
+        found = registry.get(f"/v1/workspaces/{workspace}/ledger", params=asked).json()
+    rows = [
+        (
+            moment(one["at"]),
+            str(one["revision"]),
+            one["stage"] or one["kind"],
+            one["version"] or "",
+            one["by"],
+            Text(one["reason"], overflow="fold"),
+        )
+        for one in found
+    ]
+    show(found, as_json, lambda: table(("at", "revision", "what", "version", "by", "why"), rows))
