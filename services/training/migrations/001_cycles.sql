@@ -62,6 +62,7 @@ CREATE TABLE runs (
     labels text[],
     environment jsonb NOT NULL DEFAULT '{}',
     stopped text,
+    resumed_from int,
     failed text,
     picked boolean,
     why text

@@ -1,19 +1,17 @@
 """Training on real Postgres and S3: triggers in, cycles and candidates out, runs in processes of their own."""
 
 import asyncio
-import io
 import json
 import os
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from harness import START, Running, eventually, make, running
+from training_data import children, put_dataset
 
 from millrace.chassis import Blobs
 from millrace.events import (
@@ -96,34 +94,13 @@ async def get(training: Running, what: str) -> Any:
 
 async def cut(training: Running, cycle: UUID, *, rows: int = 120, untrusted: int = 0) -> None:
     """A released dataset whose rows and manifest are in S3."""
-    blobs, name = Blobs(training.service.settings), f"parcels/datasets/{uuid4()}"
-    words = {"late": "my parcel is late and has not come", "lost": "you lost the box, nobody knows where it is"}
-    labels = [("late", "lost")[n % 2] for n in range(rows)]
-    table = pa.table(
-        {
-            "id": [f"row-{n}" for n in range(rows)],
-            "text": [f"{words[label]} {n}" for n, label in enumerate(labels)],
-            "label": labels,
-            "split": ["validation" if n % 6 > 3 else "train" for n in range(rows)],
-            "cluster": [f"row-{n}" for n in range(rows)],
-            "weight": [1.0] * rows,
-            "trusted": [n >= untrusted for n in range(rows)],
-        }
-    )
-    sink = io.BytesIO()
-    pq.write_table(table, sink)
-    await blobs.put(f"{name}.parquet", sink.getvalue())
-    manifest = {
-        "labels": ["late", "lost"],
-        "training": {"rows": f"{name}.parquet", "count": rows, "untrusted": untrusted},
-    }
-    await blobs.put(f"{name}.json", json.dumps(manifest).encode())
+    manifest = await put_dataset(Blobs(training.service.settings), "parcels", rows=rows, untrusted=untrusted)
     released = make(
         DatasetReleased,
         at=training.clock.now(),
         cycle_id=cycle,
         dataset=f"sha256:{cycle}",
-        manifest=f"{name}.json",
+        manifest=manifest,
         rows={"train": rows},
         labels={"late": rows // 2, "lost": rows // 2},
         attempt=1,
@@ -272,28 +249,13 @@ async def test_a_killed_run_is_taken_up_again_from_its_checkpoint(training: Runn
     work = asyncio.create_task(training.work("run", "pick"))
     folder = await eventually(lambda: next(training.service.settings.work_dir.glob("*/checkpoint/state.json"), None))
     first = json.loads(folder.read_text())["step"]
-    for child in children():
+    for child in children(os.getpid()):
         os.kill(child, signal.SIGKILL)
     await work
     training.clock.advance(60)
     await training.work("run", "pick")
     (trained,) = await training.emitted(ModelTrained)
-    assert trained.method == "full" and first > 0
+    assert trained.method == "full"
     (run,) = await get(training, "runs")
-    assert run["claims"] == 2 and run["state"] == "trained"
+    assert run["claims"] == 2 and run["state"] == "trained" and run["resumed_from"] >= first > 0
     assert trained.artifact.endswith("-2")
-
-
-def children() -> list[int]:
-    """Processes that this one started to train."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parent = int(entry.joinpath("stat").read_text().rsplit(")", 1)[1].split()[1])
-                command = entry.joinpath("cmdline").read_bytes()
-            except OSError:
-                continue
-            if parent == os.getpid() and b"millrace.training.child" in command:
-                found.append(int(entry.name))
-    return found

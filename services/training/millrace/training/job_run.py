@@ -124,6 +124,7 @@ def _made(result: Line, prefix: str, out: Path) -> runs.Made:
         bytes=result["bytes"],
         seconds=result["seconds"],
         stopped=result["stopped"],
+        resumed_from=result["resumed_from"],
         environment={name: str(value) for name, value in environment.items()},
     )
 

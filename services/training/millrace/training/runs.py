@@ -24,6 +24,7 @@ class Made:
     bytes: int
     seconds: float
     stopped: str
+    resumed_from: int | None
     environment: dict[str, str]
 
 
@@ -67,7 +68,7 @@ async def advance(
 async def trained(tx: Transaction, run_id: UUID, made: Made) -> None:
     await tx.execute(
         """UPDATE runs SET state = 'trained', ended_at = $2, artifact = $3, digest = $4, labels = $5, scores = $6,
-               bytes = $7, seconds = $8, stopped = $9, environment = $10 WHERE id = $1""",
+               bytes = $7, seconds = $8, stopped = $9, resumed_from = $10, environment = $11 WHERE id = $1""",
         run_id,
         tx.now,
         made.artifact,
@@ -77,6 +78,7 @@ async def trained(tx: Transaction, run_id: UUID, made: Made) -> None:
         made.bytes,
         made.seconds,
         made.stopped,
+        made.resumed_from,
         json.dumps(made.environment),
     )
 

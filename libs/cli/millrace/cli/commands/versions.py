@@ -144,7 +144,7 @@ def history(
     as_json: Json = False,
 ) -> None:
     """Show the ledger: every decision on versions and routes, newest first."""
-    asked = {"limit": limit, **({"version": version} if version else {})}
+    asked: dict[str, str | int] = {"limit": limit, **({"version": version} if version else {})}
     with Target(data).http("registry") as registry:
         found = registry.get(f"/v1/workspaces/{workspace}/ledger", params=asked).json()
     rows = [
