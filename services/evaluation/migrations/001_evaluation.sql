@@ -112,3 +112,17 @@ CREATE TABLE slowness (
     state json NOT NULL DEFAULT '{}',
     PRIMARY KEY (workspace, version)
 );
+
+-- newly kept, trusted labels: those that come after a training cut join its fresh suite; the newest only, for a week
+CREATE TABLE arrivals (
+    seq bigint GENERATED ALWAYS AS IDENTITY,
+    workspace text NOT NULL,
+    document_id text NOT NULL,
+    source text NOT NULL,
+    text text NOT NULL,
+    label text NOT NULL,
+    cluster text NOT NULL,
+    known_at timestamptz NOT NULL,
+    PRIMARY KEY (workspace, document_id)
+);
+CREATE INDEX arrivals_newest ON arrivals (workspace, seq DESC);

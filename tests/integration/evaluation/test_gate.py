@@ -4,7 +4,7 @@ import json
 from uuid import uuid4
 
 from harness import Running
-from worlds import LABELS, SmallEngine, configured, deployment, put_dataset, put_model, request
+from worlds import LABELS, SmallEngine, configured, deployment, kept, put_dataset, put_model, request
 
 from millrace.events import EvaluationFailed, ModelEvaluated
 
@@ -126,7 +126,7 @@ async def test_what_cannot_be_judged_fails_with_the_reason(evaluation: Running) 
     await evaluation.work()
     reasons = [event.reason for event in await evaluation.emitted(EvaluationFailed)]
     assert len(reasons) == 4
-    for part in ("no suites", "datasets/none.json", "sha256:other", "models/parcels-7"):
+    for part in ("manifest datasets/odd.json", "datasets/none.json", "sha256:other", "models/parcels-7"):
         assert any(part in reason for reason in reasons)
 
 
@@ -157,3 +157,37 @@ async def test_evaluations_can_be_read(evaluation: Running) -> None:
     assert (running["verdict"], judged["verdict"]) == (None, "pass")
     assert one.json()["result"]["scores"]["candidate"]["fresh"]["accuracy"]["n"] == 200
     assert (missing.status_code, other.json()) == (404, [])
+
+
+async def test_labels_that_came_after_the_cut_join_fresh_and_what_was_learnt_does_not(evaluation: Running) -> None:
+    await prepared(evaluation, candidate=0.0, production=0.3)
+    manifest = await put_dataset(
+        evaluation.service.blobs, uuid4().hex, {**ROWS, "fresh": ROWS["fresh"][:10]}, training=["k-0", "k-1"]
+    )
+    await evaluation.deliver([kept(number) for number in range(60)])
+    left_out = [
+        kept(100, after=-5.0),
+        kept(101, trusted=False),
+        kept(102, basis="shown"),
+        kept(103, label="elsewhere"),
+        kept(104, label=None),
+        kept(105, suite="golden"),
+        kept(106, source="bad"),
+        kept(107, workspace="returns"),
+    ]
+    await evaluation.deliver(left_out)
+    await evaluation.deliver([configured(revision=2, data={"trusted": ["desk", "bad"], "retired": ["bad"]})])
+    asked = request(manifest)
+    await evaluation.deliver([asked.model_copy(update={"workspace_revision": 2}).within(asked.envelope)])
+    await evaluation.work()
+    [event] = await evaluation.emitted(ModelEvaluated)
+    assert event.scores["fresh"]["accuracy"].n == event.production["fresh"]["accuracy"].n == 10 + 58
+    report = json.loads(await evaluation.service.blobs.get(event.report))
+    assert report["suites"]["fresh"]["since_the_cut"] == 58
+
+
+async def test_a_revision_takes_the_place_of_the_former_row_and_old_rows_go(evaluation: Running) -> None:
+    await evaluation.deliver([kept(1), kept(2, after=-8 * 86400.0)])
+    await evaluation.deliver([kept(3, replaces="k-1")])
+    async with evaluation.db.reading() as tx:
+        assert [row["document_id"] for row in await tx.fetch("SELECT document_id FROM arrivals")] == ["k-3"]

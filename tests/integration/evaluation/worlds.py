@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from millrace.evaluation.engine import ScoringDied, Suite
 from millrace.events import (
     Canary,
     Deployment,
+    DocumentKept,
     EvaluationRequested,
     FeedbackRecorded,
+    Origin,
     PredictionServed,
     Route,
     RouteApplied,
@@ -124,23 +127,49 @@ def paired(numbers: Sequence[int], *, revision: int, **fields: Any) -> list[Feed
     return [labelled(n, arm, revision=revision, **fields) for n in numbers for arm in ("production", "shadow")]
 
 
-async def put_dataset(blobs: Blobs, name: str, suites: Mapping[str, Sequence[tuple[str, str]]]) -> str:
-    """Writes suites of (text, label) and their manifest; gives the manifest's key."""
+async def put_dataset(
+    blobs: Blobs, name: str, suites: Mapping[str, Sequence[tuple[str, str]]], *, training: Sequence[str] = ("t-0",)
+) -> str:
+    """Writes suites of (text, label), training rows of given clusters and the manifest; gives its key."""
     declared = {}
     for suite, rows in suites.items():
-        columns = {
-            "id": [f"{suite}-{number}" for number in range(len(rows))],
-            "text": [text for text, _ in rows],
-            "label": [label for _, label in rows],
-            "cluster": [f"{suite}-{number}" for number in range(len(rows))],
-        }
-        sink = io.BytesIO()
-        pyarrow.parquet.write_table(pyarrow.table(columns), sink)
-        key = f"datasets/{name}-{suite}.parquet"
-        await blobs.put(key, sink.getvalue())
-        declared[suite] = {"rows": key, "digest": f"sha256:{hash(tuple(rows))}", "count": len(rows)}
-    await blobs.put(f"datasets/{name}.json", json.dumps({"suites": declared}).encode())
+        ids = [f"{suite}-{number}" for number in range(len(rows))]
+        key = await _put_rows(blobs, f"{name}-{suite}", ids, [text for text, _ in rows], [label for _, label in rows])
+        digest = sha256(repr(rows).encode()).hexdigest()
+        declared[suite] = {"rows": key, "digest": f"sha256:{digest}", "count": len(rows)}
+    learnt = await _put_rows(blobs, f"{name}-training", training, ["learnt"] * len(training), ["late"] * len(training))
+    manifest = {
+        "suites": declared,
+        "training": {"rows": learnt, "count": len(training)},
+        "labels": LABELS,
+        "lineage": {"created_at": START.isoformat()},
+    }
+    await blobs.put(f"datasets/{name}.json", json.dumps(manifest).encode())
     return f"datasets/{name}.json"
+
+
+async def _put_rows(blobs: Blobs, name: str, ids: Sequence[str], texts: Sequence[str], labels: Sequence[str]) -> str:
+    sink = io.BytesIO()
+    columns = {"id": ids, "text": texts, "label": labels, "cluster": ids}
+    pyarrow.parquet.write_table(pyarrow.table({key: list(values) for key, values in columns.items()}), sink)
+    await blobs.put(f"datasets/{name}.parquet", sink.getvalue())
+    return f"datasets/{name}.parquet"
+
+
+def kept(number: int, *, workspace: str = "parcels", after: float = 10.0, **fields: Any) -> DocumentKept:
+    """A labelled document that came `after` seconds after the training cut."""
+    fields = {"label": "late", "cluster": f"k-{number}", "trusted": True, "source": "desk", **fields}
+    return make(
+        DocumentKept,
+        workspace=workspace,
+        document_id=f"k-{number}",
+        text=f"later {number}",
+        origin=Origin(topic="document.submitted.v1", event_id=f"e-{number}"),
+        split="train",
+        trainable=True,
+        at=moment(after),
+        **fields,
+    )
 
 
 async def put_model(blobs: Blobs, version: str, *, wrong: float) -> None:

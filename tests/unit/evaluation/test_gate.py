@@ -44,7 +44,7 @@ def test_the_same_answers_pass_a_margin_and_never_a_strict_gain() -> None:
 
 
 def test_too_few_rows_are_inconclusive_however_good_they_look() -> None:
-    worse, better = versions(1, rows=20, accuracy=0.9, differing=0.9, loss=0.9)
+    worse, better = versions(1, rows=19, accuracy=0.9, differing=0.9, loss=0.9)
     result = judge_gate([Condition.parse("fresh.macro_f1 > production")], against_production("fresh", better, worse))
     assert result.verdict == "inconclusive"
     assert "too few rows" in result.conditions[0].note

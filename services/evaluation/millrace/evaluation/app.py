@@ -6,6 +6,7 @@ from millrace.evaluation.http import routes
 from millrace.evaluation.job_evaluate import job_evaluate
 from millrace.evaluation.job_expire import job_expire
 from millrace.evaluation.job_sweep import job_sweep
+from millrace.evaluation.on_document_kept import on_document_kept
 from millrace.evaluation.on_evaluation_requested import on_evaluation_requested
 from millrace.evaluation.on_feedback_recorded import on_feedback_recorded
 from millrace.evaluation.on_prediction_served import on_prediction_served
@@ -17,7 +18,7 @@ from millrace.evaluation.settings import Settings
 
 def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None) -> Service:
     db = Database(settings, clock)
-    engine = engine or Process(threads=settings.score_threads, within=settings.score_within)
+    engine = engine or Process(threads=settings.score_threads, within=settings.score_within, nice=settings.nice)
     return Service(
         settings=settings,
         clock=clock,
@@ -25,6 +26,7 @@ def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None)
         http=routes(db),
         handlers=[
             on_workspace_configured,
+            on_document_kept,
             on_evaluation_requested,
             on_workspace_routed,
             on_route_applied,

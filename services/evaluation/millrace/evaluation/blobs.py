@@ -1,19 +1,25 @@
 """The snapshot that an evaluation is made on: suites and artifacts from S3 to files, answers back."""
 
+import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pyarrow
 import pyarrow.parquet
 
 from millrace.chassis import Blobs, Unprocessable
 from millrace.evaluation.domain.answers import Answers
 from millrace.evaluation.engine import SEED
+from millrace.evaluation.store.arrivals import Arrival
 from millrace.events import Deployment
 
+FRESH = "fresh"
+COLUMNS = ("id", "text", "label", "cluster")
 PERTURBED = {"typos": "golden"}
 """Suites that are made from another's rows by the engine."""
 
@@ -26,12 +32,13 @@ class ManifestUnreadable(Unprocessable):
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A suite of a dataset: its blob, and a digest that is equal for equal rows."""
+    """A suite: its blob, and a digest that is equal for equal rows. `later` of them came after the training cut."""
 
     suite: str
     blob: str
     digest: str
     perturb: str | None = None
+    later: int = 0
 
     def scored_by(self, deployment: Deployment) -> str:
         """The digest of the answers of a version to these rows."""
@@ -39,20 +46,72 @@ class Rows:
         return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-async def suites(blobs: Blobs, manifest: str) -> list[Rows]:
-    """The suites of a dataset version that have rows. Raises ManifestUnreadable, Unavailable."""
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset version as its manifest tells it."""
+
+    suites: list[Rows]
+    training: str
+    labels: list[str]
+    created_at: datetime
+
+
+async def dataset(blobs: Blobs, manifest: str) -> Dataset:
+    """A dataset version: the suites that have rows, what trained. Raises ManifestUnreadable, Unavailable."""
     try:
-        declared: dict[str, Any] = json.loads(await blobs.get(manifest))["suites"]
-        found = [Rows(name, suite["rows"], suite["digest"]) for name, suite in declared.items() if suite["count"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ManifestUnreadable(manifest, f"no suites: {error!r}") from error
-    by_name = {rows.suite: rows for rows in found}
+        declared: dict[str, Any] = json.loads(await blobs.get(manifest))
+        suites = declared["suites"].items()
+        return Dataset(
+            [Rows(name, suite["rows"], suite["digest"]) for name, suite in suites if suite.get("count")],
+            declared["training"]["rows"],
+            declared["labels"],
+            datetime.fromisoformat(declared["lineage"]["created_at"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ManifestUnreadable(manifest, f"{type(error).__name__}: {error}") from error
+
+
+def perturbed(suites: Sequence[Rows]) -> list[Rows]:
+    """The suites, and those that are made from them."""
+    by_name = {rows.suite: rows for rows in suites}
     derived = [
         Rows(name, by_name[source].blob, by_name[source].digest, name)
         for name, source in PERTURBED.items()
         if source in by_name and name not in by_name
     ]
-    return [*found, *derived]
+    return [*suites, *derived]
+
+
+async def extend(blobs: Blobs, workspace: str, cut: Dataset, arrivals: Sequence[Arrival], folder: Path) -> list[Rows]:
+    """The suites, fresh with the rows that came after the training cut.
+
+    A row of a cluster that the training rows know stays out: it would test what was learnt by heart.
+    """
+    fresh = next((rows for rows in cut.suites if rows.suite == FRESH), None)
+    known = await _columns(blobs, cut.training, folder / "training.parquet", "cluster")
+    seen = set(known["cluster"])
+    held = (
+        {name: [] for name in COLUMNS}
+        if fresh is None
+        else await _columns(blobs, fresh.blob, folder / "held.parquet", *COLUMNS)
+    )
+    taken = set(held["id"])
+    later = [row for row in arrivals if row.cluster not in seen and row.document_id not in taken]
+    if not later:
+        return cut.suites
+    added = [[getattr(row, field) for row in later] for field in ("document_id", "text", "label", "cluster")]
+    table = {name: [*held[name], *more] for name, more in zip(COLUMNS, added, strict=True)}
+    digest = f"sha256:{sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()}"
+    path, blob = folder / "fresh.parquet", f"{workspace}/evaluations/suites/{digest.removeprefix('sha256:')}.parquet"
+    await asyncio.to_thread(pyarrow.parquet.write_table, pyarrow.table(table), path)
+    await blobs.put_file(blob, path)
+    return [Rows(FRESH, blob, digest, later=len(later)), *(rows for rows in cut.suites if rows.suite != FRESH)]
+
+
+async def _columns(blobs: Blobs, blob: str, path: Path, *names: str) -> dict[str, list[Any]]:
+    await blobs.get_file(blob, path)
+    table = await asyncio.to_thread(pyarrow.parquet.read_table, path, columns=list(names))
+    return {name: table.column(name).to_pylist() for name in names}
 
 
 async def fetch(blobs: Blobs, wanted: Iterable[Rows], folder: Path) -> dict[str, Path]:

@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import ctypes
 import json
+import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +15,12 @@ from typing import Any, Protocol
 import structlog
 
 from millrace.chassis import Unprocessable
+from millrace.evaluation.metrics import SCORING_SECONDS
 
 log = structlog.get_logger()
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +51,10 @@ class Engine(Protocol):
 class Process:
     """`python -m millrace.learn.score`, one at a time for each call."""
 
-    def __init__(self, *, threads: int, within: float) -> None:
+    def __init__(self, *, threads: int, within: float, nice: int) -> None:
         self._threads = threads
         self._within = within
+        self._nice = nice
 
     async def score(self, models: Mapping[str, Path], suites: Sequence[Suite], out: Path) -> dict[str, str]:
         request = out.with_suffix(".request.json")
@@ -58,17 +66,26 @@ class Process:
             str(request),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            limit=2**20,
+            preexec_fn=self._behave,
         )
         try:
-            async with asyncio.timeout(self._within):
-                stdout, stderr = await process.communicate()
+            with SCORING_SECONDS.time():
+                async with asyncio.timeout(self._within):
+                    stdout, stderr = await process.communicate()
         except TimeoutError as error:
             raise ScoringDied(f"no result within {self._within:g} s") from error
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
         return _result(stdout, stderr, process.returncode)
+
+    def _behave(self) -> None:
+        """In the child: gives way to serving on the same cores, and dies with the service, also when that is killed."""
+        os.nice(self._nice)
+        if _libc is not None:
+            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
     def _request(self, models: Mapping[str, Path], suites: Sequence[Suite], out: Path) -> dict[str, Any]:
         return {

@@ -9,6 +9,7 @@ from millrace.chassis import Blobs, Job, Unprocessable, works
 from millrace.evaluation import report
 from millrace.evaluation.domain.gate import Evidence, Judgement, judge_gate
 from millrace.evaluation.engine import Engine, ScoringDied
+from millrace.evaluation.metrics import EVALUATIONS
 from millrace.evaluation.scoring import Snapshot, score
 from millrace.evaluation.store import evaluations, specs
 from millrace.events import EvaluationFailed, EvaluationRequested, ModelEvaluated
@@ -22,7 +23,7 @@ async def job_evaluate(job: Job, *, blobs: Blobs, engine: Engine, attempts: int)
         async with job.transaction() as tx:
             spec = await specs.load(tx, request.workspace, request.workspace_revision)
         with tempfile.TemporaryDirectory(prefix="millrace-evaluate-") as folder:
-            snapshot = await score(job, request, blobs=blobs, engine=engine, folder=Path(folder))
+            snapshot = await score(job, request, spec, blobs=blobs, engine=engine, folder=Path(folder))
         judgement = await asyncio.to_thread(_judge, spec, request, snapshot, UUID(job.key))
         await _conclude(job, request, snapshot, judgement, blobs)
     except (Unprocessable, ScoringDied) as error:
@@ -44,6 +45,7 @@ async def _conclude(
     name = f"{request.workspace}/evaluations/{job.key}-{job.token}.json"
     await blobs.put(name, report.to_bytes(result))
     async with job.finish() as tx:
+        tx.after_commit.append(EVALUATIONS.labels(judgement.verdict).inc)
         await evaluations.save_scored(tx, request.workspace, snapshot.scored)
         await evaluations.close(tx, UUID(job.key), judgement.verdict, result=result)
         tx.emit(
@@ -65,6 +67,7 @@ async def _conclude(
 
 async def _give_up(job: Job, request: EvaluationRequested, reason: str) -> None:
     async with job.finish() as tx:
+        tx.after_commit.append(EVALUATIONS.labels("failed").inc)
         await evaluations.close(tx, UUID(job.key), "failed", reason=reason)
         tx.emit(
             EvaluationFailed.caused_by(

@@ -43,6 +43,8 @@ def written(request: EvaluationRequested, snapshot: Snapshot, judgement: Judgeme
             rows.suite: {
                 "digest": rows.digest,
                 "perturb": rows.perturb,
+                "rows": len(snapshot.answers["candidate", rows.suite]),
+                "since_the_cut": rows.later,
                 "classes": _classes(snapshot.answers["candidate", rows.suite]),
                 "confused": _confused(snapshot.answers["candidate", rows.suite]),
             }

@@ -7,6 +7,7 @@ from millrace.evaluation.domain.canary import Canary
 from millrace.evaluation.domain.shadow import Shadow
 from millrace.evaluation.domain.step import Step
 from millrace.evaluation.domain.verdicts import Inconclusive, Promote, RollBack, Wait
+from millrace.evaluation.metrics import ROLLOUTS
 from millrace.evaluation.store import specs, steps, units
 from millrace.events import Cause, RolloutJudged
 
@@ -38,6 +39,7 @@ async def settle(tx: Transaction, step: Step, *, until: datetime, cause: Cause) 
 
 async def conclude(tx: Transaction, step: Step, verdict: Promote | RollBack | Inconclusive, cause: Cause) -> None:
     """Closes a step with its verdict, once: a closed step is never loaded as open again."""
+    tx.after_commit.append(ROLLOUTS.labels(step.step, verdict.name).inc)
     await steps.close(tx, step, verdict.name, verdict.because)
     await clear(tx, step.workspace, step.revision, cause)
     tx.emit(

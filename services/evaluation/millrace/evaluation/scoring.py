@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from millrace.chassis import Blobs, Job
-from millrace.evaluation.blobs import Rows, fetch, read, suites
+from millrace.evaluation.blobs import Rows, dataset, extend, fetch, perturbed, read
 from millrace.evaluation.domain.answers import Answers
 from millrace.evaluation.domain.figures import Key, estimate
 from millrace.evaluation.engine import Engine, NotScorable, Suite
-from millrace.evaluation.store import evaluations
+from millrace.evaluation.store import arrivals, evaluations
 from millrace.evaluation.store.evaluations import Scored
 from millrace.events import Deployment, EvaluationRequested
+from millrace.workspace import Workspace
 
 BEST = "golden.macro_f1"
 
@@ -28,13 +29,15 @@ class Snapshot:
     best: str | None = None
 
 
-async def score(job: Job, request: EvaluationRequested, *, blobs: Blobs, engine: Engine, folder: Path) -> Snapshot:
+async def score(
+    job: Job, request: EvaluationRequested, spec: Workspace, *, blobs: Blobs, engine: Engine, folder: Path
+) -> Snapshot:
     """Every suite's answers of candidate and production, and of the holder of the best score where those are known.
 
     Raises Unprocessable for what can't be scored, ScoringDied, Unavailable.
     """
     deployments = {"candidate": request.candidate} | ({"production": request.production} if request.production else {})
-    snapshot = Snapshot(await suites(blobs, request.manifest))
+    snapshot = Snapshot(await _suites(job, request, spec, blobs, folder))
     snapshot.labels = {who: deployment.labels for who, deployment in deployments.items()}
     digests = [rows.scored_by(deployment) for rows in snapshot.suites for deployment in deployments.values()]
     async with job.transaction() as tx:
@@ -58,6 +61,14 @@ async def score(job: Job, request: EvaluationRequested, *, blobs: Blobs, engine:
             snapshot.answers[who, rows.suite] = await asyncio.to_thread(read, path)
     await _add_best(job, request, snapshot, blobs, folder)
     return snapshot
+
+
+async def _suites(job: Job, request: EvaluationRequested, spec: Workspace, blobs: Blobs, folder: Path) -> list[Rows]:
+    cut = await dataset(blobs, request.manifest)
+    async with job.transaction() as tx:
+        retired = spec.data.retired
+        later = await arrivals.since(tx, request.workspace, cut.created_at, retired=retired, labels=cut.labels)
+    return perturbed(await extend(blobs, request.workspace, cut, later, folder))
 
 
 async def _run(

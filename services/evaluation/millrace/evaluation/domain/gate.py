@@ -12,7 +12,7 @@ from millrace.events import ConditionResult, Verdict
 from millrace.workspace.conditions import Baseline, Condition, Linear, Metric
 
 ALPHA = 0.05
-MIN_CLUSTERS = 30
+MIN_CLUSTERS = 20
 
 Figures = Mapping[tuple[str, str, str], Figure]
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from millrace.chassis import Transaction
 from millrace.evaluation.domain.step import Step
@@ -17,8 +17,9 @@ class Label:
 
     request_id: str
     unit: str
-    production: bool | None
-    candidate: bool | None
+    due_at: datetime
+    production: bool | None = None
+    candidate: bool | None = None
 
 
 async def serve(tx: Transaction, step: Step, served: dict[str, tuple[bool, datetime]]) -> set[str]:
@@ -67,22 +68,23 @@ async def first(tx: Transaction, step: Step, what: Literal["labelled", "voted"],
     return {row["who"] for row in rows}
 
 
-async def label(
-    tx: Transaction, step: Step, request_id: str, unit: str, due_at: datetime, *, candidate: bool, correct: bool
-) -> None:
-    """Notes a label, or its correction as long as it is not counted."""
-    column = "candidate" if candidate else "production"
+async def label(tx: Transaction, step: Step, labels: Collection[Label]) -> None:
+    """Notes labels, one a request, or their corrections as long as they are not counted."""
+    rows = sorted(labels, key=lambda label: label.request_id)
     await tx.execute(
-        f"""INSERT INTO labels (workspace, revision, request_id, unit, due_at, {column})
-            VALUES ($1, $2, $3, $4, $5, $6)
-            ON CONFLICT (workspace, revision, request_id) DO UPDATE SET {column} = excluded.{column}
-            WHERE NOT labels.counted""",
+        """INSERT INTO labels (workspace, revision, request_id, unit, due_at, production, candidate)
+           SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::timestamptz[], $6::bool[], $7::bool[])
+           ON CONFLICT (workspace, revision, request_id) DO UPDATE SET
+             production = coalesce(excluded.production, labels.production),
+             candidate = coalesce(excluded.candidate, labels.candidate)
+           WHERE NOT labels.counted""",
         step.workspace,
         step.revision,
-        request_id,
-        unit,
-        due_at,
-        correct,
+        [row.request_id for row in rows],
+        [row.unit for row in rows],
+        [row.due_at for row in rows],
+        [row.production for row in rows],
+        [row.candidate for row in rows],
     )
 
 
@@ -115,11 +117,7 @@ async def take_labels(tx: Transaction, step: Step, until: datetime) -> list[Labe
         _AT_ONCE,
     )
     rows.sort(key=lambda row: (row["due_at"], row["request_id"]))
-    return [_label(dict(row)) for row in rows]
-
-
-def _label(row: dict[str, Any]) -> Label:
-    return Label(row["request_id"], row["unit"], row["production"], row["candidate"])
+    return [Label(**{name: row[name] for name in Label.__slots__}) for row in rows]
 
 
 async def sweep(tx: Transaction, workspace: str, revision: int) -> bool:
