@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from millrace.privacy.kinds import Span
 
 _AT = re.compile("[@＠]")
-_DOMAIN = re.compile(r"[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,8}+")
+_DOMAIN = re.compile(r"[\w-]++(?:\.[\w-]++)++")
 _LONGEST_LOCAL = 256
 
 

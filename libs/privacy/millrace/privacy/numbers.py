@@ -96,9 +96,11 @@ def _numbers(text: str, shape: Shape, *, least: int) -> Iterator[Span]:
 
 
 def _in_run(text: str, groups: list[re.Match[str]], shape: Shape, least: int) -> Iterator[Span]:
+    lengths = [group.end() - group.start() for group in groups]
     at = 0
     while at < len(groups):
-        last = _longest(text, groups, at, shape, least)
+        within = lengths[at : at + _MOST_GROUPS]
+        last = _longest(text, groups, at, within, shape, least) if sum(within) >= least else None
         if last is None:
             at += 1
             continue
@@ -107,13 +109,15 @@ def _in_run(text: str, groups: list[re.Match[str]], shape: Shape, least: int) ->
         at = last + 1
 
 
-def _longest(text: str, groups: list[re.Match[str]], at: int, shape: Shape, least: int) -> int | None:
+def _longest(
+    text: str, groups: list[re.Match[str]], at: int, lengths: list[int], shape: Shape, least: int
+) -> int | None:
     start = groups[at].start()
     before = text[max(0, start - _CUE_REACH) : start]
     found: int | None = None
     digits = 0
-    for last in range(at, min(len(groups), at + _MOST_GROUPS)):
-        digits += groups[last].end() - groups[last].start()
+    for last, length in enumerate(lengths, at):
+        digits += length
         if digits > _MOST_DIGITS:
             break
         if digits >= least:
