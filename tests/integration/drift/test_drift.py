@@ -3,6 +3,7 @@
 import random
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from harness import START, Running, make, running
@@ -24,7 +25,7 @@ async def drift(stack: Endpoints) -> AsyncIterator[Running]:
 
 
 def predictions(
-    stable: int, shifted: int, *, seed: int = 1, first: int = 0, **changes: object
+    stable: int, shifted: int, *, seed: int = 1, first: int = 0, **changes: Any
 ) -> list[PredictionServed]:
     """Production's answers, 20 ms apart; of the shifted ones 30 % are to inputs that it was not trained on."""
     draw, made = random.Random(seed), []

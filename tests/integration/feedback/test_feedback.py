@@ -252,7 +252,7 @@ async def test_posted_feedback_counts_once_by_its_id(feedback: Running) -> None:
         ({"labell": "late"}, 422, "labell"),
         ({"request_id": None}, 422, "request_id"),
         ({"workspace": "nowhere"}, 404, "nowhere"),
-        ({"occurred_at": "yesterday"}, 422, "occurred_at"),
+        ({"time": "yesterday"}, 422, "time"),
     ],
 )
 async def test_bad_posts_are_told_what_is_wrong(

@@ -25,8 +25,8 @@ def routes(
     router = APIRouter()
 
     @router.post("/v1/feedback", status_code=202)
-    async def give(body: Annotated[dict[str, Any] | list[dict[str, Any]], Body()]) -> dict[str, list[str]]:
-        """One feedback or up to 1,000, all or none: the fields of feedback.given, `id` and `occurred_at` if you like.
+    async def give(body: Annotated[dict[str, Any] | list[dict[str, Any]], Body()]) -> dict[str, Any]:
+        """One feedback or up to 1,000, all or none: the fields of feedback.given, `id` and `time` if you like.
 
         The same id again is answered the same and counts once. Ids come back in order, after the commit.
         """
@@ -43,7 +43,7 @@ def routes(
             except Malformed as error:
                 raise Malformed(f"{place}.{error.field}" if len(posted) > 1 else error.field, error.expected) from error
         await group.commit(given)
-        return {"ids": [str(one.event.id) for one in given]}
+        return {"accepted": len(given), "ids": [str(one.event.id) for one in given]}
 
     @router.get("/v1/quality")
     async def quality(
@@ -67,8 +67,8 @@ def routes(
 
 def _event(fields: dict[str, Any], now: datetime) -> FeedbackGiven:
     """The intake event that a posted feedback stands for. Raises Malformed."""
-    envelope = Envelope(_id(fields.get("id")), "http", _time(fields.get("occurred_at"), now), now)
-    told = {name: value for name, value in fields.items() if name not in ("id", "occurred_at")}
+    envelope = Envelope(_id(fields.get("id")), "http", _time(fields.get("time"), now), now)
+    told = {name: value for name, value in fields.items() if name not in ("id", "time")}
     try:
         return FeedbackGiven.create(envelope, **told)
     except TypeError as error:
@@ -91,5 +91,5 @@ def _time(given: object, now: datetime) -> datetime:
     try:
         moment = datetime.fromisoformat(str(given))
     except ValueError as error:
-        raise Malformed("occurred_at", "an RFC 3339 time") from error
+        raise Malformed("time", "an RFC 3339 time") from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""From a workspace's rate of false alarms to the detectors' levels, by a table made by bench/drift/calibrate.py."""
+"""From a workspace's rate of false alarms to the detectors' levels, by a table made by bench/drift_calibration.py."""
 
 import json
 import math

@@ -2,7 +2,7 @@
 
 Writes the table by which drift turns a workspace's `false_alarms` into levels:
 
-    python bench/drift/calibrate.py services/drift/millrace/drift/domain/calibration.json
+    python bench/drift_calibration.py services/drift/millrace/drift/domain/calibration.json
 
 Streams of 10,000 predictions, independent draws, the first 300 the reference. Each signal has several shapes of
 stream; a level's rate is that of its worst shape, with one ring added to what was counted.
@@ -88,7 +88,7 @@ def main(target: Path) -> None:
             rates.setdefault(detector, {}).setdefault(signal, []).append([level, float(f"{often:.3g}")])
             print(f"{detector:13} {signal:12} level {level:<7} false alarms per prediction {often:.2e}", flush=True)
     table = {
-        "made_by": "bench/drift/calibrate.py",
+        "made_by": "bench/drift_calibration.py",
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "river": version("river"),
         "rates": rates,
