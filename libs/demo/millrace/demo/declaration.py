@@ -1,0 +1,48 @@
+"""The workspace file as the story changes it. It is only ever changed by declaring it again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PARTNER = "partner-desk"
+HELPDESK = "helpdesk"
+GOLDEN = "golden"
+PADDED = 256
+
+
+@dataclass
+class Declaration:
+    """A workspace's declaration; `text()` is the file to apply."""
+
+    spec: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> "Declaration":
+        return cls(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+    @property
+    def name(self) -> str:
+        return str(self.spec["workspace"])
+
+    def rename(self, name: str) -> None:
+        self.spec["workspace"] = name
+
+    def carry(self, labels: Sequence[str], *, min_labels: int) -> None:
+        """For a user's own categories, of which more have to be learnt."""
+        self.spec["labels"] = {**self.spec["labels"], "names": list(labels)}
+        self.spec["data"] = {key: value for key, value in self.spec["data"].items() if key != "languages"}
+        self.spec["train"] = {**self.spec["train"], "min_labels": min_labels}
+
+    def retire(self, source: str) -> None:
+        data = self.spec["data"]
+        trusted = [name for name in data["trusted"] if name != source]
+        self.spec["data"] = {**data, "trusted": trusted, "retired": [*data.get("retired", []), source]}
+
+    def pad(self, tokens: int) -> None:
+        self.spec["serve"] = {**self.spec.get("serve", {}), "pad_to": tokens, "max_length": tokens}
+
+    def text(self) -> str:
+        return yaml.safe_dump(self.spec, sort_keys=False, allow_unicode=True, width=120)
