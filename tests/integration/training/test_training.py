@@ -194,6 +194,17 @@ async def test_a_dataset_that_never_comes_ends_the_cycle_by_a_timer(training: Ru
     assert failed.reason == "no dataset came by the deadline"
 
 
+async def test_a_dataset_that_can_not_be_read_ends_the_cycle_at_once(training: Running) -> None:
+    await post(training)
+    (asked,) = await requested(training)
+    fields: dict[str, Any] = {"dataset": "sha256:gone", "rows": {}, "labels": {}, "attempt": 1}
+    told = make(DatasetReleased, cycle_id=asked.cycle_id, manifest="parcels/datasets/gone.json", **fields)
+    await training.deliver([told])
+    await training.work("plan")
+    (failed,) = await training.emitted(TrainingFailed)
+    assert "gone.json" in failed.reason and failed.cycle_id == asked.cycle_id
+
+
 async def test_the_schedule_opens_a_cycle_a_week_after_the_last(training: Running) -> None:
     await training.deliver([staged("production", "parcels-1", deployment("parcels-1"))])
     await training.work("tick")

@@ -6,7 +6,7 @@ from uuid import UUID
 import training_facts as facts
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from training_facts import POLICY, at
 
 from millrace.training import domain
@@ -55,7 +55,13 @@ class Training(RuleBasedStateMachine):
         self.clock += 10
         return f"event {self.names}"
 
-    @rule(back=st.integers(0, 60), old=st.booleans())
+    @initialize(first=st.sampled_from([True, True, False]))
+    def begin(self, first: bool) -> None:
+        if first:
+            self.grow()
+            self.run_to_the_end("production")
+
+    @rule(back=st.sampled_from([0, 0, 5, 60]), old=st.sampled_from([False, False, True]))
     def drift(self, back: int, old: bool) -> None:
         version = f"w-{max(1, self.versions - old)}"
         event = facts.drift(self.name(), version, self.clock, change=self.clock - back)
@@ -105,6 +111,13 @@ class Training(RuleBasedStateMachine):
         production = new if stage == "production" else self.track.production
         event = facts.staged(stage, new, production=production, cycle=cycle.id, seconds=self.clock)
         self.tell(domain.staged, event, POLICY, at(self.clock))
+
+    @rule(stage=st.sampled_from(["production", "rejected", "rejected", "rejected"]))
+    def run_to_the_end(self, stage: Any) -> None:
+        """The whole way of an open cycle at once, so that several of them come one after the other."""
+        self.cut(ok=True)
+        self.choose()
+        self.stage(stage)
 
     @rule(data=st.data())
     def again(self, data: st.DataObject) -> None:

@@ -1,4 +1,4 @@
-"""python -m millrace.training.child PARENT NICE REQUEST: learn's run, in a process that dies with its parent.
+"""python -m millrace.training.child PARENT NICE THREADS REQUEST: learn's run, in a process that dies with its parent.
 
 It starts before anything heavy is imported. Standard library only: torch comes with what it runs.
 """
@@ -22,8 +22,10 @@ def die_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    parent, nice, request = sys.argv[1:]
+    parent, nice, threads, request = sys.argv[1:]
     die_with(int(parent))
     os.nice(int(nice))
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.putenv(name, threads)
     sys.argv = ["millrace.learn.run", request]
     runpy.run_module("millrace.learn.run", run_name="__main__", alter_sys=True)

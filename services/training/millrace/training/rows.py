@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from millrace.chassis import Blobs
+from millrace.chassis import Blobs, Malformed
 
 COLUMNS = ("id", "text", "label", "split", "cluster", "weight")
 USED = ("train", "validation")
@@ -31,8 +31,12 @@ class Training:
 
 
 async def read_training(blobs: Blobs, manifest: str) -> Training:
-    """Raises BlobNotFound, Unavailable."""
-    return Training.of(json.loads(await blobs.get(manifest)))
+    """Raises BlobNotFound, Malformed, Unavailable."""
+    text = await blobs.get(manifest)
+    try:
+        return Training.of(json.loads(text))
+    except (ValueError, KeyError, TypeError) as error:
+        raise Malformed("manifest", f"training and labels ({type(error).__name__}: {error})") from error
 
 
 def select(source: Path, target: Path, *, untrusted: bool, labels: Collection[str] | None) -> None:

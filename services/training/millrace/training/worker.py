@@ -35,12 +35,10 @@ async def train(
     """
     path = folder / "request.json"
     path.write_text(json.dumps(request, sort_keys=True), encoding="utf-8")
-    arguments = ["-m", "millrace.training.child", str(os.getpid()), str(nice), str(path)]
-    threads = str(request["threads"])
-    env = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "TOKENIZERS_PARALLELISM": "false"}
+    arguments = ["-m", "millrace.training.child", str(os.getpid()), str(nice), str(request["threads"]), str(path)]
     with (folder / "stderr.log").open("wb") as errors:
         child = await asyncio.create_subprocess_exec(
-            sys.executable, *arguments, stdout=asyncio.subprocess.PIPE, stderr=errors, env=env, limit=1 << 20
+            sys.executable, *arguments, stdout=asyncio.subprocess.PIPE, stderr=errors, limit=1 << 20
         )
     try:
         async with asyncio.timeout(limit):
