@@ -1,7 +1,7 @@
 """Conditions are read into a tree, written back, and refused where they can't be honoured."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from millrace.workspace import Baseline, Condition, ConditionUnreadable, Linear, Metric, task_named
@@ -72,6 +72,7 @@ _linears = st.one_of(
 )
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.builds(Condition, _metrics, st.sampled_from([">", ">=", "<", "<="]), _linears))
 def test_text_and_tree_are_the_same_thing(condition: Condition) -> None:
     assert Condition.parse(str(condition)) == condition

@@ -18,8 +18,9 @@ def emails(text: str) -> Iterator[Span]:
     for at in _AT.finditer(text):
         start = _local_start(text, at.start(), last)
         domain = _DOMAIN.match(text, at.end()) if start < at.start() else None
-        if domain and _is_host(domain[0]):
-            last = domain.end()
+        length = _host_length(domain[0]) if domain else 0
+        if length:
+            last = at.end() + length
             yield Span(start, last)
 
 
@@ -33,6 +34,12 @@ def _local_start(text: str, at: int, last: int) -> int:
     return start
 
 
-def _is_host(domain: str) -> bool:
-    last = domain.rpartition(".")[2]
-    return len(last) >= 2 and not last.isdigit() and last[0].isalnum()
+def _host_length(domain: str) -> int:
+    """Length of the longest start of the domain that ends like a host: `b.com` of `b.com.0171`; 0 where none does."""
+    labels = domain.split(".")
+    length = len(domain)
+    for label in reversed(labels[1:]):
+        if len(label) >= 2 and not label.isdigit() and label[0].isalnum():
+            return length
+        length -= len(label) + 1
+    return 0
