@@ -95,7 +95,7 @@ def predicting(
 
 def telling(base: str, events: Sequence[Event]) -> list[Call]:
     url = f"{base.rstrip('/')}/v1/feedback"
-    bodies = [{**event.data, "id": event.id, "occurred_at": event.structured()["time"]} for event in events]
+    bodies = [{**event.data, "id": event.id, "time": event.structured()["time"]} for event in events]
     return [Call(url, _json(bodies[start : start + MOST_EVENTS])) for start in range(0, len(bodies), MOST_EVENTS)]
 
 
