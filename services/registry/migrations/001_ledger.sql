@@ -66,3 +66,4 @@ CREATE TABLE ledger (
     detail jsonb NOT NULL DEFAULT '{}'
 );
 CREATE INDEX ledger_newest ON ledger (workspace, seq DESC);
+CREATE INDEX ledger_causes ON ledger (cause_id);

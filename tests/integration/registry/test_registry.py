@@ -244,6 +244,26 @@ async def test_a_person_promotes_a_rejected_version_and_rolls_it_back(registry: 
     ]
 
 
+async def test_the_same_command_again_finds_what_it_did(registry: Running) -> None:
+    await judge(registry, await candidate(registry, "run-1"))
+    await judge(registry, await candidate(registry, "run-2"), "fail")
+    body, key = {"version": "parcels-2", "revision": 1}, {"Idempotency-Key": "from the console"}
+    async with registry.http() as client:
+        once = await client.post("/v1/workspaces/parcels/promote", json=body, headers=key)
+        again = await client.post("/v1/workspaces/parcels/promote", json=body, headers=key)
+    assert once.status_code == again.status_code == 200
+    assert once.json() == again.json() and once.json()["moved"]["parcels-2"] == "production"
+
+
+async def test_where_a_person_must_approve_production_waits_for_promote(registry: Running) -> None:
+    await apply(registry, FILE.replace("rollout: {", "rollout: {approval: person, "))
+    await judge(registry, await candidate(registry, "run-1"))
+    assert await registry.emitted(ModelStaged) == []
+    assert (await get(registry, "/parcels"))["rollout"]["awaiting"] is True
+    moved = await post(registry, "promote", version="parcels-1", revision=0, by="ada")
+    assert moved["moved"] == {"parcels-1": "production"}
+
+
 async def test_a_promotion_that_can_not_be_applied_is_taken_back(registry: Running) -> None:
     await judge(registry, await candidate(registry, "run-1"))
     await confirm(registry)

@@ -1,6 +1,5 @@
 """What people and the command line ask of registry."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
@@ -119,19 +118,17 @@ def _commands(db: Database, clock: Clock) -> APIRouter:
 
     async def act(name: str, decide: Any, version: str | None, key: str | None) -> dict[str, Any]:
         await db.admit()
-        now: datetime = clock.now()
+        cause = command(now=clock.now(), key=f"{name}/{key}" if key else None)
         async with db.transaction(emits=MOVES) as tx:
             standing = await store.load(tx, name, versions=[version] if version else [])
-            turn: domain.Turn = decide(standing)
-            await store.save(tx, standing, turn.standing)
-            await ledger.record(tx, command(now=now, key=key), turn)
+            if not await ledger.moved(tx, cause):  # the same call again finds what it did
+                turn: domain.Turn = decide(standing)
+                await store.save(tx, standing, turn.standing)
+                await ledger.record(tx, cause, turn)
+                standing = turn.standing
+            moved = await ledger.moved(tx, cause)
         await db.delivered(tx)
-        staged = [d for d in turn.decisions if isinstance(d, domain.Staged) and d.version]
-        return {
-            "workspace": name,
-            "revision": turn.standing.route.revision,
-            "production": turn.standing.production,
-            "moved": {d.version.id: d.stage for d in staged if d.version},
-        }
+        route = standing.route
+        return {"workspace": name, "revision": route.revision, "production": standing.production, "moved": moved}
 
     return router

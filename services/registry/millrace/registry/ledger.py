@@ -28,6 +28,12 @@ async def record(tx: Transaction, cause: Cause, turn: Turn) -> None:
     )
 
 
+async def moved(tx: Transaction, cause: Cause) -> dict[str, str]:
+    """The stages that a cause has brought versions to."""
+    rows = await tx.fetch("SELECT version, stage FROM ledger WHERE cause_id = $1 AND stage IS NOT NULL", cause.id)
+    return {row["version"]: row["stage"] for row in rows}
+
+
 def announcements(workspace: str, cause: Cause, decisions: Iterable[Decision]) -> Iterable[Event]:
     """The events of decisions, with stable ids: several of one kind are numbered in their order."""
     counted: Counter[type[Event]] = Counter()

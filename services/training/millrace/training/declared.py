@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from millrace.chassis import Settings, Table
+from pydantic import ValidationError
+
+from millrace.chassis import Malformed, Settings, Table
 from millrace.events import WorkspaceConfigured
 from millrace.training.domain import PERIODS, Policy
 from millrace.workspace import Workspace
@@ -31,6 +33,9 @@ class Declared:
 
 def declarations(settings: Settings) -> Table[Declared]:
     def view(event: WorkspaceConfigured) -> Declared:
-        return Declared(event.revision, Workspace.read(event.spec))
+        try:
+            return Declared(event.revision, Workspace.read(event.spec))
+        except ValidationError as error:
+            raise Malformed("spec", f"a workspace that this release reads ({error.error_count()} problems)") from error
 
     return Table(WorkspaceConfigured, settings, view=view)

@@ -1,5 +1,6 @@
 """Tracks and cycles in Postgres. A track is locked while it is decided upon."""
 
+import json
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -148,7 +149,7 @@ async def each_cycle(tx: Transaction, workspace: str | None, limit: int) -> list
         workspace,
         limit,
     )
-    return [dict(row) for row in rows]
+    return [{**dict(row), "plan": json.loads(row["plan"]) if row["plan"] else None} for row in rows]
 
 
 async def each_alert(tx: Transaction, workspace: str | None, limit: int) -> list[dict[str, Any]]:
