@@ -1,0 +1,157 @@
+"""SIGKILL for every process in turn while events stream: nothing is lost, nothing counts twice, order holds."""
+
+import asyncio
+import os
+import random
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+import pytest
+from aiokafka import AIOKafkaProducer
+from checker import problems
+from harness import eventually, make
+
+from millrace.chassis import wire
+from millrace.events import DocumentSubmitted, Event, FeedbackGiven, InteractionLogged, PredictionServed
+from millrace.stack.supervisor import Supervisor
+
+WORKSPACES = ("north", "south")
+EVENTS = 20_000
+RATE = 160
+"""Events a second: the stream outlasts the killing."""
+
+SPEC = """
+workspace: {name}
+owner: chaos
+task: classify
+labels: {{names: [late, lost], new: admit, min_examples: 100000}}
+data: {{languages: []}}
+train: {{on: {{drift: false, new_documents: null, schedule: null}}}}
+"""
+WORDS = (Path(__file__).parent / "words.txt").read_text().split()
+
+
+@pytest.fixture
+async def up(tmp_path: Path) -> AsyncIterator[Supervisor]:
+    supervisor = Supervisor(tmp_path / "data")
+    await asyncio.to_thread(supervisor.start)
+    try:
+        await asyncio.to_thread(supervisor.wait_ready)
+        yield supervisor
+    finally:
+        await asyncio.to_thread(supervisor.stop)
+
+
+async def test_kills_lose_nothing_and_count_nothing_twice(up: Supervisor) -> None:
+    for name in WORKSPACES:
+        await apply(up, name)
+    streaming = asyncio.create_task(stream(up.seen().endpoints.kafka))
+    names = [process.name for process in up.seen().processes if process.service]
+    for name in [*names, "kafka", *names, "postgres"]:
+        await kill(up, name)
+    sent = await streaming
+    assert len(sent) == EVENTS
+    found: list[str] = []
+
+    async def settled() -> bool:
+        found[:] = await problems(up.seen().endpoints.kafka, up.seen().endpoints.postgres)
+        return not found
+
+    try:
+        await eventually(settled, within=240)
+    except AssertionError as error:
+        raise AssertionError("\n".join(found)) from error
+    restarts = {process.name: process.restarts for process in up.seen().processes}
+    assert all(restarts[name] >= 2 for name in names) and restarts["kafka"] >= 1 and restarts["postgres"] >= 1
+
+
+async def apply(up: Supervisor, name: str) -> None:
+    async with httpx.AsyncClient(timeout=40) as client:
+        url = f"{up.seen().url('registry')}/v1/workspaces"
+        answer = await client.post(url, params={"by": "chaos"}, content=SPEC.format(name=name))
+    assert answer.status_code in {200, 201, 202}, answer.text
+
+
+async def kill(up: Supervisor, name: str) -> None:
+    """Kills a process that is ready, and returns when another has its place."""
+    await eventually(lambda: up.seen().process(name).state == "ready", within=120)
+    process = up.seen().process(name)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    await eventually(lambda: up.seen().process(name).pid not in {None, process.pid}, within=60)
+
+
+async def stream(kafka: str) -> list[Event]:
+    """Publishes the events at an even rate, and returns when Kafka has all of them."""
+    made = events()
+    producer = AIOKafkaProducer(
+        bootstrap_servers=kafka, enable_idempotence=True, acks="all", request_timeout_ms=60_000, linger_ms=5
+    )
+    await producer.start()
+    waiting = []
+    try:
+        for number, event in enumerate(made):
+            headers = wire.to_kafka(wire.headers_of(event, "chaos", None))
+            waiting.append(await producer.send(event.topic, event.body(), key=event.key.encode(), headers=headers))
+            if number % RATE == RATE - 1:
+                await asyncio.sleep(1.0)
+        await asyncio.gather(*waiting)
+    finally:
+        await producer.stop()
+    return made
+
+
+def events() -> list[Event]:
+    """Documents, interactions, predictions and labels for both workspaces, some of them near duplicates."""
+    chance = random.Random(11)
+    made: list[Event] = []
+    for number in range(EVENTS // 4):
+        workspace = WORKSPACES[number % 2]
+        text = (
+            " ".join(chance.choices(WORDS, k=14))
+            if number % 10
+            else "where is the parcel that I sent on monday morning"
+        )
+        common = {"workspace": workspace, "id": UUID(int=chance.getrandbits(128), version=4)}
+        fresh = {"workspace": workspace, "id": UUID(int=chance.getrandbits(128), version=4)}
+        made.append(make(DocumentSubmitted, **common, source="crm", document_id=f"d-{number}", text=text, label="late"))
+        made.append(make(InteractionLogged, **fresh, source="chat", input=" ".join(chance.choices(WORDS, k=12))))
+        made.append(prediction(chance, workspace, number))
+        made.append(label(chance, workspace, number))
+    return made
+
+
+def prediction(chance: random.Random, workspace: str, number: int) -> PredictionServed:
+    return make(
+        PredictionServed,
+        id=UUID(int=chance.getrandbits(128), version=4),
+        workspace=workspace,
+        lane=0,
+        request_id=f"q-{number}",
+        prediction_id=f"p-{number}",
+        version=f"{workspace}-1",
+        arm="production",
+        revision=1,
+        text=" ".join(chance.choices(WORDS, k=11)),
+        latency_ms=5.0,
+        tokens=11,
+        label="late",
+        probability=0.9,
+        entropy=0.3,
+        novelty=0.2,
+    )
+
+
+def label(chance: random.Random, workspace: str, number: int) -> FeedbackGiven:
+    return make(
+        FeedbackGiven,
+        id=UUID(int=chance.getrandbits(128), version=4),
+        workspace=workspace,
+        kind="label",
+        value=chance.choice(["late", "lost"]),
+        source="agent",
+        request_id=f"q-{number}",
+    )
