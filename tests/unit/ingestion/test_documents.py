@@ -105,6 +105,12 @@ def test_a_golden_row_of_a_trusted_source_is_accepted() -> None:
     assert codes(suite="golden") == []
 
 
+def test_a_workspace_takes_records_only_for_its_purposes() -> None:
+    judging = Workspace.read({**SPEC, "data": {"trusted": ["crm"], "purposes": ["evaluate"]}})
+    assert [reason.code for reason in examined(judging).reasons] == ["purpose"]
+    assert examined(judging, suite="golden").reasons == ()
+
+
 def test_several_broken_rules_are_all_named() -> None:
     assert codes(text="", source="old", suite="silver") == ["empty", "retired_source", "suite"]
 

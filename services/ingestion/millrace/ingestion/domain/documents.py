@@ -140,21 +140,19 @@ def _about(
     now: datetime,
 ) -> list[Reason]:
     data = workspace.data
+    name = f"a name of 1 to {LONGEST_NAME} characters"
+    purpose = "evaluate" if suite in SUITES else "train"
     sizes = max((len(text.strip()) for pair in given.metadata.items() for text in pair), default=0)
     checks = (
-        (
-            not source or len(given.source.strip()) > LONGEST_NAME,
-            "source",
-            "source",
-            f"a name of 1 to {LONGEST_NAME} characters",
-        ),
+        (not source or len(given.source.strip()) > LONGEST_NAME, "source", "source", name),
         (source in data.retired, "retired_source", "source", "a source that is not retired"),
         (len((given.label or "").strip()) > LONGEST_LABEL, "label", "label", f"at most {LONGEST_LABEL} characters"),
         (suite is not None and suite not in SUITES, "suite", "suite", " or ".join(SUITES)),
         (suite in SUITES and source not in data.trusted, "untrusted_suite", "source", "a source in data.trusted"),
         (suite in SUITES and label is None, "unlabelled_suite", "label", "a label, by which the suite judges"),
+        (purpose not in data.purposes, "purpose", "suite", f"a record to {' or '.join(data.purposes)} with"),
         (len(given.metadata) > MOST_METADATA, "metadata", "metadata", f"at most {MOST_METADATA} keys"),
         (sizes > LONGEST_VALUE, "metadata", "metadata", f"keys and values of at most {LONGEST_VALUE} characters"),
         (given.occurred_at > now + FUTURE, "future", "time", "a time that has come"),
     )
-    return [Reason(code=code, field=name, expected=expected) for wrong, code, name, expected in checks if wrong]
+    return [Reason(code=code, field=field, expected=expected) for wrong, code, field, expected in checks if wrong]
