@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from millrace.chassis import Service, SystemClock
-from millrace.events import Event
+from millrace.events import Event, WorkspaceConfigured
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -62,7 +62,10 @@ def derived() -> Iterator[tuple[Path, str]]:
         schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **event.model_json_schema()}
         yield HERE / "schemas" / f"{event.topic}.json", json.dumps(schema, indent=2, sort_keys=True) + "\n"
     yield HERE / "asyncapi.yaml", yaml.safe_dump(asyncapi(), sort_keys=False, width=110, allow_unicode=True)
-    yield HERE / "flow.json", json.dumps(flow(), indent=2) + "\n"
+    known = flow()
+    yield HERE / "flow.json", json.dumps(known, indent=2) + "\n"
+    readme = ROOT / "README.md"
+    yield readme, between(readme.read_text(), "flow", picture(known))
 
 
 def incompatible(old: dict[str, Any] | None, new: dict[str, Any]) -> Iterator[str]:
@@ -141,6 +144,28 @@ def flow() -> dict[str, Any]:
             for event in events()
         },
     }
+
+
+def picture(known: dict[str, Any]) -> str:
+    """The flow as a Mermaid chart: an arrow for each pair of services, with its topics."""
+    arrows: dict[tuple[str, str], list[str]] = {}
+    for topic, about in known["topics"].items():
+        if topic == WorkspaceConfigured.topic:  # everybody reads it: an arrow to each would hide the others
+            continue
+        for producer in about["producers"]:
+            for consumer in about["consumers"]:
+                arrows.setdefault((producer, consumer), []).append(topic.removesuffix(".v1"))
+    lines = [f'    {start} -- "{"<br>".join(topics)}" --> {end}' for (start, end), topics in sorted(arrows.items())]
+    shapes = ["    products([products])"]
+    return "\n".join(["```mermaid", "flowchart LR", *shapes, *lines, "```"])
+
+
+def between(text: str, name: str, part: str) -> str:
+    """The text with what stands between the two marks of a name replaced."""
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, _, rest = text.partition(start)
+    _, _, after = rest.partition(end)
+    return f"{before}{start}\n{part}\n{end}{after}"
 
 
 def asyncapi() -> dict[str, Any]:
