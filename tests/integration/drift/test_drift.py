@@ -2,11 +2,13 @@
 
 import random
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from harness import START, Running, make, running
+from harness import START, Bus, Running, database, eventually, live, make, running
 
 from millrace.drift.app import build_app
 from millrace.events import DriftDetected, FeedbackRecorded, PredictionServed, WorkspaceConfigured, WorkspaceRouted
@@ -24,9 +26,7 @@ async def drift(stack: Endpoints) -> AsyncIterator[Running]:
         yield service
 
 
-def predictions(
-    stable: int, shifted: int, *, seed: int = 1, first: int = 0, **changes: Any
-) -> list[PredictionServed]:
+def predictions(stable: int, shifted: int, *, seed: int = 1, first: int = 0, **changes: Any) -> list[PredictionServed]:
     """Production's answers, 20 ms apart; of the shifted ones 30 % are to inputs that it was not trained on."""
     draw, made = random.Random(seed), []
     for position in range(first, first + stable + shifted):
@@ -188,3 +188,33 @@ async def test_monitors_of_versions_long_gone_are_forgotten(stack: Endpoints) ->
         async with service.db.reading() as tx:
             kept = {row["version"] for row in await tx.fetch("SELECT DISTINCT version FROM monitors")}
     assert kept == {"v2", "v3"}
+
+
+async def test_one_workspace_drifts_and_is_announced_once(stack: Endpoints, bus: Bus) -> None:
+    """Two replicas and two workspaces, of which one drifts; a replica leaves half way."""
+    for name in ("parcels-k", "letters-k"):
+        spec = {**SPEC, "workspace": name}
+        await bus.publish(make(WorkspaceConfigured, workspace=name, revision=1, spec=spec, digest="d", by="us"))
+    suffix = f"-{uuid4().hex[:8]}"
+    async with AsyncExitStack() as running:
+        dsn = await running.enter_async_context(database(stack, "drift"))
+        first = await running.enter_async_context(live(stack, "drift", build_app, dsn=dsn, group_suffix=suffix))
+        async with live(stack, "drift", build_app, dsn=dsn, group_suffix=suffix):
+            await bus.publish(*predictions(400, 0, workspace="parcels-k"), *predictions(400, 0, workspace="letters-k"))
+            await eventually(lambda: all_seen(first, 2400), within=60)
+        await bus.publish(
+            *predictions(200, 600, first=400, seed=2, workspace="parcels-k"),
+            *predictions(800, 0, first=400, seed=2, workspace="letters-k"),
+        )
+        await eventually(lambda: all_seen(first, 7200), within=60)
+        found = await bus.read(DriftDetected, until=bool, within=30)
+    assert {(one.workspace, one.monitor) for one in found} == {("parcels-k", "confidence")}
+    assert len({one.id for one in found}) == 1
+
+
+async def all_seen(service: Running, values: int) -> bool:
+    async with service.http() as client:
+        shown = [
+            (await client.get("/v1/monitors", params={"workspace": name})).json() for name in ("parcels-k", "letters-k")
+        ]
+    return sum(one["seen"] for answer in shown for one in answer["monitors"]) == values

@@ -281,6 +281,17 @@ async def test_quality_is_of_labels_that_may_judge_and_of_the_last_word(feedback
     assert [point["n"] for point in only["series"]] == [10, 10, 10]
 
 
+async def test_quality_looks_at_the_last_labels_of_each_arm(feedback: Running) -> None:
+    answers = [served(number) for number in range(30)] + [served(number, "shadow") for number in range(5)]
+    await feedback.deliver([*answers, *(said(request_id=f"q-{number}") for number in range(30))])
+    async with feedback.http() as client:
+        answer = (await client.get("/v1/quality", params={"workspace": "parcels", "last": 20})).json()
+    assert {(one["arm"], one["n"], one["accuracy"]) for one in answer["versions"]} == {
+        ("production", 20, 1.0),
+        ("shadow", 5, 0.0),
+    }
+
+
 async def test_a_drift_puts_answers_up_for_labelling_until_they_have_a_label(feedback: Running) -> None:
     await feedback.deliver([served(number) for number in range(100)])
     await feedback.deliver([said(request_id=f"q-{number}") for number in range(50, 55)])

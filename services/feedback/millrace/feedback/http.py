@@ -51,7 +51,7 @@ def routes(
         last: Annotated[int, Query(ge=1, le=10_000)] = 1000,
         points: Annotated[int, Query(ge=1, le=500)] = 60,
     ) -> dict[str, Any]:
-        """Accuracy by version and arm over the workspace's `last` labels that may judge: trusted, and given blind."""
+        """Accuracy of each version and arm over its `last` labels that may judge: trusted, and given blind."""
         async with db.reading() as tx:
             judged = await store.latest_judged(tx, workspace, last)
         return {"workspace": workspace, "versions": [asdict(one) for one in qualities(judged, points)]}

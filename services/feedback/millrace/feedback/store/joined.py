@@ -33,16 +33,25 @@ async def append_joined(tx: Transaction, pairs: Sequence[Pair]) -> list[Pair]:
     return [first[row["workspace"], row["feedback_id"], row["prediction_id"]] for row in inserted]
 
 
+SPREAD = 20
+"""How many times further back than its own share the labels of a rare arm are looked for."""
+
+
 async def latest_judged(tx: Transaction, workspace: str, most: int) -> list[Judged]:
-    """The labelled answers of the latest `most` labels that may judge, each by its last label that none corrects."""
+    """The latest `most` labelled answers of each version and arm, by labels that may judge, each by its last word."""
     rows = await tx.fetch(
         """WITH latest AS (
                SELECT * FROM joined j WHERE workspace = $1 AND judges AND correct IS NOT NULL AND NOT EXISTS (
                    SELECT FROM feedback f WHERE f.workspace = j.workspace AND f.supersedes = j.feedback_id)
-               ORDER BY predicted_at DESC LIMIT $2)
-           SELECT DISTINCT ON (prediction_id) version, arm, predicted_at, correct FROM latest
-           ORDER BY prediction_id, given_at DESC, feedback_id""",
+               ORDER BY predicted_at DESC LIMIT $2::bigint * $3::bigint),
+           last_word AS (
+               SELECT DISTINCT ON (prediction_id) * FROM latest ORDER BY prediction_id, given_at DESC, feedback_id),
+           ranked AS (
+               SELECT *, row_number() OVER (PARTITION BY version, arm ORDER BY predicted_at DESC, prediction_id) AS age
+               FROM last_word)
+           SELECT version, arm, predicted_at, correct FROM ranked WHERE age <= $2::bigint""",
         workspace,
         most,
+        SPREAD,
     )
     return [Judged(**row) for row in rows]
