@@ -96,10 +96,8 @@ class Rule:
     @classmethod
     def read(cls, plain: Mapping[str, Any], change_point: datetime | None) -> Self:
         """What `plain` wrote."""
-        values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
-        }
-        return cls(change_point=change_point, **values)
+        lists = {name: tuple(value) for name, value in plain.items() if isinstance(value, list)}
+        return cls(change_point=change_point, **{**plain, **lists})
 
     def plain(self) -> dict[str, Any]:
         return {
