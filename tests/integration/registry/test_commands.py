@@ -80,7 +80,7 @@ async def test_from_a_file_to_a_version_and_its_lineage(stack, bus: Bus, say: Sa
     code, (version,) = await say("versions", name, "--json")
     assert (version["version"], version["stage"]) == (f"{name}-1", "production")
     code, told = await say("versions", name)
-    assert code == 0 and f"{name}-1" in told and "golden.macro_f1 0.900" in told
+    assert code == 0 and f"{name}-1" in told and "golden" in told and "0.900" in told
     code, told = await say("lineage", name, f"{name}-1")
     assert code == 0 and "120 documents from 120 history" in told and "document.submitted.v1  0: 0-119" in told
     code, told = await say("history", name)

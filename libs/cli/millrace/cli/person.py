@@ -4,6 +4,8 @@ import getpass
 from datetime import datetime
 from typing import Any
 
+TELLING = {"macro_f1", "accuracy", "mae", "win_rate", "support"}
+
 
 def whoami() -> str:
     """Return the name that a decision is signed with where none is given."""
@@ -14,15 +16,18 @@ def whoami() -> str:
 
 
 def moment(text: str | None) -> str:
-    """Return a time as the local clock shows it, to the second."""
-    return datetime.fromisoformat(text).astimezone().strftime("%m-%d %H:%M:%S") if text else ""
+    """Return a time as the local clock shows it; of another day only the day."""
+    if not text:
+        return ""
+    at = datetime.fromisoformat(text).astimezone()
+    return at.strftime("%H:%M:%S" if at.date() == datetime.now().astimezone().date() else "%Y-%m-%d")
 
 
-def scores(found: dict[str, Any], most: int = 4) -> str:
-    """Return the first figures of a set, without standard errors and counts."""
-    shown = {name: value for name, value in sorted(found.items()) if _telling(name, value)}
-    return "  ".join(f"{name} {value:.3f}" for name, value in list(shown.items())[:most])
+def scores(found: dict[str, Any]) -> str:
+    """Return the telling figures of a set in one line."""
+    return "  ".join(f"{name} {value:.3f}" for name, value in sorted(found.items()) if telling(name))
 
 
-def _telling(name: str, value: Any) -> bool:
-    return isinstance(value, float) and not name.endswith("_se") and name.rsplit(".", 1)[-1] in {"macro_f1", "accuracy"}
+def telling(name: str) -> bool:
+    """Whether a figure says how good something is, rather than how sure that is."""
+    return name.rsplit(".", 1)[-1] in TELLING

@@ -3,8 +3,8 @@
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
+from rich.tree import Tree
 
 from millrace.cli import Data, Failure, Json, Target, show, table
 from millrace.cli.person import moment, scores, whoami
@@ -50,36 +50,33 @@ def cycles(workspace: str, data: Data, limit: Limit = 20, as_json: Json = False)
     show(told, as_json, lambda: _cycles(told))
 
 
-def _cycles(told: list[dict[str, Any]]) -> Table:
-    made = table(("opened", "because", "attempt", "state", "became", "method", "validation", "why"), [])
+def _cycles(told: list[dict[str, Any]]) -> Tree:
+    tree = Tree("", hide_root=True)
     for cycle in told:
         state = cycle["outcome"] or cycle["state"]
-        made.add_row(
-            moment(cycle["opened_at"]),
-            cycle["because"],
-            str(cycle["attempt"]),
-            Text(state, style=OUTCOMES.get(state, "cyan")),
-            cycle["became"] or "",
-            "",
-            "",
-            Text(cycle["reason"] or cycle["note"], overflow="fold"),
-        )
+        heading = Text(f"{moment(cycle['opened_at'])}  {cycle['because']}, attempt {cycle['attempt']}: ")
+        heading.append(state, style=OUTCOMES.get(state, "cyan"))
+        heading.append(f"  {cycle['became'] or ''}", style="bold")
+        branch = tree.add(heading)
+        for words in filter(None, (cycle["note"], cycle["reason"])):
+            branch.add(Text(words, style="dim"))
         for run in cycle["runs"]:
-            made.add_row(
-                "", "", "", Text(run["state"], style="dim"), "", _method(run), _progress(run), run["why"] or ""
-            )
-    return made
+            branch.add(_run(run))
+    return tree
 
 
-def _method(run: dict[str, Any]) -> Text:
-    name = run["method"] if run["untrusted"] else f"{run['method']}, trusted rows"
-    return Text(f"* {name}" if run["picked"] else f"  {name}", style="bold" if run["picked"] else "")
+def _run(run: dict[str, Any]) -> Text:
+    rows = "" if run["untrusted"] else " on trusted rows"
+    line = Text(f"{run['method']}{rows}", style="bold" if run["picked"] else "")
+    line.append(f"  {_progress(run)}", style="not bold")
+    line.append(f"  {run['why'] or run['failed'] or ''}", style="not bold dim")
+    return line
 
 
 def _progress(run: dict[str, Any]) -> str:
     if run["state"] == "trained":
         return scores(run["scores"])
-    step = f"{run['stage']} {run['step']}" if run["stage"] else ""
+    step = f"{run['stage']} {run['step']}" if run["stage"] else run["state"]
     return f"{step}/{run['steps']}" if run["steps"] else step
 
 

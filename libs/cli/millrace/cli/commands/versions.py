@@ -21,6 +21,7 @@ Reason = Annotated[str, typer.Option(help="Why; stays in the ledger.")]
 Seen = Annotated[
     int | None, typer.Option("--revision", min=0, help="The route's revision you decide upon; refused if it moved.")
 ]
+MAIN = "macro_f1"
 STAGES = {"production": "bold green", "canary": "cyan", "shadow": "cyan", "registered": "yellow"}
 
 
@@ -34,22 +35,29 @@ def versions(workspace: str, data: Data, limit: Limit = 20, as_json: Json = Fals
 
 
 def _versions(found: list[dict[str, Any]], route: dict[str, Any]) -> Table:
-    canary = route.get("canary")
-    rows = []
-    for one in found:
-        share = f" {canary['share']:.0%}" if canary and one["stage"] == "canary" else ""
-        rows.append(
-            (
-                one["version"],
-                Text(one["stage"] + share, style=STAGES.get(one["stage"], "dim")),
-                one["method"],
-                scores(one["scores"]) or Text(f"validation {scores(one['validation'])}", style="dim"),
-                f"{one['seconds']:.0f} s",
-                moment(one["staged_at"]),
-            )
+    suites = sorted({name for one in found for name in one["scores"] if name.endswith(MAIN)})
+    rows = [
+        (
+            one["version"],
+            _stage(one, route),
+            one["method"],
+            *(_figure(one["scores"].get(name)) for name in suites),
+            moment(one["staged_at"]),
         )
-    title = f"route revision {route['revision']}"
-    return table(("version", "stage", "method", "scores", "trained in", "since"), rows, title)
+        for one in found
+    ]
+    names = [name.partition(".")[0] for name in suites]
+    return table(("version", "stage", "method", *names, "since"), rows)
+
+
+def _stage(one: dict[str, Any], route: dict[str, Any]) -> Text:
+    canary = route.get("canary")
+    share = f" {canary['share']:.0%}" if canary and one["stage"] == "canary" else ""
+    return Text(one["stage"] + share, style=STAGES.get(one["stage"], "dim"))
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
 
 
 @commands.command()
