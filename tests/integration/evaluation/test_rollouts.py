@@ -139,6 +139,31 @@ async def test_a_slow_canary_is_rolled_back_for_latency(evaluation: Running) -> 
     assert event.evidence["usual_p99_ms"] == 12.0
 
 
+async def test_a_canary_that_fails_is_rolled_back_though_production_answers_in_its_place(evaluation: Running) -> None:
+    """The two records of a failed request come in one batch or in two, in either order."""
+    await trying(evaluation)
+    for n in range(0, 120, 2):
+        failed = served(n * 5, "canary", revision=6, error="out of memory", label=None)
+        stood_in = served(n * 5, "production", revision=6)
+        await evaluation.deliver([failed, stood_in])
+        late = served(n * 5 + 5, "production", revision=6)
+        await evaluation.deliver([late])
+        await evaluation.deliver([served(n * 5 + 5, "canary", revision=6, error="out of memory", label=None)])
+        await evaluation.deliver([served(n * 5 + k, "production", revision=6) for k in range(1, 5)])
+    [event] = await evaluation.emitted(RolloutJudged)
+    assert (event.verdict, event.because.split()[0]) == ("roll-back", "error_rate")
+    assert event.evidence["harm"][0]["candidate"]["value"] == 1.0
+
+
+async def test_a_shadow_that_fails_is_wrong(evaluation: Running) -> None:
+    await shadowing(evaluation)
+    for n in range(120):
+        failed = labelled(n, "shadow", revision=5, predicted=None, correct=None)
+        await evaluation.deliver([labelled(n, "production", revision=5), failed])
+    [event] = await evaluation.emitted(RolloutJudged)
+    assert event.verdict == "roll-back"
+
+
 async def test_a_harmless_canary_is_promoted_share_by_share(evaluation: Running) -> None:
     await trying(evaluation)
     for n in range(200):

@@ -92,17 +92,23 @@ def served(number: int, arm: str, *, revision: int, workspace: str = "parcels", 
         revision=revision,
         text="where is it",
         tokens=3,
-        label="late",
-        **fields,
+        **{"label": "late", **fields},
     )
 
 
 def labelled(
-    number: int, arm: str, *, revision: int, correct: bool = True, after: float = 3.0, workspace: str = "parcels",
+    number: int,
+    arm: str,
+    *,
+    revision: int,
+    correct: bool | None = True,
+    after: float = 3.0,
+    workspace: str = "parcels",
     **fields: Any,
-) -> FeedbackRecorded:  # fmt: skip
+) -> FeedbackRecorded:
     """What an agent said of request `number`, `after` seconds later."""
     fields = {"kind": "label", "value": "late", "trusted": True, "basis": "blind", "unit": f"c-{number}", **fields}
+    fields.setdefault("predicted", "late")
     return make(
         FeedbackRecorded,
         workspace=workspace,
@@ -116,7 +122,6 @@ def labelled(
         revision=revision,
         predicted_at=moment(number / 10),
         text="where is it",
-        predicted="late",
         correct=correct,
         at=moment(number / 10 + after),
         **fields,

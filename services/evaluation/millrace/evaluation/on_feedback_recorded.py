@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from millrace.chassis import Transaction, handles
 from millrace.evaluation import rollouts
-from millrace.evaluation.domain.step import Step, judges, unit_of
+from millrace.evaluation.domain.step import Step, judges, unit_of, was_right
 from millrace.evaluation.store import steps, units
 from millrace.evaluation.store.units import Label
 from millrace.events import FeedbackRecorded, RolloutJudged
@@ -26,7 +26,7 @@ async def _label(tx: Transaction, step: Step, events: Sequence[FeedbackRecorded]
     labels: dict[str, Label] = {}
     for event in events:
         known = labels.get(event.request_id) or Label(event.request_id, unit_of(event), event.predicted_at + step.delay)
-        right = bool(event.correct)
+        right = was_right(event)
         labels[event.request_id] = (
             replace(known, production=right) if event.arm == "production" else replace(known, candidate=right)
         )

@@ -21,7 +21,12 @@ async def on_prediction_served(events: Sequence[PredictionServed], tx: Transacti
 
 
 async def _watch(tx: Transaction, step: Step, canary: Canary, events: Sequence[PredictionServed]) -> None:
-    firsts = {unit_of(event): event for event in reversed(events)}
+    firsts: dict[str, PredictionServed] = {}
+    for event in events:
+        known = firsts.setdefault(unit_of(event), event)
+        # where a canary failed, production answered in its place: the unit is the canary's all the same
+        if event.arm == "canary" and known.arm != "canary":
+            firsts[unit_of(event)] = event
     due = {unit: (event.arm == "canary", event.occurred_at + step.delay) for unit, event in firsts.items()}
     new = await units.serve(tx, step, due) if due else set()
     for event in events:

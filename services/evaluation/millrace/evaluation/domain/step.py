@@ -109,7 +109,12 @@ class Step:
 
 def judges(event: FeedbackRecorded) -> bool:
     """Only trusted truths given without sight of our answer judge; a shown label favours production."""
-    return event.kind in ("label", "outcome") and event.trusted and event.basis == "blind" and event.correct is not None
+    return event.kind in ("label", "outcome") and event.trusted and event.basis == "blind"
+
+
+def was_right(event: FeedbackRecorded) -> bool:
+    """An answer that failed says nothing, which is not right."""
+    return event.correct is True
 
 
 def unit_of(event: PredictionServed | FeedbackRecorded) -> str:

@@ -23,13 +23,17 @@ class Label:
 
 
 async def serve(tx: Transaction, step: Step, served: dict[str, tuple[bool, datetime]]) -> set[str]:
-    """Notes first answers, unit by unit: (of the canary, due). Gives the units that had none before."""
+    """Notes first answers, unit by unit: (of the canary, due). Gives the units that had none before.
+
+    A canary's answer takes the place of production's, which stood in for one that failed and was published first.
+    """
     units = sorted(served)
     rows = await tx.fetch(
         """INSERT INTO units (workspace, revision, unit, canary, due_at, served)
            SELECT $1, $2, *, true FROM unnest($3::text[], $4::bool[], $5::timestamptz[])
-           ON CONFLICT (workspace, revision, unit) DO UPDATE SET served = true, due_at = excluded.due_at
-           WHERE NOT units.served RETURNING unit""",
+           ON CONFLICT (workspace, revision, unit) DO UPDATE
+             SET served = true, due_at = excluded.due_at, canary = excluded.canary
+           WHERE NOT units.served OR (excluded.canary AND NOT units.canary) RETURNING unit""",
         step.workspace,
         step.revision,
         units,
