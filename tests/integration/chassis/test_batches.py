@@ -1,6 +1,7 @@
 """A batch's state, position, ids and events are one commit."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 from harness import Running, make, record
@@ -153,3 +154,19 @@ async def test_a_rollback_to_one_by_one_leaves_nothing_of_the_culprit(probe: Run
     async with probe.db.reading() as tx:
         assert [row["document_id"] for row in await tx.fetch("SELECT document_id FROM seen")] == ["good"]
     assert [event.document_id for event in await probe.emitted(DocumentAccepted)] == ["good"]
+
+
+async def test_what_happened_long_ago_is_remembered_from_when_it_came(probe: Running) -> None:
+    old = document(document_id="old", at=datetime(2019, 3, 1, tzinfo=UTC))
+    await probe.deliver([old])
+    await probe.db.keep_house()
+    await probe.deliver([old])
+    assert await counted(probe) == 1
+
+
+async def test_ids_are_forgotten_in_whole_days_once_the_topics_have_forgotten_them(probe: Running) -> None:
+    await probe.deliver([document(document_id="d")])
+    await probe.db.pool.execute("UPDATE inbox SET seen_on = seen_on - 1000")
+    probe.clock.advance(40 * 86400)
+    await probe.db.keep_house()
+    assert await probe.db.pool.fetchval("SELECT count(*) FROM inbox") == 0

@@ -178,9 +178,12 @@ class Database:
                    WHERE i.inhparent = 'inbox'::regclass"""
             ):
                 name = row["relname"]
-                if name != "inbox_other" and name < f"inbox_{last:%Y%m%d}":
-                    await connection.execute(f"DROP TABLE {name}")
-            await connection.execute("DELETE FROM inbox_other WHERE day < $1", last)
+                if name == "inbox_other":
+                    await connection.execute("DELETE FROM inbox_other WHERE seen_on < $1", last)
+                elif name < f"inbox_{last:%Y%m%d}":  # its events may have come late: what counts is when they came
+                    held = await connection.fetchval(f"SELECT EXISTS (SELECT FROM {name} WHERE seen_on >= $1)", last)
+                    if not held:
+                        await connection.execute(f"DROP TABLE {name}")
             await connection.execute("DELETE FROM dead_letters WHERE expires_at < now()")
 
 
