@@ -19,7 +19,8 @@ async def on_feedback_recorded(events: Sequence[FeedbackRecorded], tx: Transacti
         await _label(tx, step, [event for event in counted if judges(event)])
         if step.step == "canary":
             await _blame(tx, step, [event for event in counted if event.kind == "rating" and float(event.value) < 0])
-        await rollouts.settle(tx, step, until=max(event.known_at for event in said), cause=said[-1])
+        until = max(event.known_at for event in said)
+        await rollouts.settle(tx, step, until=until, cause=said[-1], changed=False)
 
 
 async def _label(tx: Transaction, step: Step, events: Sequence[FeedbackRecorded]) -> None:

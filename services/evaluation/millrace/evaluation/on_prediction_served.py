@@ -15,9 +15,11 @@ async def on_prediction_served(events: Sequence[PredictionServed], tx: Transacti
     await _learn_slowness(tx, events)
     for workspace, step in (await steps.load_open(tx, {event.workspace for event in events})).items():
         served = [event for event in events if event.workspace == workspace]
-        if isinstance(step.evidence, Canary):
-            await _watch(tx, step, step.evidence, [event for event in served if step.counts(event)])
-        await rollouts.settle(tx, step, until=max(event.known_at for event in served), cause=served[-1])
+        counted = [event for event in served if step.counts(event)] if step.step == "canary" else []
+        if isinstance(step.evidence, Canary) and counted:
+            await _watch(tx, step, step.evidence, counted)
+        until = max(event.known_at for event in served)
+        await rollouts.settle(tx, step, until=until, cause=served[-1], changed=bool(counted))
 
 
 async def _watch(tx: Transaction, step: Step, canary: Canary, events: Sequence[PredictionServed]) -> None:
@@ -28,7 +30,7 @@ async def _watch(tx: Transaction, step: Step, canary: Canary, events: Sequence[P
         if event.arm == "canary" and known.arm != "canary":
             firsts[unit_of(event)] = event
     due = {unit: (event.arm == "canary", event.occurred_at + step.delay) for unit, event in firsts.items()}
-    new = await units.serve(tx, step, due) if due else set()
+    new = await units.serve(tx, step, due)
     for event in events:
         if firsts[unit_of(event)] is event and unit_of(event) in new:
             canary.serve(canary=event.arm == "canary", failed=event.error is not None, latency_ms=event.latency_ms)

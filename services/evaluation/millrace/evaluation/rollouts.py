@@ -28,9 +28,11 @@ async def start(tx: Transaction, workspace: str, revision: int, cause: Cause) ->
     )  # fmt: skip
 
 
-async def settle(tx: Transaction, step: Step, *, until: datetime, cause: Cause) -> None:
+async def settle(tx: Transaction, step: Step, *, until: datetime, cause: Cause, changed: bool) -> None:
     """Counts what is older than the delay of feedback, and emits the verdict where there is one."""
-    await _count(tx, step, until)
+    changed |= await _count(tx, step, until)
+    if not changed:
+        return
     await steps.save(tx, step)
     verdict = step.judge()
     if not isinstance(verdict, Wait):
@@ -69,18 +71,24 @@ def _key(workspace: str, revision: int) -> str:
     return f"{workspace}/{revision}"
 
 
-async def _count(tx: Transaction, step: Step, until: datetime) -> None:
+async def _count(tx: Transaction, step: Step, until: datetime) -> bool:
     labels = await units.take_labels(tx, step, until)
     new = await units.first(tx, step, "labelled", (label.unit for label in labels)) if labels else set()
     for label in labels:
-        if label.unit not in new:
-            continue
-        new.remove(label.unit)
-        if isinstance(step.evidence, Shadow):
-            step.evidence.observe(production=bool(label.production), candidate=bool(label.candidate))
-        elif isinstance(step.evidence, Canary):
-            canary = label.candidate is not None
-            step.evidence.label(canary=canary, correct=bool(label.candidate if canary else label.production))
-    if isinstance(step.evidence, Canary):
-        for canary, negative in await units.take_units(tx, step, until):
-            step.evidence.mature(canary=canary, negative=negative)
+        if label.unit in new:
+            new.remove(label.unit)
+            _observe(step, label)
+    if not isinstance(step.evidence, Canary):
+        return bool(labels)
+    mature = await units.take_units(tx, step, until)
+    for canary, negative in mature:
+        step.evidence.mature(canary=canary, negative=negative)
+    return bool(labels or mature)
+
+
+def _observe(step: Step, label: units.Label) -> None:
+    if isinstance(step.evidence, Shadow):
+        step.evidence.observe(production=bool(label.production), candidate=bool(label.candidate))
+    elif isinstance(step.evidence, Canary):
+        canary = label.candidate is not None
+        step.evidence.label(canary=canary, correct=bool(label.candidate if canary else label.production))
