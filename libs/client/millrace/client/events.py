@@ -51,8 +51,9 @@ def document(
     subject: str | None = None,
     metadata: dict[str, str] | None = None,
     id: str | None = None,
+    time: datetime | None = None,
 ) -> Event:
-    """A text to learn from, labelled or not; `suite="golden"` for one that only judges."""
+    """A text to learn from, labelled or not; `suite="golden"` for one that only judges. `time` is when it was said."""
     given = {
         "workspace": workspace,
         "source": source,
@@ -63,7 +64,7 @@ def document(
         "subject": subject,
         "metadata": metadata,
     }
-    return Event("document.submitted.v1", _present(given), id or _id())
+    return Event("document.submitted.v1", _present(given), id or _id(), time or _now())
 
 
 def feedback(
@@ -79,6 +80,7 @@ def feedback(
     supersedes: str | None = None,
     actor: str | None = None,
     id: str | None = None,
+    time: datetime | None = None,
 ) -> Event:
     """What was true of a request, or what somebody thinks of an answer.
 
@@ -99,7 +101,7 @@ def feedback(
         "supersedes": supersedes,
         "actor": actor,
     }
-    return Event("feedback.given.v1", _present(given), id or _id())
+    return Event("feedback.given.v1", _present(given), id or _id(), time or _now())
 
 
 def _present(given: dict[str, Any]) -> dict[str, Any]:

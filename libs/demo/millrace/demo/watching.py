@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from pydantic import ValidationError
 
 from millrace.demo.facts import Facts
@@ -105,11 +105,17 @@ class Watcher:
 async def watching(kafka: str, watcher: Watcher) -> AsyncIterator[None]:
     """Reads from now on until the block ends."""
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=kafka, enable_auto_commit=False, isolation_level="read_committed", fetch_max_wait_ms=200
+        *(kind.topic for kind in WATCHED),
+        bootstrap_servers=kafka,
+        group_id=None,
+        isolation_level="read_committed",
+        fetch_max_wait_ms=200,
     )
     await consumer.start()
     try:
-        await _assign(consumer)
+        await consumer.seek_to_end()
+        for partition in consumer.assignment():
+            await consumer.position(partition)
         task = asyncio.create_task(_read(consumer, watcher))
         try:
             yield
@@ -119,19 +125,6 @@ async def watching(kafka: str, watcher: Watcher) -> AsyncIterator[None]:
                 await task
     finally:
         await consumer.stop()
-
-
-async def _assign(consumer: AIOKafkaConsumer) -> None:
-    await consumer.topics()
-    partitions = [
-        TopicPartition(kind.topic, number)
-        for kind in WATCHED
-        for number in sorted(consumer.partitions_for_topic(kind.topic) or ())
-    ]
-    consumer.assign(partitions)
-    await consumer.seek_to_end(*partitions)
-    for partition in partitions:
-        await consumer.position(partition)
 
 
 async def _read(consumer: AIOKafkaConsumer, watcher: Watcher) -> None:
