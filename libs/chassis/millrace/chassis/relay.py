@@ -1,7 +1,6 @@
 """Outbox to Kafka, in order, once: one relay a service, under a lease, with a producer that fences its predecessor."""
 
 import asyncio
-import json
 import time
 from typing import Any
 from uuid import UUID, uuid5
@@ -10,6 +9,7 @@ import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerFenced
+from pydantic_core import from_json
 
 from millrace.chassis import leases, telemetry, wire
 from millrace.chassis.blobs import Blobs
@@ -126,7 +126,7 @@ class Relay:
         return len(rows)
 
     async def _record(self, row: asyncpg.Record) -> tuple[str, bytes, list[tuple[str, bytes]], bytes]:
-        headers: dict[str, str] = json.loads(row["headers"])
+        headers: dict[str, str] = from_json(row["headers"])
         body: bytes = row["body"]
         if len(body) > INLINE:
             name = f"bodies/{row['topic']}/{uuid5(UUID(headers['ce_id']), 'body')}"

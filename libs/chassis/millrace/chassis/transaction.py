@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 
 import asyncpg
 from opentelemetry import trace
+from pydantic_core import to_json
 
 from millrace.chassis import telemetry, wire
 from millrace.chassis.errors import Unprocessable
@@ -77,7 +78,7 @@ class Transaction:
             raise ValueError(f"{type(event).__name__} {event.id} is emitted twice; give the second another ordinal")
         self._ids.add(event.id)
         headers = wire.headers_of(event, self._source, self._trace(event))
-        self._outbox.append((event.topic, event.key, json.dumps(headers), event.body()))
+        self._outbox.append((event.topic, event.key, to_json(headers).decode(), event.body()))
         self._topics.append(event.topic)
 
     def _trace(self, event: Event) -> str | None:

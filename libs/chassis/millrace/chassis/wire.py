@@ -147,13 +147,14 @@ def malformed(error: ValidationError) -> Malformed:
 def headers_of(event: Event, source: str, traceparent: str | None) -> dict[str, str]:
     """The headers that an event travels with."""
     about = event.envelope
+    occurred_at = about.occurred_at.isoformat()
     headers = {
         "ce_specversion": "1.0",
         "ce_id": str(about.id),
         "ce_source": about.source or source,
         "ce_type": event.topic,
-        "ce_time": about.occurred_at.isoformat(),
-        "ce_knownat": about.known_at.isoformat(),
+        "ce_time": occurred_at,
+        "ce_knownat": occurred_at if about.known_at is about.occurred_at else about.known_at.isoformat(),
         "content-type": "application/json",
     }
     if about.cause_id:

@@ -145,7 +145,7 @@ class Event(BaseModel):
                 id=uuid5(cause.id, f"{cls.topic}|{event.key}|{ordinal}"),
                 source="",
                 occurred_at=occurred,
-                known_at=max(cause.known_at, occurred),
+                known_at=occurred if occurred >= cause.known_at else cause.known_at,
                 cause_id=cause.id,
                 cycle_id=cycle_id or cause.cycle_id,
                 traceparent=cause.traceparent,
@@ -162,4 +162,5 @@ class Event(BaseModel):
         return self
 
     def body(self) -> bytes:
-        return self.model_dump_json(exclude_none=True).encode()
+        """The fields as JSON, absent ones left out."""
+        return self.__pydantic_serializer__.to_json(self, exclude_none=True)
