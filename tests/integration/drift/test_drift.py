@@ -158,7 +158,9 @@ async def test_a_second_drift_within_the_cool_down_is_announced_when_that_is_ove
 
 
 async def test_an_unknown_workspace_is_a_dead_letter_and_its_neighbours_are_watched(drift: Running) -> None:
-    await drift.deliver([*predictions(5, 0), *predictions(2, 0, first=5, workspace="nowhere")])
+    nowhere: dict[str, Any] = {"workspace": "nowhere", "request_id": "q", "prediction_id": "p", "label": "late"}
+    same = {**nowhere, "probability": 0.9, "novelty": 0.1}
+    await drift.deliver([*predictions(5, 0), *predictions(2, 0, first=5, **same)])
     assert len(await drift.dead_letters()) == 2
     async with drift.http() as client:
         answer = (await client.get("/v1/monitors", params={"workspace": "parcels"})).json()
@@ -217,4 +219,5 @@ async def all_seen(service: Running, values: int) -> bool:
         shown = [
             (await client.get("/v1/monitors", params={"workspace": name})).json() for name in ("parcels-k", "letters-k")
         ]
-    return sum(one["seen"] for answer in shown for one in answer["monitors"]) == values
+    seen: int = sum(one["seen"] for answer in shown for one in answer["monitors"])
+    return seen == values

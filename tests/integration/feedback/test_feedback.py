@@ -244,6 +244,22 @@ async def test_posted_feedback_counts_once_by_its_id(feedback: Running) -> None:
     assert len(await feedback.emitted(FeedbackRecorded)) == 3
 
 
+async def test_a_person_can_see_what_became_of_a_feedback(feedback: Running) -> None:
+    await feedback.deliver(
+        [said(request_id="q-1"), said(request_id="q-2"), said(prediction_id="p-1-shadow", kind="edit")]
+    )
+    await feedback.deliver([served(1), served(1, "shadow")])
+    shown = {}
+    async with feedback.http() as client:
+        for request in ("q-1", "q-2", "q-3"):
+            asked = {"workspace": "parcels", "request_id": request}
+            shown[request] = (await client.get("/v1/feedback", params=asked)).json()["feedback"]
+    assert sorted(one["predictions"] for one in shown["q-1"]) == [["p-1-production", "p-1-shadow"], ["p-1-shadow"]]
+    assert [one["predictions"] for one in shown["q-2"]] == [[]]
+    assert shown["q-2"][0]["waits_until"].startswith("2026-01-05T09:01:00")
+    assert shown["q-3"] == []
+
+
 @pytest.mark.parametrize(
     ("change", "status", "names"),
     [

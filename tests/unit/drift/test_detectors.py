@@ -1,7 +1,9 @@
 """The detectors: when they ring, when they don't, and that a restart changes nothing."""
 
+import doctest
 import json
 import random
+from importlib import import_module
 
 import pytest
 from hypothesis import given, settings
@@ -26,6 +28,15 @@ def errors(seed: int, *parts: tuple[int, float]) -> list[float]:
 
 def rings(detector: Detector, values: list[float]) -> list[int]:
     return [position for position, value in enumerate(values) if detector.update(value)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_detector_shows_in_its_file_when_it_rings(kind: str) -> None:
+    module = import_module(DETECTORS[kind].__module__)
+    assert module.__name__.endswith(kind.replace("-", "_"))
+    results = doctest.testmod(module)
+    assert results.attempted >= 3
+    assert not results.failed
 
 
 @pytest.mark.parametrize(("kind", "within"), [("adwin", 150), ("hddm-a", 200), ("page-hinkley", 400)])

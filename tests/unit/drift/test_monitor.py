@@ -63,6 +63,14 @@ def test_nothing_rings_among_the_reference() -> None:
     assert not alarms(monitor("confidence", reference=1000), stream("confidence", 1, 400, 600))
 
 
+def test_what_a_fitted_scale_holds_back_is_bounded() -> None:
+    watcher = monitor("novelty", reference=1_000_000)
+    for observation in stream("novelty", 1, 3000, 0):
+        watcher.observe(observation)
+        assert len(watcher.held) < 2000
+    assert watcher.seen == 3000
+
+
 def test_a_stable_stream_does_not_ring() -> None:
     for signal in ("confidence", "error", "novelty", "label_share"):
         assert not alarms(monitor(signal), stream(signal, 4, 5000, 0))

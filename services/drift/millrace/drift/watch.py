@@ -42,7 +42,7 @@ async def _declared(event: Event, tx: Transaction, workspaces: Table[Workspace])
     try:
         await workspaces.get(event.workspace)
     except Unknown as unknown:
-        if event not in {refused for refused, _ in tx.refused}:
+        if event.id not in {refused.id for refused, _ in tx.refused}:
             tx.refuse(event, unknown)
         return False
     return True

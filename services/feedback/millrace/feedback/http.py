@@ -45,6 +45,13 @@ def routes(
         await group.commit(given)
         return {"accepted": len(given), "ids": [str(one.event.id) for one in given]}
 
+    @router.get("/v1/feedback")
+    async def said(workspace: str, request_id: str) -> dict[str, Any]:
+        """What was said of a request, and which of its answers that joined."""
+        async with db.reading() as tx:
+            found = await store.said_of(tx, workspace, request_id, MOST)
+        return {"workspace": workspace, "request_id": request_id, "feedback": found}
+
     @router.get("/v1/quality")
     async def quality(
         workspace: str,

@@ -10,7 +10,7 @@ from millrace.drift.domain.signals import SIGNALS, Raw, Scale
 
 RECENT = 64
 EXAMPLES = 10
-MOST_REFERENCE = 2000
+MOST_HELD = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,10 @@ class Monitor:
 
     @classmethod
     def new(cls, signal: str, detector: Detector, reference: int) -> Self:
-        scale = None if SIGNALS[signal].fitted else SIGNALS[signal].fit(())
-        return cls(signal, detector, min(reference, MOST_REFERENCE), scale)
+        """A fitted scale's reference is cut at `MOST_HELD` values, since they are held until it is whole."""
+        if SIGNALS[signal].fitted:
+            return cls(signal, detector, min(reference, MOST_HELD))
+        return cls(signal, detector, reference, SIGNALS[signal].fit(()))
 
     @property
     def seen(self) -> int:

@@ -2,7 +2,7 @@
 
 from millrace.feedback.store.annotations import candidates, labels_since, open_annotations, put_up
 from millrace.feedback.store.feedback import append_feedback, drop_expired, feedback_for, resolve
-from millrace.feedback.store.joined import append_joined, latest_judged
+from millrace.feedback.store.joined import append_joined, latest_judged, said_of
 from millrace.feedback.store.locks import hold_predictions, hold_requests
 from millrace.feedback.store.predictions import append_predictions, predictions_for, requests_of
 from millrace.feedback.store.retention import AGES, forget
@@ -25,4 +25,5 @@ __all__ = [
     "put_up",
     "requests_of",
     "resolve",
+    "said_of",
 ]

@@ -1,6 +1,7 @@
 """Pairs of feedback and prediction."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from millrace.chassis import Transaction
 from millrace.feedback.domain import Feedback, Judged, Prediction, correct
@@ -31,6 +32,23 @@ async def append_joined(tx: Transaction, pairs: Sequence[Pair]) -> list[Pair]:
         *(list(column) for column in zip(*rows, strict=True)),
     )
     return [first[row["workspace"], row["feedback_id"], row["prediction_id"]] for row in inserted]
+
+
+async def said_of(tx: Transaction, workspace: str, request_id: str, most: int) -> list[dict[str, Any]]:
+    """The feedback of a request, newest first, each with the predictions that it joined; none while it waits."""
+    rows = await tx.fetch(
+        """SELECT f.feedback_id, f.kind, coalesce(to_jsonb(f.text), to_jsonb(f.number)) #>> '{}' AS value, f.source,
+               f.trusted, f.basis, f.supersedes, f.given_at, f.deadline AS waits_until,
+               array_remove(array_agg(j.prediction_id ORDER BY j.prediction_id), NULL) AS predictions
+           FROM feedback f LEFT JOIN joined j USING (workspace, feedback_id)
+           WHERE f.workspace = $1 AND (f.request_id = $2 OR f.names[1] IN (
+               SELECT prediction_id FROM predictions WHERE workspace = $1 AND request_id = $2))
+           GROUP BY f.workspace, f.feedback_id ORDER BY f.given_at DESC, f.feedback_id LIMIT $3""",
+        workspace,
+        request_id,
+        most,
+    )
+    return [dict(row) for row in rows]
 
 
 SPREAD = 20
