@@ -7,8 +7,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+import psutil
 
 from .errors import PartFailed, StackError
 from .process import reap
@@ -97,3 +100,5 @@ def _end(pid: int, data: Path, patience: float) -> None:
             os.kill(pid, signal.SIGKILL)
             deadline = float("inf")
         time.sleep(0.1)
+    with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+        psutil.Process(pid).wait(patience)  # it lets go of the folder a moment before it ends

@@ -55,6 +55,10 @@ class PortBook:
                 self._settled[name] = self._settle(name)
             return self._settled[name]
 
+    def kept(self) -> dict[str, int]:
+        """Return the ports chosen so far, by name."""
+        return dict(self._ports)
+
     def _settle(self, name: str) -> int:
         if name in self._given:
             if not is_free(self._given[name]):
