@@ -1,6 +1,7 @@
 """The services of a checkout: which there are, what they are told, how one runs as a process."""
 
 import http.client
+import json
 import os
 import sys
 import time
@@ -50,6 +51,12 @@ def environment(
         "HTTP_PORT": str(port),
     }
     return {f"{name.upper()}_{key}": value for key, value in told.items()}
+
+
+def peculiar(name: str, data: Path, urls: Mapping[str, str]) -> dict[str, str]:
+    """Return what only this service is told: serving its cache folder, console where the others answer."""
+    told = {"serving": {"CACHE": str(data / "artifacts")}, "console": {"SERVICES": json.dumps(dict(urls))}}
+    return {f"{name.upper()}_{key}": value for key, value in told.get(name, {}).items()}
 
 
 def role_dsn(postgres: str, role: str, password: str) -> str:

@@ -16,7 +16,7 @@ from .keeper import Keeper
 from .keys import Keys
 from .part import Part
 from .process import reap
-from .services import BUCKET, Service, build, discover, environment, find_root, role_dsn
+from .services import BUCKET, Service, build, discover, environment, find_root, peculiar, role_dsn
 from .stack import Stack
 from .state import ProcessState, Running, state_file
 
@@ -127,8 +127,12 @@ class Supervisor:
         endpoints = self.stack.endpoints
         for service in self.services:
             service.port = self.stack.ports.port(service.name)
-            dsn = role_dsn(endpoints.postgres, service.service, self._passwords[service.service])
-            service.told = environment(service.service, endpoints, dsn=dsn, secret=keys.secret, port=service.port)
+        urls = {service.service: service.url for service in reversed(self.services)}  # of the first replica
+        for service in self.services:
+            name = service.service
+            dsn = role_dsn(endpoints.postgres, name, self._passwords[name])
+            told = environment(name, endpoints, dsn=dsn, secret=keys.secret, port=service.port)
+            service.told = {**told, **peculiar(name, self.data, urls)}
 
     def _provision(self) -> None:
         """Run the chassis' provisioning as the process that compose and Kubernetes run too."""

@@ -105,7 +105,7 @@ def _foreground(options: Options) -> None:
     try:
         with Live(console=console, auto_refresh=False) as live:
             while not asked.wait(0.5):
-                live.update(as_table(supervisor.seen(), hint="Ctrl-C stops everything"), refresh=True)
+                live.update(as_table(supervisor.seen(), hint=_hint(supervisor.seen())), refresh=True)
         console.print("stopping ...", style="dim")
     finally:
         supervisor.stop()
@@ -114,4 +114,15 @@ def _foreground(options: Options) -> None:
 
 def _tell(running: "Running", as_json: bool, headline: str) -> None:
     data: dict[str, Any] = as_data(running)
-    show(data, as_json, lambda: as_table(running, hint=headline))
+    show(data, as_json, lambda: as_table(running, hint=f"{headline}{_console(running)}"))
+
+
+def _hint(running: "Running") -> str:
+    return f"Ctrl-C stops everything{_console(running)}"
+
+
+def _console(running: "Running") -> str:
+    try:
+        return f"; the console is {running.url('console')}"
+    except KeyError:
+        return ""
