@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
 
 PARTNER = "partner-desk"
 HELPDESK = "helpdesk"
@@ -21,7 +22,7 @@ class Declaration:
 
     @classmethod
     def read(cls, path: Path) -> "Declaration":
-        return cls(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return cls(_yaml().load(path.read_text(encoding="utf-8")))
 
     @property
     def name(self) -> str:
@@ -45,4 +46,15 @@ class Declaration:
         self.spec["serve"] = {**self.spec.get("serve", {}), "pad_to": tokens, "max_length": tokens}
 
     def text(self) -> str:
-        return yaml.safe_dump(self.spec, sort_keys=False, allow_unicode=True, width=120)
+        written = StringIO()
+        _yaml().dump(self.spec, written)
+        return written.getvalue()
+
+
+def _yaml() -> YAML:
+    """YAML 1.2, as workspace files are read: in 1.1 the key `on` is a truth value."""
+    made = YAML(typ="safe", pure=True)
+    made.default_flow_style = False
+    made.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    made.width = 120
+    return made
