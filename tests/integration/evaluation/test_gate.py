@@ -36,7 +36,7 @@ async def test_a_better_candidate_passes_with_every_figure_and_condition(evaluat
         "golden.macro_f1 >= best - 0.03",
         "typos.macro_f1 >= 0.9 * golden.macro_f1",
     ]
-    assert set(event.scores) == set(event.production) == {"fresh", "golden", "typos"}
+    assert (set(event.scores), set(event.production)) == ({"fresh", "golden", "typos"}, {"fresh"})
     accuracy = event.scores["fresh"]["accuracy"]
     assert (accuracy.value, accuracy.n) == (0.98, 200)
     assert accuracy.low < 0.98 < accuracy.high
@@ -69,7 +69,7 @@ async def test_what_was_scored_before_is_not_scored_again(evaluation: Running, e
     await evaluation.work()
     await evaluation.deliver([request(manifest, revision=4)])
     await evaluation.work()
-    assert engine.asked == [{"candidate"}, {"production"}]
+    assert engine.asked == [({"candidate"}, {"fresh", "golden", "typos"}), ({"production"}, {"fresh"})]
     assert [event.verdict for event in await evaluation.emitted(ModelEvaluated)] == ["pass"] * 3
 
 
@@ -102,7 +102,8 @@ async def test_a_request_that_comes_twice_is_judged_once(evaluation: Running, en
     assert {name: rows for name, rows in (await evaluation.snapshot()).items() if name != "inbox"} == {
         name: rows for name, rows in once.items() if name != "inbox"
     }
-    assert len(engine.asked) == 1
+    assert len(await evaluation.emitted(ModelEvaluated)) == 1
+    assert len(engine.asked) == 2
 
 
 async def test_a_request_waits_for_its_workspace(evaluation: Running) -> None:
@@ -191,3 +192,14 @@ async def test_a_revision_takes_the_place_of_the_former_row_and_old_rows_go(eval
     await evaluation.deliver([kept(3, replaces="k-1")])
     async with evaluation.db.reading() as tx:
         assert [row["document_id"] for row in await tx.fetch("SELECT document_id FROM arrivals")] == ["k-3"]
+
+
+async def test_a_version_is_scored_as_it_will_be_served(evaluation: Running, engine: SmallEngine) -> None:
+    manifest = await prepared(evaluation, candidate=0.02, production=0.02)
+    padded = deployment("parcels-1", version="parcels-2", parameters={"pad_to": 256})
+    await evaluation.deliver([request(manifest, production=False, candidate=deployment("parcels-1"))])
+    await evaluation.work()
+    await evaluation.deliver([request(manifest, candidate=padded)])
+    await evaluation.work()
+    assert engine.parameters["candidate"] == {"pad_to": 256}
+    assert len(engine.asked) == 2

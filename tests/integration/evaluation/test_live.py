@@ -15,7 +15,7 @@ from worlds import LABELS, SPEC, applied, configured, deployment, moment, paired
 
 from millrace.chassis import Blobs
 from millrace.evaluation.app import build_app
-from millrace.evaluation.engine import NotScorable, Process, ScoringDied, Suite
+from millrace.evaluation.engine import Model, NotScorable, Process, ScoringDied, Suite
 from millrace.events import FeedbackRecorded, ModelEvaluated, RolloutJudged
 from millrace.stack import Endpoints
 
@@ -70,8 +70,8 @@ async def test_a_real_model_is_scored_in_a_process_of_its_own(stack: Endpoints, 
     async with running(stack, "evaluation", build_app) as evaluation:
         digest = await _train(evaluation.service.blobs, rows, tmp_path)
         manifest = await put_dataset(evaluation.service.blobs, uuid4().hex, {"fresh": rows, "golden": rows})
-        await evaluation.deliver([configured(gate=["golden.macro_f1 >= 0.8"])])
-        candidate = deployment("real", digest=digest)
+        await evaluation.deliver([configured(gate=["golden.macro_f1 >= 0.8", "typos.macro_f1 >= 0.1"])])
+        candidate = deployment("real", digest=digest, parameters={"pad_to": 32, "max_length": 64})
         await evaluation.deliver([request(manifest, production=False, candidate=candidate)])
         await evaluation.work("evaluate")
         [event] = await evaluation.emitted(ModelEvaluated)
@@ -110,7 +110,7 @@ async def test_a_model_that_cannot_be_read_is_not_tried_again(tmp_path: Path) ->
     pyarrow.parquet.write_table(pyarrow.table({"id": ["1"], "text": ["late"], "label": ["late"]}), rows)
     process = Process(threads=1, within=60, nice=5)
     with pytest.raises(NotScorable):
-        await process.score({"candidate": tmp_path / "model"}, [Suite("fresh", rows)], tmp_path / "scores")
+        await process.score({"candidate": Model(tmp_path / "model", {})}, [Suite("fresh", rows)], tmp_path / "scores")
 
 
 async def test_a_scoring_process_that_takes_too_long_is_ended(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pyarrow.parquet
 from harness import START, make
 
 from millrace.chassis import Blobs
-from millrace.evaluation.engine import ScoringDied, Suite
+from millrace.evaluation.engine import Model, ScoringDied, Suite
 from millrace.events import (
     Canary,
     Deployment,
@@ -199,16 +199,18 @@ class SmallEngine:
     """Answers from the models of `put_model`: the first texts wrongly, the others rightly."""
 
     def __init__(self) -> None:
-        self.asked: list[set[str]] = []
+        self.asked: list[tuple[set[str], set[str]]] = []
+        self.parameters: dict[str, Any] = {}
         self.dies = False
 
-    async def score(self, models: Mapping[str, Path], suites: Sequence[Suite], out: Path) -> dict[str, str]:
-        self.asked.append(set(models))
+    async def score(self, models: Mapping[str, Model], suites: Sequence[Suite], out: Path) -> dict[str, str]:
+        self.asked.append((set(models), {suite.name for suite in suites}))
+        self.parameters |= {name: model.parameters for name, model in models.items()}
         if self.dies:
             raise ScoringDied("killed")
         digests = {}
-        for name, folder in models.items():
-            model = json.loads((folder / "model.json").read_text())
+        for name, asked in models.items():
+            model = json.loads((asked.path / "model.json").read_text())
             digests[name] = f"sha256:{model['version']}"
             for suite in suites:
                 (out / name).mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,14 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """An artifact's folder, and what its deployment declares over it (pad_to, max_length)."""
+
+    path: Path
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Suite:
     """Rows to be scored: a Parquet file of id, text, label, cluster; misspelt first where `perturb` says so."""
 
@@ -44,7 +52,7 @@ class ScoringDied(Exception):
 
 
 class Engine(Protocol):
-    async def score(self, models: Mapping[str, Path], suites: Sequence[Suite], out: Path) -> dict[str, str]:
+    async def score(self, models: Mapping[str, Model], suites: Sequence[Suite], out: Path) -> dict[str, str]:
         """Writes `out`/<model>/<suite>.parquet; gives each model's digest. Raises NotScorable, ScoringDied."""
 
 
@@ -56,7 +64,7 @@ class Process:
         self._within = within
         self._nice = nice
 
-    async def score(self, models: Mapping[str, Path], suites: Sequence[Suite], out: Path) -> dict[str, str]:
+    async def score(self, models: Mapping[str, Model], suites: Sequence[Suite], out: Path) -> dict[str, str]:
         request = out.with_suffix(".request.json")
         request.write_text(json.dumps(self._request(models, suites, out)))
         process = await asyncio.create_subprocess_exec(
@@ -87,9 +95,12 @@ class Process:
         if _libc is not None:
             _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
-    def _request(self, models: Mapping[str, Path], suites: Sequence[Suite], out: Path) -> dict[str, Any]:
+    def _request(self, models: Mapping[str, Model], suites: Sequence[Suite], out: Path) -> dict[str, Any]:
         return {
-            "models": [{"name": name, "path": str(path)} for name, path in models.items()],
+            "models": [
+                {"name": name, "path": str(model.path), "parameters": dict(model.parameters)}
+                for name, model in models.items()
+            ],
             "suites": [
                 {"name": suite.name, "rows": str(suite.rows), **({"perturb": suite.perturb} if suite.perturb else {})}
                 for suite in suites

@@ -16,6 +16,8 @@ async def on_workspace_routed(events: Sequence[WorkspaceRouted], tx: Transaction
         route = event.route
         for revision in await steps.supersede(tx, event.workspace, route.revision):
             await rollouts.clear(tx, event.workspace, revision, event)
+        if route.production is None or not (route.shadow or route.canary):
+            continue
         spec = await specs.load(tx, event.workspace, route.workspace_revision)
         if step := Step.of(event.workspace, route, spec, cycle_id=event.cycle_id, at=event.occurred_at):
             await steps.append(tx, step)

@@ -1,7 +1,7 @@
 """The answers that an evaluation needs: from earlier evaluations where they are known, else scored now."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,11 +9,12 @@ from millrace.chassis import Blobs, Job
 from millrace.evaluation.blobs import Rows, dataset, extend, fetch, perturbed, read
 from millrace.evaluation.domain.answers import Answers
 from millrace.evaluation.domain.figures import Key, estimate
-from millrace.evaluation.engine import Engine, NotScorable, Suite
+from millrace.evaluation.engine import Engine, Model, NotScorable, Suite
 from millrace.evaluation.store import arrivals, evaluations
 from millrace.evaluation.store.evaluations import Scored
 from millrace.events import Deployment, EvaluationRequested
 from millrace.workspace import Workspace
+from millrace.workspace.conditions import Condition, Metric
 
 BEST = "golden.macro_f1"
 
@@ -32,35 +33,60 @@ class Snapshot:
 async def score(
     job: Job, request: EvaluationRequested, spec: Workspace, *, blobs: Blobs, engine: Engine, folder: Path
 ) -> Snapshot:
-    """Every suite's answers of candidate and production, and of the holder of the best score where those are known.
+    """The answers of candidate and production, and of the holder of the best score where those are known.
 
     Raises Unprocessable for what can't be scored, ScoringDied, Unavailable.
     """
     deployments = {"candidate": request.candidate} | ({"production": request.production} if request.production else {})
-    snapshot = Snapshot(await _suites(job, request, spec, blobs, folder))
+    suites = await _suites(job, request, spec, blobs, folder)
+    asked = needed(spec.gate, suites)
+    snapshot = Snapshot([rows for rows in suites if rows.suite in asked["candidate"]])
     snapshot.labels = {who: deployment.labels for who, deployment in deployments.items()}
-    digests = [rows.scored_by(deployment) for rows in snapshot.suites for deployment in deployments.values()]
     async with job.transaction() as tx:
+        digests = [rows.scored_by(deployment) for rows in suites for deployment in deployments.values()]
         known = await evaluations.scored(tx, request.workspace, digests)
     missing = {
-        who: deployment
+        who: [rows for rows in suites if rows.suite in asked[who] and rows.scored_by(deployment) not in known]
         for who, deployment in deployments.items()
-        if any(rows.scored_by(deployment) not in known for rows in snapshot.suites)
     }
-    if missing:
-        await _run(missing, snapshot.suites, blobs=blobs, engine=engine, folder=folder)
+    for models, wanted in _alike(missing):
+        await _run({who: deployments[who] for who in models}, wanted, blobs=blobs, engine=engine, folder=folder)
     for who, deployment in deployments.items():
         for rows in snapshot.suites:
             path = folder / "scores" / who / f"{rows.suite}.parquet"
-            if who in missing:
+            if rows in missing[who]:
                 found = await _keep(request.workspace, deployment, rows, path, job, blobs)
-            else:
+            elif rows.scored_by(deployment) in known:
                 found = known[rows.scored_by(deployment)]
                 await blobs.get_file(found.blob, path)
+            else:
+                continue
             snapshot.scored.append(found)
             snapshot.answers[who, rows.suite] = await asyncio.to_thread(read, path)
     await _add_best(job, request, snapshot, blobs, folder)
     return snapshot
+
+
+def needed(gate: Iterable[Condition], suites: Sequence[Rows]) -> dict[str, set[str]]:
+    """The suites that each must answer: the candidate all that are kept and those misspelt ones that a condition
+    names, production those in which it is compared."""
+    conditions = list(gate)
+    named = {condition.left.suite for condition in conditions}
+    named |= {condition.right.of.suite for condition in conditions if isinstance(condition.right.of, Metric)}
+    compared = {condition.left.suite for condition in conditions if condition.baseline == "production"}
+    return {
+        "candidate": {rows.suite for rows in suites if rows.perturb is None or rows.suite in named},
+        "production": {rows.suite for rows in suites if rows.suite in compared},
+    }
+
+
+def _alike(missing: Mapping[str, list[Rows]]) -> list[tuple[list[str], list[Rows]]]:
+    """Those who miss the same suites answer them in one process."""
+    groups: dict[tuple[str, ...], tuple[list[str], list[Rows]]] = {}
+    for who, wanted in missing.items():
+        if wanted:
+            groups.setdefault(tuple(rows.suite for rows in wanted), ([], wanted))[0].append(who)
+    return list(groups.values())
 
 
 async def _suites(job: Job, request: EvaluationRequested, spec: Workspace, blobs: Blobs, folder: Path) -> list[Rows]:
@@ -78,7 +104,7 @@ async def _run(
     for who, deployment in models.items():
         await blobs.download(deployment.artifact, folder / "models" / who)
     digests = await engine.score(
-        {who: folder / "models" / who for who in models},
+        {who: Model(folder / "models" / who, deployment.parameters) for who, deployment in models.items()},
         [Suite(rows.suite, paths[rows.blob], rows.perturb) for rows in wanted],
         folder / "scores",
     )

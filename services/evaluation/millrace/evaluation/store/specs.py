@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from millrace.chassis import Transaction, Unavailable
+from pydantic import ValidationError
+
+from millrace.chassis import Transaction, Unavailable, Unprocessable
 from millrace.workspace import Workspace
 
 
@@ -17,16 +19,28 @@ class SpecNotRead(Unavailable):
         self.revision = revision
 
 
+class SpecUnreadable(Unprocessable):
+    """The revision can't be read by this release."""
+
+    def __init__(self, workspace: str, revision: int, why: str) -> None:
+        super().__init__(f"revision {revision} of workspace {workspace!r}: {why}")
+        self.workspace = workspace
+        self.revision = revision
+
+
 async def save(tx: Transaction, specs: Iterable[tuple[str, int, dict[str, Any]]]) -> None:
     rows = [(workspace, revision, json.dumps(spec)) for workspace, revision, spec in specs]
     await tx.executemany("INSERT INTO specs VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", rows)
 
 
 async def load(tx: Transaction, workspace: str, revision: int) -> Workspace:
-    """The revision, or the next one that is known where compaction took it. Raises SpecNotRead."""
+    """The revision, or the next one that is known where compaction took it. Raises SpecNotRead, SpecUnreadable."""
     spec = await tx.fetchval(
         "SELECT spec FROM specs WHERE workspace = $1 AND revision >= $2 ORDER BY revision LIMIT 1", workspace, revision
     )
     if spec is None:
         raise SpecNotRead(workspace, revision)
-    return Workspace.read(json.loads(spec))
+    try:
+        return Workspace.read(json.loads(spec))
+    except ValidationError as error:
+        raise SpecUnreadable(workspace, revision, str(error)) from error
