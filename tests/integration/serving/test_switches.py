@@ -166,3 +166,25 @@ async def test_a_replica_that_dies_blocks_a_revision_only_until_its_lease_ends(
         told = await applied(bus, name, 2)
         assert (told.ok, told.replicas) == (True, 1)
         assert asyncio.get_running_loop().time() - started > 1.5
+
+
+async def test_a_canary_too_slow_to_answer_has_failed_and_its_callers_are_answered_by_production(
+    stack: Endpoints, bus: Bus, versions: dict[str, Deployment], tmp_path: Path
+) -> None:
+    name, good = f"w-{uuid4().hex[:6]}", versions["v1"]
+    slow = good.model_copy(update={"version": "v3", "parameters": {"pad_to": 512}})
+    await bus.publish(configured(name), routed(name, 1, good, canary=slow, share=0.999))
+    more: dict[str, Any] = {"cache": tmp_path, "canary_within": 0.3}
+    async with live(stack, "serving", build_app, **more) as alone, alone.http() as client:
+        await eventually(partial(ready, client))
+        body = {"text": "my parcel is still not here"}
+        asked = [client.post(f"/v1/workspaces/{name}/predict", json=body) for _ in range(40)]
+        answers = await asyncio.gather(*asked)
+        assert {answer.status_code for answer in answers} == {200}
+        assert {answer.json()["arm"] for answer in answers} >= {"production"}
+        late = [answer.json()["request_id"] for answer in answers if answer.json()["arm"] == "production"]
+        events = await bus.read(
+            PredictionServed, until=lambda found: sum(event.arm == "canary" for event in found) >= len(answers)
+        )
+        failed = {event.request_id: event.error for event in events if event.arm == "canary" and event.error}
+        assert failed == dict.fromkeys(late, "the model did not answer within 0.3 s")

@@ -61,7 +61,7 @@ async def test_a_version_that_pads_is_asked_few_texts_at_once() -> None:
     model = Slow(pad_to=512)
     async with desk() as asked:
         await asyncio.gather(*(asked.ask(model, text) for text in "abcdefgh"))
-    assert max(len(batch) for batch in model.batches) == 4
+    assert max(len(batch) for batch in model.batches) == 2
 
 
 async def test_what_a_model_raises_reaches_its_callers_and_the_next_batch_goes_on() -> None:

@@ -6,9 +6,9 @@ import hashlib
 import random
 from collections.abc import Sequence
 
-RATE = 0.04
-"""Share of letters at which a slip happens. People on phones leave 2.3 % wrong (Palin et al. 2019, "How do people type
-on mobile devices?"), so this is not quite twice a usual message."""
+RATE = 0.023
+"""Share of letters at which a slip happens: what people on phones leave wrong (Palin et al. 2019, "How do people type on
+mobile devices?")."""
 
 ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 

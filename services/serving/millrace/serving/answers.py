@@ -11,7 +11,7 @@ from millrace.learn import Prediction
 from millrace.privacy import mask
 from millrace.serving import metrics
 from millrace.serving.domain import prediction_id
-from millrace.serving.engine import Engine
+from millrace.serving.engine import Engine, Overloaded
 from millrace.serving.routes import Live, Loaded
 from millrace.workspace import Workspace
 from millrace.workspace.lanes import stable_lane
@@ -67,11 +67,18 @@ def accept(
 
 
 async def answer(engine: Engine, clock: Clock, live: Live, loaded: Loaded, arm: Arm, request: Request) -> Answer:
-    """Asks one version. A failure is a served prediction too, with its error and without a label."""
+    """Asks one version. A failure is a served prediction too, with its error and without a label.
+
+    Raises Overloaded where production takes no more: such a request was never accepted, so there is nothing to record.
+    A canary that takes no more has failed.
+    """
     waited = request.accepted if arm != "shadow" else perf_counter()
     try:
         prediction = await engine.ask(loaded.model, request.text, arm)
     except Exception as error:
+        if arm == "production" and isinstance(error, Overloaded):
+            metrics.ANSWERS.labels(request.workspace.workspace, arm, "refused").inc()
+            raise
         metrics.ANSWERS.labels(request.workspace.workspace, arm, "failed").inc()
         reason = str(error) if isinstance(error, Unavailable) else type(error).__name__
         signals: dict[str, Any] = {"error": reason, "tokens": 0}

@@ -23,6 +23,7 @@ def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None)
         most=settings.batch_most,
         queue_most=settings.queue_most,
         within=settings.answer_within,
+        canary_within=settings.canary_within,
     )
     artifacts = Artifacts(Blobs(settings), settings.cache, settings.cache_most)
     routes = Routes(engine, artifacts, load_within=settings.load_within)

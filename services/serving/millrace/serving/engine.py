@@ -1,9 +1,7 @@
 """Models in memory, and threads that ask them. Torch is imported when the engine starts."""
 
 import asyncio
-import os
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +12,7 @@ from millrace.events import Arm
 from millrace.learn import Parameters, Prediction, Shelf
 from millrace.serving import metrics
 
-PADDED_TOKENS = 2048
+PADDED_TOKENS = 1024
 """Padded tokens in one batch: a version that pads answers fewer texts at once rather than keep them waiting."""
 
 
@@ -36,6 +34,8 @@ class Engine(Protocol):
 
 
 class Overloaded(Unavailable):
+    """Refused before it was accepted: nothing was asked."""
+
     def __init__(self, arm: Arm, waiting: int) -> None:
         super().__init__(f"{waiting} texts wait for {arm}")
         self.retry_after = 1.0
@@ -59,7 +59,7 @@ class Desk:
         self._queue_most = queue_most
         self._within = within
         self._queue: asyncio.Queue[Asked] = asyncio.Queue()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"torch-{arm}", initializer=_yielding(arm))
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"torch-{arm}")
         self._held: list[Asked] = []
         self._task: asyncio.Task[None] | None = None
         metrics.WAITING.labels(arm).set_function(self._queue.qsize)
@@ -126,11 +126,16 @@ class Desk:
 class TorchEngine:
     """Every model on one shelf; a thread for each arm."""
 
-    def __init__(self, *, threads: int, wait: float, most: int, queue_most: int, within: float) -> None:
+    def __init__(
+        self, *, threads: int, wait: float, most: int, queue_most: int, within: float, canary_within: float
+    ) -> None:
         self._shelf = Shelf(threads)
         self._loading = asyncio.Lock()
-        arms: tuple[Arm, ...] = ("production", "canary", "shadow")
-        self._desks = {arm: Desk(arm, wait=wait, most=most, queue_most=queue_most, within=within) for arm in arms}
+        patience: dict[Arm, float] = {"production": within, "canary": min(within, canary_within), "shadow": within}
+        self._desks = {
+            arm: Desk(arm, wait=wait, most=most, queue_most=queue_most, within=seconds)
+            for arm, seconds in patience.items()
+        }
 
     async def start(self) -> None:
         for desk in self._desks.values():
@@ -152,17 +157,6 @@ class TorchEngine:
 
     async def ask(self, model: Model, text: str, arm: Arm) -> Prediction:
         return await self._desks[arm].ask(model, text)
-
-
-def _yielding(arm: Arm) -> Callable[[], None]:
-    """Shadow takes only the time that callers leave."""
-
-    def begin() -> None:
-        if arm == "shadow":
-            with suppress(OSError, AttributeError):
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 15)
-
-    return begin
 
 
 def _fail(batch: Sequence[Asked], error: Exception) -> None:

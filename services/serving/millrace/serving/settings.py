@@ -22,6 +22,9 @@ class Settings(chassis.Settings):
     torch_threads: int = Field(default=1, ge=1, description="cores that one forward may take")
     queue_most: int = Field(default=500, ge=1, description="texts waiting for an arm above which callers get 503")
     answer_within: float = Field(default=20.0, gt=0, description="seconds after which an answer has failed")
+    canary_within: float = Field(
+        default=2.0, gt=0, description="seconds after which a canary has failed and production answers its caller"
+    )
     shadow_most: int = Field(default=256, ge=1, description="texts waiting for shadow above which new ones are dropped")
     commit_wait_ms: float = Field(default=5.0, ge=0, description="how long predictions wait for one commit")
     commit_most: int = Field(default=500, ge=1, description="predictions in one commit")

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from time import perf_counter
 
 import structlog
 
@@ -14,8 +15,14 @@ from millrace.serving.routes import Live, Routes
 
 log = structlog.get_logger()
 
-AT_ONCE = 8
+AT_ONCE = 4
 """Texts in one forward: few, since a forward can't be broken off when callers come."""
+
+SHARE = 0.5
+"""Most of the time that shadow may compute: a version that is slow is asked less often, not at its callers' cost.
+
+A thread of low priority does not do: it would hold Python's lock while it waits for a core.
+"""
 
 
 class Shadow:
@@ -50,10 +57,12 @@ class Shadow:
             batch = [await self._queue.get()]
             while len(batch) < AT_ONCE and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
+            started = perf_counter()
             try:
                 await asyncio.gather(*(self._answer(live, request) for live, request in batch))
             except Unavailable as error:
                 log.warning("shadow not recorded", because=str(error))
+            await asyncio.sleep((perf_counter() - started) * (1 / SHARE - 1))
 
     async def _answer(self, live: Live, request: Request) -> None:
         name = request.workspace.workspace
