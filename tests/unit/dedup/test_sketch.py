@@ -2,6 +2,7 @@
 
 import random
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -99,11 +100,26 @@ def test_bands_of_one_text_never_share_a_bucket() -> None:
     assert len(set(buckets.tolist())) == banding_for(0.8).bands
 
 
+def test_a_batch_of_long_texts_needs_little_more_memory_than_one() -> None:
+    texts = [words(50, seed=n) * 300 for n in range(30)]
+    tracemalloc.start()
+    try:
+        sketch_all(texts[:3])
+        _, few = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        sketch_all(texts)
+        _, many = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # the normalised texts stay; the windows, at some 40 bytes a character, do not
+    assert many - few < 12 * sum(map(len, texts[3:]))
+
+
 def test_shingling_is_not_the_bottleneck() -> None:
-    """3,000 documents of 750 words took plain Python a second; here both steps together stay well below three."""
+    """Plain Python shingles and signs some 360 such documents a second; this does 2,200 where it was measured."""
     texts = [words(750, seed=n) for n in range(60)]
     assert len(texts[0]) > SHORT_TEXT
     sketch_all(texts[:5])
-    started = time.perf_counter()
+    started = time.process_time()
     sketch_all(texts)
-    assert time.perf_counter() - started < 60 / 300
+    assert time.process_time() - started < 60 / 600

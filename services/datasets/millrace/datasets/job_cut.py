@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from millrace.chassis import AlreadyExists, Blobs, Database, Job, Table, works
+from millrace.chassis import AlreadyExists, Blobs, Database, Job, Table, Unprocessable, works
 from millrace.datasets import blobs as files
 from millrace.datasets import store
 from millrace.datasets.corpus import pages
@@ -32,18 +32,24 @@ async def job_cut(job: Job, *, db: Database, blobs: Blobs, workspaces: Table[Wor
             await store.save_plan(tx, cut)
         now = tx.now
     if cut.plan is not None:
-        await _cut(job, cut, cut.plan, db, blobs)
+        try:
+            await _cut(job, cut, cut.plan, db, blobs)
+        except Unprocessable as error:
+            await _fail(job, cut, f"the cut can't be made: {error}", {})
     elif now >= cut.deadline:
-        await _fail(job, cut, readiness)
+        await _fail(job, cut, _wanting(cut, readiness), readiness.missing)
     else:
         await job.later(min(cut.deadline, now + (SOON if cut.seen > cut.looked else LATER)))
 
 
-async def _fail(job: Job, cut: store.Cut, readiness: Readiness) -> None:
+def _wanting(cut: store.Cut, readiness: Readiness) -> str:
     wanting = [f"{rows} of {label}" for label, rows in sorted(readiness.missing.items()) if label != IN_ALL]
     in_all = readiness.missing.get(IN_ALL, 0)
     short = [f"{in_all} of {cut.min_labels} labels since the change"] if in_all else []
-    reason = "missing at the deadline: " + ", ".join(short + wanting)
+    return "missing at the deadline: " + ", ".join(short + wanting)
+
+
+async def _fail(job: Job, cut: store.Cut, reason: str, missing: dict[str, int]) -> None:
     async with job.finish() as tx:
         await store.end_cut(tx, cut, state="failed", reason=reason)
         tx.emit(
@@ -52,7 +58,7 @@ async def _fail(job: Job, cut: store.Cut, readiness: Readiness) -> None:
                 workspace=job.workspace,
                 reason=reason,
                 attempt=cut.request["attempt"],
-                missing=readiness.missing,
+                missing=missing,
             )
         )
 

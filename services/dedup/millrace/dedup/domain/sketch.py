@@ -5,7 +5,7 @@ batch, because shingling in plain Python is what makes MinHash slow.
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -77,7 +77,7 @@ def sign(shingles: Uint32s) -> Uint32s:
 def _shingle_all(texts: Sequence[str]) -> list[Uint32s]:
     """The sorted distinct shingle hashes of each text; a space at both ends lets edges count like any place."""
     shingles: list[Uint32s] = [np.empty(0, dtype=np.uint32)] * len(texts)
-    for width, chosen in _by_width(texts).items():
+    for width, chosen in _groups(texts):
         padded = [f" {texts[i]} ".ljust(width) for i in chosen]
         hashes = _hash_windows("".join(padded), width)
         start = 0
@@ -87,11 +87,21 @@ def _shingle_all(texts: Sequence[str]) -> list[Uint32s]:
     return shingles
 
 
-def _by_width(texts: Sequence[str]) -> dict[int, list[int]]:
-    widths: dict[int, list[int]] = {}
-    for i, text in enumerate(texts):
-        widths.setdefault(3 if len(text) <= SHORT_TEXT else 5, []).append(i)
-    return widths
+def _groups(texts: Sequence[str]) -> Iterator[tuple[int, list[int]]]:
+    """Texts of one width, hashed together: few enough that a batch of long ones needs no more memory than one does."""
+    for width, fits in ((3, True), (5, False)):
+        group: list[int] = []
+        characters = 0
+        for i, text in enumerate(texts):
+            if (len(text) <= SHORT_TEXT) is not fits:
+                continue
+            group.append(i)
+            characters += len(text)
+            if characters >= SKETCHED_TEXT:
+                yield width, group
+                group, characters = [], 0
+        if group:
+            yield width, group
 
 
 def _hash_windows(text: str, width: int) -> Uint32s:
