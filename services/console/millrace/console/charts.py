@@ -1,82 +1,128 @@
-"""Line charts as SVG: small enough that a chart library would be the larger part (docs/decisions/ has the reason)."""
+"""Line charts as SVG, with marks for what happened (docs/decisions/0004 says why they are our own)."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from html import escape
+from math import ceil, floor, log10
 
 from millrace.console.domain import Line, Mark
 
-WIDTH, HEIGHT = 720, 210
-LEFT, RIGHT, TOP, BOTTOM = 44, 12, 14, 26
-COLOURS = ["#4f8cff", "#21c7a8", "#f2a33a", "#c678dd", "#ff6b81", "#8fb339"]
-MARKS = {"change": "#f2a33a", "alarm": "#ff6b81", "promoted": "#21c7a8"}
+WIDTH, NARROW, HEIGHT = 500, 320, 220
+LEFT, RIGHT, TOP, BOTTOM = 38, 12, 46, 24
+COLOURS = 6
+ROWS = 3
+"""Rows of marks' names above a chart: a name goes where it has room, and is left out where none has."""
+
+Span = tuple[datetime, datetime]
+
+
+def span(*groups: Iterable[Line]) -> Span | None:
+    """The time that lines cover together, so that charts beside one another can share it."""
+    times = [at for lines in groups for line in lines for at, _ in line.points]
+    return (min(times), max(times)) if times else None
 
 
 def lines(
-    shown: Sequence[Line], marks: Sequence[Mark] = (), *, low: float | None = None, high: float | None = None
+    shown: Sequence[Line],
+    marks: Sequence[Mark] = (),
+    *,
+    title: str,
+    over: Span | None = None,
+    high: float | None = None,
+    small: bool = False,
 ) -> str:
-    """An SVG of lines over time, with marks across it. `low` and `high` bound the values; measured where not given."""
-    points = [point for line in shown for point in line.points]
-    if len(points) < 2:
+    """An SVG of lines over time, with marks across it. `high` is the highest value there can be."""
+    over = over or span(shown)
+    if over is None or sum(len(line.points) for line in shown) < 2:
         return '<p class="empty">nothing to draw yet</p>'
-    frame = Frame(points, low, high)
-    inside = [mark for mark in marks if frame.start <= mark.at <= frame.end]
-    parts = [frame.grid(), *(frame.mark(mark, number) for number, mark in enumerate(inside))]
-    parts += [frame.path(line, COLOURS[number % len(COLOURS)]) for number, line in enumerate(shown)]
+    frame = Frame([value for line in shown for _, value in line.points], over, high, NARROW if small else WIDTH)
+    hues = {name: number for number, name in enumerate(dict.fromkeys(line.version or line.name for line in shown))}
+    parts = [frame.grid(), *frame.marks(marks), *(frame.path(line, hue(line, hues)) for line in shown)]
     legend = "".join(
-        f'<span><i style="background:{COLOURS[number % len(COLOURS)]}"></i>{escape(line.name)}</span>'
-        for number, line in enumerate(shown)
+        f'<span><i class="key {hue(line, hues)}{" dashed" if line.dashed else ""}"></i>{escape(line.name)}</span>'
+        for line in shown
     )
-    svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" preserveAspectRatio="xMidYMid meet">{"".join(parts)}</svg>'
-    return f'<div class="legend">{legend}</div>{svg}'
+    about = escape(told(title, shown, marks))
+    svg = f'<svg class="chart" viewBox="0 0 {frame.width} {HEIGHT}" role="img" aria-label="{about}">'
+    return f'<div class="legend">{legend}</div>{svg}{"".join(parts)}</svg>'
+
+
+def hue(line: Line, hues: Mapping[str, int]) -> str:
+    return f"c{hues[line.version or line.name] % COLOURS}"
+
+
+def told(title: str, shown: Sequence[Line], marks: Sequence[Mark]) -> str:
+    """The chart in words."""
+    parts = [f"{line.name} from {line.points[0][1]:.2f} to {line.points[-1][1]:.2f}" for line in shown]
+    parts += [f"{mark.text} at {mark.at:%H:%M:%S}" for mark in marks]
+    return f"{title}: {'; '.join(parts)}"
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Three to six round values that take in both ends."""
+    rough = (high - low) / 4
+    unit = 10.0 ** floor(log10(rough))
+    step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= rough)
+    first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
+    return [number * step for number in range(first, last + 1)]
 
 
 class Frame:
     """The scales of one chart."""
 
-    def __init__(self, points: Sequence[tuple[datetime, float]], low: float | None, high: float | None) -> None:
-        values = [value for _, value in points]
-        self.start, self.end = min(at for at, _ in points), max(at for at, _ in points)
-        spread = (max(values) - min(values)) or 0.1
-        self.low = min(values) - 0.08 * spread if low is None else min(low, *values)
-        self.high = max(values) + 0.08 * spread if high is None else max(high, *values)
+    def __init__(self, values: Sequence[float], over: Span, high: float | None, width: int) -> None:
+        self.width = width
+        self.start, self.end = over
+        top = max(values) if high is None else max(high, *values)
+        self.ticks = ticks(min(values), top if top > min(values) else min(values) + 0.1)
+        self.low, self.high = self.ticks[0], self.ticks[-1]
 
     def x(self, at: datetime) -> float:
-        whole = (self.end - self.start).total_seconds() or 1.0
-        return LEFT + (WIDTH - LEFT - RIGHT) * (at - self.start).total_seconds() / whole
+        whole = (self.end - self.start) / timedelta(seconds=1) or 1.0
+        return LEFT + (self.width - LEFT - RIGHT) * ((at - self.start) / timedelta(seconds=1)) / whole
 
     def y(self, value: float) -> float:
         return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (value - self.low) / (self.high - self.low)
 
     def grid(self) -> str:
         parts = []
-        for number in range(5):
-            value = self.low + (self.high - self.low) * number / 4
+        for value in self.ticks:
             y = self.y(value)
-            parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-            parts.append(f'<text class="tick" x="{LEFT - 6}" y="{y + 3:.1f}" text-anchor="end">{value:.2f}</text>')
-        for number in range(5):
-            at = self.start + (self.end - self.start) * number / 4
-            anchor = "start" if number == 0 else "end" if number == 4 else "middle"
+            parts.append(f'<line class="grid" x1="{LEFT}" x2="{self.width - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+            parts.append(f'<text class="tick" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.4g}</text>')
+        long = self.end - self.start > timedelta(hours=20)
+        last = 4 if self.width == WIDTH else 2
+        for number in range(last + 1):
+            at = self.start + (self.end - self.start) * number / last
+            anchor = "start" if number == 0 else "end" if number == last else "middle"
+            name = f"{at:%d %b %H:%M}" if long else f"{at:%H:%M:%S}"
             parts.append(
-                f'<text class="tick" x="{self.x(at):.1f}" y="{HEIGHT - 8}" text-anchor="{anchor}">{at:%H:%M:%S}</text>'
+                f'<text class="tick" x="{self.x(at):.1f}" y="{HEIGHT - 6}" text-anchor="{anchor}">{name}</text>'
             )
         return "".join(parts)
 
-    def mark(self, mark: Mark, number: int) -> str:
-        x, colour = self.x(mark.at), MARKS[mark.kind]
-        anchor, offset = ("end", -4) if x > WIDTH * 0.7 else ("start", 4)
-        return (
-            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" stroke="{colour}"'
-            ' stroke-dasharray="3 3"/>'
-            f'<text class="mark" x="{x + offset:.1f}" y="{TOP + 9 + 11 * (number % 4)}" fill="{colour}"'
-            f' text-anchor="{anchor}">{escape(mark.text)}</text>'
-        )
+    def marks(self, marks: Sequence[Mark]) -> list[str]:
+        ends = [0.0] * ROWS
+        drawn = []
+        for mark in (mark for mark in marks if self.start <= mark.at <= self.end):
+            x, wide = self.x(mark.at), 6.6 * len(mark.text) + 8
+            place = min(x + 3, self.width - wide)
+            row = next((row for row in range(ROWS) if ends[row] <= place), None)
+            name, top = "", TOP
+            if row is not None:
+                ends[row], top = place + wide, 14 + 12 * row
+                name = f'<text x="{place:.1f}" y="{11 + 12 * row}">{escape(mark.text)}</text>'
+            drawn.append(
+                f'<g class="mark {mark.kind}"><title>{escape(mark.text)} {mark.at:%H:%M:%S}</title>'
+                f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{HEIGHT - BOTTOM}"/>{name}</g>'
+            )
+        return drawn
 
-    def path(self, line: Line, colour: str) -> str:
-        places = [(self.x(at), self.y(value)) for at, value in line.points]
+    def path(self, line: Line, hue: str) -> str:
+        places = [(self.x(at), self.y(value)) for at, value in line.points if self.start <= at <= self.end]
+        if not places:
+            return ""
         if len(places) == 1:
-            x, y = places[0]
-            return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>'
+            return f'<circle class="{hue}" cx="{places[0][0]:.1f}" cy="{places[0][1]:.1f}" r="3"/>'
         d = "M" + "L".join(f"{x:.1f},{y:.1f}" for x, y in places)
-        return f'<path d="{d}" fill="none" stroke="{colour}" stroke-width="2" stroke-linejoin="round"/>'
+        return f'<path class="line {hue}{" dashed" if line.dashed else ""}" d="{d}"/>'

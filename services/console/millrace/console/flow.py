@@ -1,66 +1,96 @@
 """The picture of the flow: services where they stand in the loop, with counters that move."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
-from millrace.console.domain import LINKS, Node
+from millrace.console.domain import LINKS, Link, Node
+from millrace.console.domain.nodes import compact
 
-CELL_W, CELL_H, BOX_W, BOX_H = 232, 150, 158, 74
-PAD = 26
+BOX_W, BOX_H, PAD = 166, 78, 14
+GAP_WIDE = (74, 84)
+GAP_NARROW = (74, 62)
+OUT = {"l": (-1, 0), "r": (1, 0), "t": (0, -1), "b": (0, 1)}
+TURNED = {"l": "t", "r": "b", "t": "l", "b": "r"}
+BOW = 34
+"""How far a curve goes straight on before it bends."""
 
 
-def corner(node: Node) -> tuple[float, float]:
-    return PAD + node.column * CELL_W, PAD + node.row * CELL_H
+class Picture:
+    """Where things are: as a wide band, or turned into two columns for a narrow screen."""
+
+    def __init__(self, nodes: Sequence[Node], *, narrow: bool) -> None:
+        self.narrow = narrow
+        self.places = {node.name: node.place[::-1] if narrow else node.place for node in nodes}
+        gap = GAP_NARROW if narrow else GAP_WIDE
+        self.cell = (BOX_W + gap[0], BOX_H + gap[1])
+        columns, rows = (max(place[axis] for place in self.places.values()) for axis in (0, 1))
+        self.width = PAD * 2 + columns * self.cell[0] + BOX_W + (BOW if narrow else 0)
+        self.height = PAD * 2 + rows * self.cell[1] + BOX_H + (0 if narrow else BOW - 4)
+
+    def corner(self, name: str) -> tuple[float, float]:
+        column, row = self.places[name]
+        return PAD + column * self.cell[0], PAD + row * self.cell[1]
+
+    def port(self, name: str, side: str, shift: int) -> tuple[float, float, tuple[int, int]]:
+        """A point on a side of a box and the direction out of it."""
+        side = TURNED[side] if self.narrow else side
+        x, y = self.corner(name)
+        out = OUT[side]
+        middle = (x + BOX_W / 2 * (1 + out[0]), y + BOX_H / 2 * (1 + out[1]))
+        along = shift * (BOX_H / BOX_W if self.narrow else 1) if out[1] == 0 else shift
+        return (middle[0], middle[1] + along, out) if out[1] == 0 else (middle[0] + along, middle[1], out)
 
 
-def picture(nodes: Sequence[Node], topics: dict[str, int]) -> str:
-    """The flow as SVG; `topics` gives the number of events on each arrow."""
-    places = {node.name: node for node in nodes}
-    width = PAD * 2 + max(node.column for node in nodes) * CELL_W + BOX_W
-    height = PAD * 2 + max(node.row for node in nodes) * CELL_H + BOX_H
-    arrows = "".join(arrow(places[start], places[end], topic, topics.get(topic, 0)) for start, end, topic in LINKS)
-    boxes = "".join(map(box, nodes))
-    head = (
-        '<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-        '<path d="M0,0L8,4L0,8z" class="head"/></marker></defs>'
+def picture(
+    nodes: Sequence[Node], topics: Mapping[str, int], rates: Mapping[str, float], *, narrow: bool = False
+) -> str:
+    """The flow as SVG; `topics` and `rates` give the events on each arrow, in all and a second."""
+    frame = Picture(nodes, narrow=narrow)
+    head = f"head{'-narrow' if narrow else ''}"
+    arrows = [arrow(frame, link, topics, rates, head) for link in LINKS]
+    boxes = "".join(box(frame, node) for node in nodes)
+    marker = (
+        f'<defs><marker id="{head}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="6" markerHeight="6" orient="auto">'
+        '<path d="M0,0.5L7.5,4L0,7.5z" class="head"/></marker></defs>'
     )
+    told = "The flow. " + ". ".join(f"{node.name}: {', '.join(node.lines)}" for node in nodes)
     return (
-        f'<svg class="flow" viewBox="0 0 {width} {height}" role="img" aria-label="the flow">{head}{arrows}{boxes}</svg>'
+        f'<svg class="flow {"narrow" if narrow else "wide"}" viewBox="0 0 {frame.width} {frame.height}" role="img"'
+        f' aria-label="{escape(told)}">{marker}{"".join(arrows)}{boxes}</svg>'
     )
 
 
-def box(node: Node) -> str:
-    x, y = corner(node)
-    state = "down" if not node.up else "lagging" if node.lag > 1000 else "up"
-    dead = f' · <tspan class="dead">{node.dead:,} dead</tspan>' if node.dead else ""
-    counts = f"{node.taken:,} in · {node.emitted:,} out" if node.up else "does not answer"
+def box(frame: Picture, node: Node) -> str:
+    x, y = frame.corner(node.name)
+    lines = [
+        f'<text class="count" x="{x + 14}" y="{y + 46 + 16 * number}" data-count>{escape(line)}</text>'
+        for number, line in enumerate(node.lines)
+    ]
+    dead = f'<text class="dead" x="{x + BOX_W - 12}" y="{y + 25}">{compact(node.dead)} dead</text>' if node.dead else ""
     return (
-        f'<g class="node {state}"><rect x="{x}" y="{y}" width="{BOX_W}" height="{BOX_H}" rx="10"/>'
-        f'<circle cx="{x + 16}" cy="{y + 20}" r="4.5"/>'
-        f'<text class="name" x="{x + 28}" y="{y + 25}">{escape(node.name)}</text>'
-        f'<text class="count" x="{x + 14}" y="{y + 46}" data-count="{node.taken + node.emitted}"'
-        f' data-key="{escape(node.name)}">{counts}</text>'
-        f'<text class="more" x="{x + 14}" y="{y + 62}">lag {node.lag:,}{dead}</text></g>'
+        f'<g class="node {node.state}"><rect x="{x}" y="{y}" width="{BOX_W}" height="{BOX_H}" rx="11"/>'
+        f'<circle cx="{x + 18}" cy="{y + 20.5}" r="4.5"/>'
+        f'<text class="name" x="{x + 30}" y="{y + 25}">{escape(node.name)}</text>{dead}{"".join(lines)}</g>'
     )
 
 
-def arrow(start: Node, end: Node, topic: str, count: int) -> str:
-    """An arrow between two boxes, with its topic and its count at the middle."""
-    (x1, y1), (x2, y2) = corner(start), corner(end)
-    if start.row == end.row:
-        right = x2 > x1
-        a = (x1 + BOX_W if right else x1, y1 + BOX_H / 2)
-        b = (x2 if right else x2 + BOX_W, y2 + BOX_H / 2)
-    else:
-        shift = 26 if start.row < end.row else -26
-        a = (x1 + BOX_W / 2 + shift, y1 + (BOX_H if start.row < end.row else 0))
-        b = (x2 + BOX_W / 2 + shift, y2 + (0 if start.row < end.row else BOX_H))
-    middle = ((a[0] + b[0]) / 2, (a[1] + b[1]) / 2)
-    ends = f'x1="{a[0]}" y1="{a[1]}" x2="{b[0]}" y2="{b[1]}"'
-    key = escape(start.name + topic + end.name)
+def arrow(frame: Picture, link: Link, topics: Mapping[str, int], rates: Mapping[str, float], head: str) -> str:
+    """A curve between two boxes, with its count at the middle; it moves while events do."""
+    count = sum(topics.get(topic, 0) for topic in link.topics)
+    rate = sum(rates.get(topic, 0.0) for topic in link.topics)
+    x1, y1, out1 = frame.port(link.start, link.sides[0], link.shift[0])
+    x2, y2, out2 = frame.port(link.end, link.sides[1], link.shift[1])
+    c1, c2 = (x1 + BOW * out1[0], y1 + BOW * out1[1]), (x2 + BOW * out2[0], y2 + BOW * out2[1])
+    middle = ((x1 + 3 * c1[0] + 3 * c2[0] + x2) / 8, (y1 + 3 * c1[1] + 3 * c2[1] + y2) / 8)
+    curve = f"M{x1:.1f},{y1:.1f}C{c1[0]:.1f},{c1[1]:.1f} {c2[0]:.1f},{c2[1]:.1f} {x2:.1f},{y2:.1f}"
+    told = f"{', '.join(link.topics)}: {count:,} events, {rate:.1f} a second"
+    label = (
+        f'<text x="{middle[0]:.1f}" y="{middle[1] + 3.5:.1f}" text-anchor="middle" data-count>{compact(count)}</text>'
+        if count
+        else ""
+    )
+    state = "moving" if rate else "used" if count else "unused"
     return (
-        f'<g class="arrow{" moving" if count else ""}"><line {ends} marker-end="url(#head)"/>'
-        f"<title>{escape(topic)}: {count:,}</title>"
-        f'<text x="{middle[0]}" y="{middle[1] - 6}" text-anchor="middle" data-count="{count}" data-key="{key}">'
-        f"{count:,}</text></g>"
+        f'<g class="arrow {state}"><title>{escape(told)}</title>'
+        f'<path d="{curve}" marker-end="url(#{head})"/>{label}</g>'
     )

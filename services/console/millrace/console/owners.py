@@ -7,6 +7,17 @@ from typing import Any
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from millrace.chassis import Unavailable
+from millrace.console.domain import Counters
+
+
+class OwnerSilent(Unavailable):
+    """A service does not answer, or not with sense."""
+
+    def __init__(self, service: str, reason: str) -> None:
+        super().__init__(f"{service} does not answer: {reason}")
+        self.service = service
+
 
 class Owners:
     """A client for every owner."""
@@ -24,39 +35,45 @@ class Owners:
             self._client = None
 
     async def get(self, service: str, path: str, **params: Any) -> Any:
-        """What an owner says, None where it does not answer or knows nothing of it."""
+        """What an owner says; None where it knows nothing of it. Raises OwnerSilent."""
         response = await self._fetch(service, path, params)
-        return response.json() if response is not None else None
+        if response.status_code == 404:
+            return None
+        if response.status_code != 200:
+            raise OwnerSilent(service, f"status {response.status_code} on {path}")
+        try:
+            return response.json()
+        except ValueError as error:
+            raise OwnerSilent(service, f"no JSON on {path}") from error
 
-    async def counters(self, service: str) -> dict[str, dict[str, float]] | None:
-        """A service's counters and gauges: metric, then label (or nothing), then value. None where it is silent."""
-        response = await self._fetch(service, "/metrics", {})
-        return counted(response.text) if response is not None else None
+    async def counters(self, service: str) -> Counters | None:
+        """A service's own counters and gauges, None where it is silent."""
+        try:
+            response = await self._fetch(service, "/metrics", {})
+        except OwnerSilent:
+            return None
+        return counted(response.text) if response.status_code == 200 else None
 
-    async def all_counters(self) -> dict[str, dict[str, dict[str, float]] | None]:
+    async def all_counters(self) -> dict[str, Counters | None]:
         names = sorted(self.services)
         return dict(zip(names, await asyncio.gather(*map(self.counters, names)), strict=True))
 
-    async def _fetch(self, service: str, path: str, params: Mapping[str, Any]) -> httpx.Response | None:
+    async def _fetch(self, service: str, path: str, params: Mapping[str, Any]) -> httpx.Response:
         base = self.services.get(service)
         if base is None or self._client is None:
-            return None
+            raise OwnerSilent(service, "its address is not known")
         try:
-            response = await self._client.get(f"{base.rstrip('/')}{path}", params=dict(params))
-        except httpx.HTTPError:
-            return None
-        return response if response.status_code == 200 else None
+            return await self._client.get(f"{base.rstrip('/')}{path}", params=dict(params))
+        except httpx.HTTPError as error:
+            raise OwnerSilent(service, type(error).__name__) from error
 
 
-def counted(text: str) -> dict[str, dict[str, float]]:
-    """Millrace's own metrics from Prometheus' text form, summed by their first label."""
-    found: dict[str, dict[str, float]] = {}
-    for family in text_string_to_metric_families(text):
-        if not family.name.startswith("millrace_") or family.type == "histogram":
-            continue
-        values = found.setdefault(family.name, {})
-        for sample in family.samples:
-            if not sample.name.endswith("_created"):
-                label = next(iter(sample.labels.values()), "")
-                values[label] = values.get(label, 0.0) + sample.value
-    return found
+def counted(text: str) -> Counters:
+    """Millrace's own counters and gauges in Prometheus' text form; the parser sees no line that is not needed."""
+    ours = [line for line in text.splitlines() if line.startswith(("millrace_", "# TYPE millrace_"))]
+    kept = [line for line in ours if "_bucket{" not in line and "_created" not in line]
+    return {
+        family.name: [(dict(sample.labels), sample.value) for sample in family.samples]
+        for family in text_string_to_metric_families("\n".join(kept) + "\n")
+        if family.type in ("counter", "gauge")
+    }
