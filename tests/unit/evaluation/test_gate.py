@@ -54,7 +54,7 @@ def test_too_few_rows_are_inconclusive_however_good_they_look() -> None:
 
 def test_without_production_its_conditions_hold_and_say_so() -> None:
     candidate, _ = versions(1, rows=600, accuracy=0.95, differing=0.0)
-    evidence = Evidence({("candidate", "golden"): candidate, ("candidate", "fresh"): candidate})
+    evidence = Evidence({("candidate", "golden"): candidate, ("candidate", "fresh"): candidate}, production=False)
     conditions = ["fresh.macro_f1 > production", "golden.macro_f1 >= best - 0.03", "golden.macro_f1 >= 0.8"]
     judged = judge_gate([Condition.parse(text) for text in conditions], evidence)
     assert judged.verdict == "pass"
@@ -82,17 +82,45 @@ def test_typos_are_held_against_the_same_rows_of_golden() -> None:
     assert verdict(condition, Evidence({("candidate", "golden"): golden, ("candidate", "typos"): ruined})) == "fail"
 
 
-def test_new_classes_count_for_a_gain_and_not_for_non_regression() -> None:
+def test_new_classes_count_for_a_gain_and_do_not_pay_for_old_ones() -> None:
     names = [str(number) for number in range(400)]
     truth = ["old-a", "old-b"] * 150 + ["new"] * 100
     production = Answers.of(names, names, truth, ["old-a", "old-b"] * 150 + ["old-a"] * 100)
-    forgetful = Answers.of(names, names, truth, ["old-a", "old-a"] * 40 + ["old-a", "old-b"] * 110 + ["new"] * 100)
-    evidence = Evidence(
-        {("candidate", "fresh"): forgetful, ("production", "fresh"): production},
-        labels={"candidate": ["old-a", "old-b", "new"], "production": ["old-a", "old-b"]},
-    )
-    assert verdict("fresh.macro_f1 > production", evidence) == "pass"
-    assert verdict("fresh.macro_f1 >= production - 0.02", evidence) == "fail"
+    labels = {"candidate": ["old-a", "old-b", "new"], "production": ["old-a", "old-b"]}
+    for old, expected in (
+        (["old-a", "old-a"] * 40 + ["old-a", "old-b"] * 110, "fail"),
+        (["old-a", "old-b"] * 150, "pass"),
+    ):
+        candidate = Answers.of(names, names, truth, [*old, *["new"] * 100])
+        evidence = Evidence({("candidate", "fresh"): candidate, ("production", "fresh"): production}, labels=labels)
+        assert verdict("fresh.macro_f1 > production", evidence) == "pass"
+        assert verdict("fresh.macro_f1 >= production - 0.02", evidence) == expected
+
+
+def test_the_best_is_compared_on_the_rows_that_it_answered() -> None:
+    """A golden suite has grown by a class that the candidate answers badly, and the best never saw."""
+    candidate, best = versions(1, rows=500, accuracy=0.93, differing=0.02)
+    more = [f"n{number}" for number in range(150)]
+    columns = [
+        candidate.ids.tolist(),
+        candidate.clusters.tolist(),
+        candidate.truth.tolist(),
+        candidate.prediction.tolist(),
+    ]
+    added = [more, more, ["new"] * 150, ["c1"] * 150]
+    grown = Answers.of(*[[*old, *new] for old, new in zip(columns, added, strict=True)])
+    score = {"golden.macro_f1": estimate(best)["macro_f1"]}
+    alone = Evidence({("candidate", "golden"): grown}, best=score)
+    paired = Evidence({("candidate", "golden"): grown, ("best", "golden"): best}, best=score)
+    assert verdict("golden.macro_f1 >= best - 0.03", alone) == "fail"
+    assert verdict("golden.macro_f1 >= best - 0.03", paired) == "pass"
+
+
+def test_production_without_answers_is_no_reason_to_pass() -> None:
+    candidate, _ = versions(1, rows=200, accuracy=0.95, differing=0.0)
+    evidence = Evidence({("candidate", "fresh"): candidate})
+    assert verdict("fresh.macro_f1 >= production - 0.02", evidence) == "inconclusive"
+    assert verdict("golden.macro_f1 >= production", evidence) == "inconclusive"
 
 
 def test_a_replay_gives_the_same_bounds() -> None:
@@ -109,19 +137,19 @@ def test_a_replay_gives_the_same_bounds() -> None:
 def test_an_equal_candidate_mostly_keeps_golden_within_its_margin_of_the_best(rows: int, least: float) -> None:
     """Power at the sizes of the demo: answers differ in 6 of 100 rows, and neither version is better."""
     passed = []
-    for seed in range(60):
+    for seed in range(30):
         candidate, best = versions(seed, rows=rows, accuracy=0.93, differing=0.06)
         answers = {("candidate", "golden"): candidate, ("best", "golden"): best}
         score = {"golden.macro_f1": estimate(best)["macro_f1"]}
-        evidence = Evidence(answers, best=score, seed=seed, samples=400)
+        evidence = Evidence(answers, best=score, seed=seed, samples=200)
         passed.append(verdict("golden.macro_f1 >= best - 0.03", evidence) == "pass")
-    assert np.mean(passed) >= least - 0.08
+    assert np.mean(passed) >= least - 0.1
 
 
 def test_a_candidate_at_the_margin_rarely_passes() -> None:
     passed = []
-    for seed in range(100):
+    for seed in range(30):
         candidate, production = versions(seed, rows=500, accuracy=0.93, differing=0.06, loss=0.03)
-        evidence = against_production("golden", candidate, production, seed=seed, samples=400)
+        evidence = against_production("golden", candidate, production, seed=seed, samples=200)
         passed.append(verdict("golden.macro_f1 >= production - 0.03", evidence) == "pass")
-    assert np.mean(passed) <= 0.12
+    assert np.mean(passed) <= 0.15

@@ -33,7 +33,8 @@ async def job_evaluate(job: Job, *, blobs: Blobs, engine: Engine, attempts: int)
 
 
 def _judge(spec: Workspace, request: EvaluationRequested, snapshot: Snapshot, id: UUID) -> Judgement:
-    evidence = Evidence(snapshot.answers, best=request.best, labels=snapshot.labels, seed=id.int)
+    production = request.production is not None
+    evidence = Evidence(snapshot.answers, best=request.best, labels=snapshot.labels, production=production, seed=id.int)
     return judge_gate(spec.gate, evidence)
 
 

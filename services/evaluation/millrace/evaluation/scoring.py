@@ -131,7 +131,7 @@ async def _keep(workspace: str, deployment: Deployment, rows: Rows, path: Path, 
 
 
 async def _add_best(job: Job, request: EvaluationRequested, snapshot: Snapshot, blobs: Blobs, folder: Path) -> None:
-    """The answers of the version that holds the best golden score on these very rows, so that it can be paired with."""
+    """The answers of the version that holds the best golden score, for the comparison in pairs."""
     golden = next((rows for rows in snapshot.suites if rows.suite == "golden"), None)
     if golden is None or BEST not in request.best:
         return

@@ -37,7 +37,13 @@ class Answers:
 
     def among(self, labels: Collection[str]) -> "Answers":
         """Only the rows whose truth is one of `labels`; answers outside of them stay, as mistakes."""
-        rows = np.isin(self.truth, np.array(sorted(labels), dtype=np.str_))
+        return self._only(np.isin(self.truth, np.array(sorted(labels), dtype=np.str_)))
+
+    def common(self, other: "Answers") -> "Answers":
+        """Only the rows that the other answered too."""
+        return self._only(np.isin(self.ids, other.ids))
+
+    def _only(self, rows: NDArray[np.bool_]) -> "Answers":
         return Answers(self.ids[rows], self.clusters[rows], self.truth[rows], self.prediction[rows])
 
     def tally(self, places: dict[str, int]) -> "Tally":

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from millrace.evaluation.domain.answers import Answers
-from millrace.evaluation.domain.bounds import Floats, percentile
+from millrace.evaluation.domain.bounds import percentile
 from millrace.evaluation.domain.figures import SAMPLES, Figure, Key, measure
 from millrace.events import ConditionResult, Verdict
-from millrace.workspace.conditions import Baseline, Condition, Linear, Metric
+from millrace.workspace.conditions import Baseline, Condition, Metric
 
 ALPHA = 0.05
 MIN_CLUSTERS = 20
@@ -22,25 +22,29 @@ class Evidence:
     """What a gate is judged on.
 
     `answers` are by (who, suite), where who is candidate, production or best: the version that holds the highest
-    score, there only when its answers to the same rows are known; its scores alone are in `best`, by suite.metric.
-    `labels` are the labels each of them knows.
+    score, there only when its answers are known; its scores alone are in `best`, by suite.metric. `labels` are the
+    labels each of them knows; `production` is whether there is one.
     """
 
     answers: Mapping[Key, Answers]
     best: Mapping[str, float] = field(default_factory=dict)
     labels: Mapping[str, Collection[str]] = field(default_factory=dict)
+    production: bool = True
     seed: int = 0
     samples: int = SAMPLES
 
     def knows(self, who: str, suite: str) -> bool:
         return bool(len(self.answers.get((who, suite), ())))
 
+    def measure(self, answers: Mapping[Key, Answers]) -> Figures:
+        return measure(answers, seed=self.seed, samples=self.samples)
+
 
 @dataclass(frozen=True)
 class Judgement:
     verdict: Verdict
     conditions: list[ConditionResult]
-    figures: dict[tuple[str, str, str], Figure]
+    figures: Figures
 
 
 def judge_gate(conditions: Iterable[Condition], evidence: Evidence) -> Judgement:
@@ -50,74 +54,81 @@ def judge_gate(conditions: Iterable[Condition], evidence: Evidence) -> Judgement
     correction for the others (an intersection-union test, Berger 1982): a version that breaks any condition passes
     with at most 5 % chance.
     """
-    figures = measure(evidence.answers, seed=evidence.seed, samples=evidence.samples)
-    shared = _shared(evidence, figures)
-    results = [judge_condition(condition, evidence, figures, shared) for condition in conditions]
+    figures = evidence.measure(evidence.answers)
+    results = [judge_condition(condition, evidence, figures) for condition in conditions]
     verdicts = {result.verdict for result in results}
     verdict: Verdict = "fail" if "fail" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
     return Judgement(verdict, results, figures)
 
 
-def _shared(evidence: Evidence, figures: Figures) -> Figures:
-    """Figures over the classes that candidate and baseline both know, for non-regression."""
-    candidate, production = (set(evidence.labels.get(who, ())) for who in ("candidate", "production"))
-    both = candidate & production
-    if not both or candidate == production:
-        return figures
-    known = {key: answers.among(both) for key, answers in evidence.answers.items()}
-    return measure(known, seed=evidence.seed, samples=evidence.samples)
-
-
-def judge_condition(condition: Condition, evidence: Evidence, figures: Figures, shared: Figures) -> ConditionResult:
-    """How one condition fares. `shared` are the figures for `>=` and `<=` against a version; `>` wants gain overall."""
-    left, right = condition.left, condition.right
-    suite = left.suite or ""
+def judge_condition(condition: Condition, evidence: Evidence, figures: Figures) -> ConditionResult:
+    """How one condition fares; `figures` are those of all of the evidence."""
+    suite = condition.left.suite or ""
     if vacuous := _vacuous(condition, evidence):
         return ConditionResult(condition=str(condition), verdict="pass", note=vacuous)
     if not evidence.knows("candidate", suite):
-        return ConditionResult(condition=str(condition), verdict="inconclusive", note=f"no rows in {suite}")
-    paired = condition.baseline == "production" or evidence.knows("best", suite)
-    over = shared if condition.baseline and paired and condition.op in (">=", "<=") else figures
-    measured = over.get(("candidate", suite, left.name))
-    if measured is None:
-        return ConditionResult(condition=str(condition), verdict="inconclusive", note=f"no rows in {suite} to compare")
-    reference = _reference(right, condition.left, evidence, over)
-    if reference is None:
-        return ConditionResult(condition=str(condition), verdict="inconclusive", note=f"{right.of} has no rows")
-    return _compare(condition, measured, *reference)
+        return _undecided(condition, f"no rows in {suite}")
+    left = figures["candidate", suite, condition.left.name]
+    match condition.right.of:
+        case None:
+            return _compare(condition, left, condition.right.offset)
+        case Metric(suite=other, name=name):
+            right = figures.get(("candidate", other or "", name))
+            return _compare(condition, left, right) if right else _undecided(condition, f"no rows in {other}")
+        case Baseline(name=who) if evidence.knows(who, suite):
+            return _against(condition, evidence, who)
+        case Baseline(name="best"):
+            return _compare(condition, left, condition.right.at(evidence.best[str(condition.left)]))
+        case _:
+            return _undecided(condition, f"production has no answers to {suite}")
 
 
 def _vacuous(condition: Condition, evidence: Evidence) -> str:
-    if condition.baseline == "production" and not any(who == "production" for who, _ in evidence.answers):
+    if condition.baseline == "production" and not evidence.production:
         return "holds: nothing in production yet"
     if condition.baseline == "best" and str(condition.left) not in evidence.best:
         return "holds: no best yet"
     return ""
 
 
-def _reference(
-    right: Linear, left: Metric, evidence: Evidence, figures: Figures
-) -> tuple[float, Floats | float, int | None] | None:
-    """What stands right: its value, its samples (or one number), and its clusters where it has any."""
-    if right.of is None:
-        return right.offset, right.offset, None
-    if isinstance(right.of, Metric):
-        figure = figures.get(("candidate", right.of.suite or "", right.of.name))
-    elif right.of == Baseline("best") and not evidence.knows("best", left.suite or ""):
-        bound = right.at(evidence.best[str(left)])
-        return bound, bound, None
+def _undecided(condition: Condition, why: str) -> ConditionResult:
+    return ConditionResult(condition=str(condition), verdict="inconclusive", note=why)
+
+
+def _against(condition: Condition, evidence: Evidence, who: str) -> ConditionResult:
+    """Against another version, on the rows that both answered.
+
+    A gain is judged over all their classes. A condition that forbids a loss fails as well when a loss is proven on
+    the classes that both know: answering new ones must not pay for forgetting old ones.
+    """
+    suite, name = condition.left.suite or "", condition.left.name
+    ours, theirs = evidence.answers["candidate", suite], evidence.answers[who, suite]
+    both = {("candidate", suite): ours.common(theirs), (who, suite): theirs.common(ours)}
+    if not len(both["candidate", suite]):
+        return _undecided(condition, f"no rows in {suite} that {who} answered too")
+
+    def judged(answers: Mapping[Key, Answers]) -> ConditionResult:
+        figures = evidence.measure(answers)
+        return _compare(condition, figures["candidate", suite, name], figures[who, suite, name])
+
+    result = judged(both)
+    shared = set(evidence.labels.get("candidate", ())) & set(evidence.labels.get(who, ()))
+    old = {key: answers.among(shared) for key, answers in both.items()}
+    kept = len(old["candidate", suite])
+    if condition.op in (">", "<") or not 0 < kept < len(both["candidate", suite]):
+        return result
+    loss = judged(old)
+    return loss.model_copy(update={"note": "on the classes that both know"}) if loss.verdict == "fail" else result
+
+
+def _compare(condition: Condition, left: Figure, right: Figure | float) -> ConditionResult:
+    """Left against right: a figure under the condition's factor and offset, or a bound as it stands."""
+    if isinstance(right, Figure):
+        linear, n = condition.right, min(left.clusters, right.clusters)
+        bound, differences = linear.at(right.value), left.samples - linear.factor * right.samples - linear.offset
     else:
-        figure = figures.get((right.of.name, left.suite or "", left.name))
-    if figure is None:
-        return None
-    return right.at(figure.value), right.factor * figure.samples + right.offset, figure.clusters
-
-
-def _compare(
-    condition: Condition, left: Figure, right: float, samples: Floats | float, clusters: int | None
-) -> ConditionResult:
-    n = left.clusters if clusters is None else min(left.clusters, clusters)
-    bounds = percentile(left.value - right, np.asarray(left.samples - samples), n, alpha=ALPHA)
+        bound, differences, n = right, left.samples - right, left.clusters
+    bounds = percentile(left.value - bound, differences, n, alpha=ALPHA)
     verdict, note = _verdict(condition.op, bounds.low, bounds.high), ""
     if n < MIN_CLUSTERS:
         verdict, note = "inconclusive", f"too few rows: {n} of {MIN_CLUSTERS} clusters"
@@ -126,7 +137,7 @@ def _compare(
         condition=str(condition),
         verdict=verdict,
         left=left.value,
-        right=right,
+        right=bound,
         low=bounds.low if finite else None,
         high=bounds.high if finite else None,
         n=left.rows,

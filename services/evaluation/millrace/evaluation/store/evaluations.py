@@ -74,10 +74,10 @@ async def scored(tx: Transaction, workspace: str, digests: Iterable[str]) -> dic
 
 
 async def holder(tx: Transaction, workspace: str, suite: str, suite_digest: str, macro_f1: float) -> Scored | None:
-    """Who reached that score on those rows."""
+    """Who reached that score on the suite: on those rows, or else on those that it had then."""
     row = await tx.fetchrow(
-        """SELECT * FROM scored WHERE workspace = $1 AND suite = $2 AND suite_digest = $3
-           AND abs(macro_f1 - $4) < 1e-9 ORDER BY version LIMIT 1""",
+        """SELECT * FROM scored WHERE workspace = $1 AND suite = $2 AND abs(macro_f1 - $4) < 1e-9
+           ORDER BY suite_digest = $3 DESC, version LIMIT 1""",
         workspace,
         suite,
         suite_digest,
