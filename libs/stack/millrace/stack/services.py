@@ -54,9 +54,28 @@ def environment(
 
 
 def peculiar(name: str, data: Path, urls: Mapping[str, str]) -> dict[str, str]:
-    """Return what only this service is told: serving its cache folder, console where the others answer."""
-    told = {"serving": {"CACHE": str(data / "artifacts")}, "console": {"SERVICES": json.dumps(dict(urls))}}
+    """Return what only this service is told: serving and training their folders, console where the others answer."""
+    told = {
+        "serving": {"CACHE": str(data / "artifacts")},
+        "training": {"WORK_DIR": str(data / "runs")},
+        "console": {"SERVICES": json.dumps(dict(urls))},
+    }
     return {f"{name.upper()}_{key}": value for key, value in told.get(name, {}).items()}
+
+
+def provisioning(endpoints: Endpoints, passwords: Mapping[str, str], contracts: Path) -> dict[str, str]:
+    """Return what the chassis' provisioning is told."""
+    told = {
+        "KAFKA": endpoints.kafka,
+        "POSTGRES": endpoints.postgres,
+        "S3_URL": endpoints.s3.url,
+        "S3_ACCESS_KEY": endpoints.s3.access_key,
+        "S3_SECRET_KEY": endpoints.s3.secret_key,
+        "S3_BUCKET": BUCKET,
+        "SERVICES": json.dumps(dict(passwords)),
+        "CONTRACTS": str(contracts),
+    }
+    return {f"PROVISION_{key}": value for key, value in told.items()}
 
 
 def role_dsn(postgres: str, role: str, password: str) -> str:

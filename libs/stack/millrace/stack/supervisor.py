@@ -1,6 +1,5 @@
 """The whole of Millrace on one machine: parts, provisioning, services; what dies is started again."""
 
-import json
 import os
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from .keeper import Keeper
 from .keys import Keys
 from .part import Part
 from .process import reap
-from .services import BUCKET, Service, build, discover, environment, find_root, peculiar, role_dsn
+from .services import Service, build, discover, environment, find_root, peculiar, provisioning, role_dsn
 from .stack import Stack
 from .state import ProcessState, Running, state_file
 
@@ -136,17 +135,7 @@ class Supervisor:
 
     def _provision(self) -> None:
         """Run the chassis' provisioning as the process that compose and Kubernetes run too."""
-        endpoints = self.stack.endpoints
-        told = {
-            "PROVISION_KAFKA": endpoints.kafka,
-            "PROVISION_POSTGRES": endpoints.postgres,
-            "PROVISION_S3_URL": endpoints.s3.url,
-            "PROVISION_S3_ACCESS_KEY": endpoints.s3.access_key,
-            "PROVISION_S3_SECRET_KEY": endpoints.s3.secret_key,
-            "PROVISION_S3_BUCKET": BUCKET,
-            "PROVISION_SERVICES": json.dumps(self._passwords),
-            "PROVISION_CONTRACTS": str(self.root / "contracts"),
-        }
+        told = provisioning(self.stack.endpoints, self._passwords, self.root / "contracts")
         log = self.data / "logs" / "provision.log"
         with log.open("ab") as output:
             done = subprocess.run(

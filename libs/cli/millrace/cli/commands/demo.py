@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -106,7 +106,8 @@ def _memory(running: "Running") -> float:
 
 def _stay(supervisor: "Supervisor") -> None:
     console.print(f"the stack stays up; the console is {supervisor.seen().url('console')}; Ctrl-C stops everything")
-    threading.Event().wait()
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()
 
 
 def _empty(folder: Path) -> None:

@@ -1,0 +1,1 @@
+"""A probe event through every hop; the first that fails is named."""
