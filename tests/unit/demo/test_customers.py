@@ -37,13 +37,10 @@ class Services:
 async def run(services: Services, crowd: Crowd, seconds: float) -> Facts:
     facts = Facts()
 
-    async def stir() -> None:
-        await asyncio.sleep(0)
-
     transport = httpx.MockTransport(services)
     async with (
         AsyncClient("http://all", transport=transport, retries=Retries(attempts=1)) as client,
-        Customers(client, client, crowd, facts, "w", stir=stir, a_second=200, label_after=0.05),
+        Customers(client, client, crowd, facts, "w", a_second=200, label_after=0.05),
     ):
         await asyncio.sleep(seconds)
     return facts

@@ -1,7 +1,7 @@
 """Ten thousand simulated customers: they write, and some days (here seconds) later it turns out what was true."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -94,7 +94,6 @@ class Customers:
         facts: Facts,
         workspace: str,
         *,
-        stir: Callable[[], Awaitable[None]],
         a_second: float = A_SECOND,
         label_after: float = LABEL_AFTER,
     ) -> None:
@@ -102,7 +101,6 @@ class Customers:
         self.crowd = crowd
         self._facts = facts
         self._workspace = workspace
-        self._stir = stir
         self._pace = 1 / a_second
         self._label_after = label_after
         self._told: Gatherer = Gatherer(telling.feedback, size=25, within=0.25)
@@ -149,7 +147,6 @@ class Customers:
         if request.labelled:
             call = replace(call, right=right)
         self._facts.calls.append(call)
-        await self._stir()
         if request.rated:
             await self._tell("rating", 1.0 if right else -1.0, request, "customer", answer.prediction_id)
         if request.labelled:

@@ -130,9 +130,7 @@ async def first_version(play: Play) -> Told:
 
 async def stable(play: Play) -> Told:
     play.crowd = Crowd(play.material.traffic, play.material.later)
-    customers = Customers(
-        play.asking, play.client, play.crowd, play.facts, play.declaration.name, stir=play.watcher.stir
-    )
+    customers = Customers(play.asking, play.client, play.crowd, play.facts, play.declaration.name)
     await play.crew.enter_async_context(customers)
     await play.until(
         lambda facts: len(facts.calls) - facts.failed >= expect.STABLE and len(facts.labelled()) >= WINDOW, 60
@@ -174,7 +172,7 @@ async def bad_source(play: Play) -> Told:
     play.teller.says(f"{len(wrong)} wrong labels come from {PARTNER}, a source that is trusted")
     await play.publish(wrong, source=PARTNER)
     await play.until(lambda facts: facts.counts["accepted"] + facts.counts["rejected"] >= judged, 60)
-    cycle = await play.desk.train(name, note=f"{PARTNER} is new")
+    cycle = await play.desk.train(name, note=f"{PARTNER} is new", methods=("linear-probe",))
     await play.until(lambda facts: facts.end(cycle) is not None, 240)
     revision = await _declare(play, lambda declaration: declaration.retire(PARTNER))
     known = play.facts.of(WorkspaceConfigured, lambda event: event.revision == revision)

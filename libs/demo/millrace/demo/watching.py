@@ -1,9 +1,10 @@
 """Reads the topics into facts, as any service could."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Protocol
 from uuid import UUID
 
@@ -36,6 +37,8 @@ from millrace.events import (
     WorkspaceConfigured,
     WorkspaceRouted,
 )
+
+LOOK_EVERY = 0.2
 
 WATCHED: tuple[type[Event], ...] = (
     DatasetFailed,
@@ -79,26 +82,20 @@ class Watcher:
     def __init__(self, facts: Facts, workspace: str) -> None:
         self.facts = facts
         self._workspace = workspace
-        self._changed = asyncio.Condition()
 
     async def until(self, holds: Callable[[Facts], bool], within: float) -> bool:
-        """Wait at most `within` seconds for something to hold; whether it did."""
-        async with self._changed:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait_for(lambda: holds(self.facts)), within)
-        return holds(self.facts)
+        """Wait at most `within` seconds for something to hold; whether it did. Looks a few times a second."""
+        end = monotonic() + within
+        while not holds(self.facts):
+            if monotonic() > end:
+                return False
+            await asyncio.sleep(LOOK_EVERY)
+        return True
 
-    async def note(self, events: list[Event]) -> None:
-        async with self._changed:
-            for event in events:
-                if event.workspace == self._workspace:
-                    self.facts.add(event)
-            self._changed.notify_all()
-
-    async def stir(self) -> None:
-        """Look again: customers added facts."""
-        async with self._changed:
-            self._changed.notify_all()
+    def note(self, events: Iterable[Event]) -> None:
+        for event in events:
+            if event.workspace == self._workspace:
+                self.facts.add(event)
 
 
 @asynccontextmanager
@@ -132,7 +129,7 @@ async def _read(consumer: AIOKafkaConsumer, watcher: Watcher) -> None:
         batches = await consumer.getmany(timeout_ms=500, max_records=2000)
         records = [record for batch in batches.values() for record in batch]
         records.sort(key=lambda record: record.timestamp)
-        await watcher.note([event for record in records if (event := parsed(record))])
+        watcher.note(event for record in records if (event := parsed(record)))
 
 
 def parsed(record: Record) -> Event | None:
