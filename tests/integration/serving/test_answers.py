@@ -200,17 +200,32 @@ async def test_requests_by_topic_are_answered_once_and_masked(stack: Endpoints, 
     async with serving(stack, engine, tmp_path) as parcels:
         asked = [make(PredictionRequested, text=WHERE, request_id=f"q-{n}", unit=f"c-{n}") for n in range(90)]
         strange = make(PredictionRequested, workspace="parcels", text="  ")
-        await parcels.service.deliver([*asked, strange])
+        unknown = make(PredictionRequested, workspace="nobody", text=WHERE)
+        await parcels.service.deliver([*asked, strange, unknown])
         assert "jo.doe" not in str({k: v for k, v in (await parcels.service.snapshot()).items() if k != "dead_letters"})
         await parcels.service.work()
         once = await parcels.served()
         assert {event.request_id for event in once} == {event.request_id for event in asked}
         assert all(event.cycle_id is None and "[EMAIL]" in event.text for event in once)
-        await parcels.service.deliver([*asked, strange], again=True)
+        await parcels.service.deliver([*asked, strange, unknown], again=True)
         await parcels.service.work()
         assert [event.id for event in await parcels.served()] == [event.id for event in once]
-        (letter,) = await parcels.service.dead_letters()
-        assert letter.startswith("text: expected 1 to 20000 characters")
+        blank, stranger = sorted(await parcels.service.dead_letters(), reverse=True)
+        assert blank.startswith("text: expected 1 to 20000 characters")
+        assert stranger.startswith("'nobody' is not in workspace.configured.v1")
+
+
+async def test_requests_by_topic_wait_for_a_first_version(stack: Endpoints, engine: Engine, tmp_path: Path) -> None:
+    async with serving(stack, engine, tmp_path) as parcels:
+        await parcels.service.tables.put(configured("young"), routed("young", 0, None))
+        await parcels.service.deliver([make(PredictionRequested, workspace="young", text=WHERE, request_id="q-1")])
+        await parcels.service.work()
+        assert await parcels.served() == []
+        await parcels.service.tables.put(routed("young", 1, parcels.one))
+        await parcels.routes.settled()  # type: ignore[attr-defined]
+        parcels.service.clock.advance(60)
+        await parcels.service.work()
+        assert [event.request_id for event in await parcels.served()] == ["q-1"]
 
 
 @pytest.mark.parametrize(

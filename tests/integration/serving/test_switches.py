@@ -10,10 +10,10 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-from harness import Bus, Running, eventually, live
+from harness import Bus, Running, eventually, live, make
 from routings import LABELS, configured, routed
 
-from millrace.events import Deployment, PredictionServed, RouteApplied
+from millrace.events import Deployment, PredictionRequested, PredictionServed, RouteApplied
 from millrace.serving.app import build_app
 from millrace.stack import Endpoints
 
@@ -149,6 +149,24 @@ async def test_a_version_that_can_not_be_loaded_fails_its_revision_and_callers_d
             assert await ready(replica)
         events = await bus.read(RouteApplied, until=lambda found: len(found) >= 2)
         assert Counter((event.workspace, event.revision) for event in events)[name, 2] == 1
+
+
+async def test_requests_on_the_topic_are_answered_on_the_topic(
+    stack: Endpoints, bus: Bus, versions: dict[str, Deployment], tmp_path: Path
+) -> None:
+    name = f"w-{uuid4().hex[:6]}"
+    asked = [make(PredictionRequested, workspace=name, text="refund me please", unit=f"c-{n}") for n in range(40)]
+    await bus.publish(configured(name), routed(name, 1, versions["v1"]))
+    async with two(stack, tmp_path):
+        await bus.publish(*asked)
+        wanted = {str(event.id) for event in asked}
+        events = await bus.read(
+            PredictionServed, until=lambda found: wanted <= {event.request_id for event in found}, within=60
+        )
+    mine = [event for event in events if event.workspace == name]
+    assert len({event.id for event in mine}) == len(mine) == 40
+    assert {event.label for event in mine} == {"refund"}
+    assert {event.envelope.cause_id for event in mine} == {event.id for event in asked}
 
 
 async def test_a_replica_that_dies_blocks_a_revision_only_until_its_lease_ends(
