@@ -15,7 +15,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from millrace.stack import Endpoints, S3Endpoint
+from millrace.stack import Endpoints, S3Endpoint, compose_endpoints
 from millrace.stack.closure import closure
 from millrace.stack.kafka import PROPERTIES
 from millrace.stack.services import discover, environment, peculiar, provisioning
@@ -34,15 +34,20 @@ def told(name: str) -> set[str]:
 
 @cache
 def compose() -> dict[str, Any]:
-    parsed: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    return parsed
+    found: dict[str, Any] = yaml.load((ROOT / "docker-compose.yml").read_text(), yaml.CSafeLoader)
+    return found
 
 
 def manifests(*folders: str) -> Iterator[tuple[Path, dict[str, Any]]]:
     for folder in folders or ("base", "overlays/local", "overlays/production"):
         for path in sorted((ROOT / "k8s" / folder).glob("*.yaml")):
-            for document in yaml.safe_load_all(path.read_text()):
+            for document in parsed(path):
                 yield path, document
+
+
+@cache
+def parsed(path: Path) -> tuple[dict[str, Any], ...]:
+    return tuple(yaml.load_all(path.read_text(), yaml.CSafeLoader))
 
 
 def of_kind(kind: str, *folders: str) -> dict[str, dict[str, Any]]:
@@ -97,6 +102,15 @@ def test_compose_provisions_the_same_topics_roles_and_bucket() -> None:
     assert {*json.loads(given["PROVISION_SERVICES"])} == {*SERVICES}
     assert given["PROVISION_S3_BUCKET"] == expected["PROVISION_S3_BUCKET"]
     assert "COPY contracts contracts" in (ROOT / "Dockerfile").read_text()
+
+
+def test_tests_find_composes_parts_where_it_publishes_them() -> None:
+    found, parts = compose_endpoints(), compose()["services"]
+    assert parts["kafka"]["ports"] == [f"{found.kafka}:29092"]
+    assert found.kafka in parts["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
+    assert parts["postgres"]["ports"] == ["127.0.0.1:25432:5432"] and ":25432/" in found.postgres
+    assert parts["s3"]["ports"] == [f"{found.s3.address}:8333"]
+    assert f":-{found.s3.secret_key}}}" in parts["provision"]["environment"]["PROVISION_S3_SECRET_KEY"]
 
 
 def test_compose_runs_kafka_as_up_runs_it() -> None:

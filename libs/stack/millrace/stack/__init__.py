@@ -1,7 +1,7 @@
 """Kafka, Postgres and S3 without Docker, and the supervisor that keeps the services running."""
 
 from .detached import Options, launch, shut_down
-from .endpoints import Endpoints, S3Endpoint
+from .endpoints import Endpoints, S3Endpoint, compose_endpoints
 from .errors import DataFolderInUse, DownloadFailed, PartFailed, PortTaken, StackError
 from .stack import Stack
 from .state import ProcessState, Running, default_data_folder, find
@@ -20,6 +20,7 @@ __all__ = [
     "Stack",
     "StackError",
     "Supervisor",
+    "compose_endpoints",
     "default_data_folder",
     "find",
     "launch",

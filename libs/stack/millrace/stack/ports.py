@@ -29,10 +29,11 @@ def free_port(taken: set[int]) -> int:
     Ports lie below Linux' ephemeral range: a client that retries a dead port of that range can
     be given the same port as its source, connect to itself and so keep the server from coming back.
     """
-    for port in random.sample(range(LOWEST, HIGHEST), HIGHEST - LOWEST):
+    for _ in range(1000):
+        port = random.randrange(LOWEST, HIGHEST)
         if port not in taken and is_free(port):
             return port
-    raise OSError("no free port")
+    raise OSError(f"no free port found between {LOWEST} and {HIGHEST}")
 
 
 class PortBook:
