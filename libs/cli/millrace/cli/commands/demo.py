@@ -37,6 +37,8 @@ def demo(data: Rows = None, leave: Leave = False, summary: Summary = None, folde
         raise typer.Exit(_play(lambda: running, 0.0, data, summary))
     own = folder or default_data_folder().with_name("millrace-demo")
     with _stack(own) as (supervisor, up_s):
+        console.print(f"watch it in the console: [bold]{supervisor.seen().url('console')}[/]")
+        console.print(f"other commands see this stack with: export MILLRACE_DATA={own}", style="dim", soft_wrap=True)
         code = _play(supervisor.seen, up_s, data, summary)
         if not leave:
             _stay(supervisor)
