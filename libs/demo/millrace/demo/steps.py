@@ -135,7 +135,6 @@ async def stable(play: Play) -> Told:
     await play.until(
         lambda facts: len(facts.calls) - facts.failed >= expect.STABLE and len(facts.labelled()) >= WINDOW, 60
     )
-    play.facts.shift = datetime.now(UTC)
     return expect.stable(play.facts), {
         "answers": len(play.facts.calls),
         "labels": len(play.facts.labelled()),
