@@ -5,8 +5,7 @@ from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import ndtr, ndtri, stdtrit
 
 Floats = NDArray[np.float64]
 
@@ -28,7 +27,7 @@ def percentile(estimate: float, samples: Floats, clusters: int, *, alpha: float)
     finite = samples[np.isfinite(samples)]
     if clusters < 2 or not len(finite):
         return Interval(-np.inf, np.inf)
-    tail = float(norm.cdf(-sqrt(clusters / (clusters - 1)) * student.ppf(1 - alpha, clusters - 1)))
+    tail = float(ndtr(-sqrt(clusters / (clusters - 1)) * stdtrit(clusters - 1, 1 - alpha)))
     low, high = np.quantile(finite, [tail, 1 - tail])
     floor = unseen(clusters, alpha)
     return Interval(min(float(low), estimate - floor), max(float(high), estimate + floor))
@@ -43,7 +42,7 @@ def wilson(share: float, n: float, *, alpha: float = 0.05) -> Interval:
     """Wilson's (1927) two-sided interval at level 1 - `alpha` of a share among `n` trials; [0, 1] where n is 0."""
     if n <= 0:
         return Interval(0.0, 1.0)
-    z = float(norm.ppf(1 - alpha / 2))
+    z = float(ndtri(1 - alpha / 2))
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return Interval(max(0.0, centre - half), min(1.0, centre + half))
