@@ -201,3 +201,16 @@ async def test_a_workspace_without_production_is_ready_and_answers_nothing(world
     assert world.routes.ready() is None
     assert world.versions() == {}
     assert world.told == [(0, Report(0, True))]
+
+
+async def test_a_starting_replica_passes_over_history_to_the_newest_route(world: World) -> None:
+    caught_up = False
+    world.routes.caught_up = lambda: caught_up
+    world.artifacts.missing["v1"] = 99
+    await world.see(routed(1), routed(2, canary="v2"), routed(3, "v3"))
+    await asyncio.sleep(0.05)
+    assert world.routes.ready() == "parcels: version v3 is not loaded"
+    caught_up = True
+    await world.routes.settled()
+    assert world.engine.loads == ["v3"]
+    assert world.told == [(3, Report(3, True))]

@@ -28,6 +28,7 @@ def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None)
     artifacts = Artifacts(Blobs(settings), settings.cache, settings.cache_most)
     routes = Routes(engine, artifacts, load_within=settings.load_within)
     routed: Table[WorkspaceRouted] = Table(WorkspaceRouted, settings, on_change=routes.on_change)
+    routes.caught_up = lambda: routed.caught_up
     specs = workspaces(settings)
     recorder = Recorder(
         db,

@@ -20,6 +20,9 @@ from millrace.serving.engine import Engine, Model
 log = structlog.get_logger()
 
 ARMS: tuple[Arm, ...] = ("production", "shadow", "canary")
+LOOK = 0.02
+"""Seconds between looks at whether the table is read to its end."""
+
 RETRY = 2.0
 """Seconds between tries of a replica that has nothing to answer by."""
 
@@ -65,6 +68,8 @@ class Routes:
         self._loaded: WeakValueDictionary[str, Loaded] = WeakValueDictionary()
         self._wanted: dict[str, Route] = {}
         self.reported: list[Reported] = []
+        self.caught_up: Callable[[], bool] = lambda: True
+        """Whether the table of routes is read to its end; history is not served again."""
         metrics.LOADED.set_function(lambda: len(self._loaded))
 
     async def start(self) -> None:
@@ -96,7 +101,7 @@ class Routes:
         """Queues a route; a table's reader never waits for a download."""
         self._wanted[workspace] = event.route
         turn = self._turns.setdefault(workspace, Turn())
-        turn.waiting.append(event)
+        turn.waiting = [*turn.waiting, event] if self.caught_up() else [event]
         if turn.task is None or turn.task.done():
             turn.task = asyncio.create_task(self._apply_all(workspace, turn), name=f"routes {workspace}")
 
@@ -106,6 +111,8 @@ class Routes:
             await asyncio.wait(running)
 
     async def _apply_all(self, workspace: str, turn: Turn) -> None:
+        while not self.caught_up():  # noqa: ASYNC110 - a table has no event for it
+            await asyncio.sleep(LOOK)
         while turn.waiting:
             passed, newest = turn.waiting[:-1], turn.waiting[-1]
             turn.waiting = []
