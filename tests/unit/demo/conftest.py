@@ -197,7 +197,7 @@ def facts() -> Facts:
             "fail",
             {"condition": "golden.macro_f1 >= best - 0.03", "verdict": "fail", "left": 0.78, "right": 0.88},
         ),
-        staged(156, BAD, "w-3", "refused", "w-2", "golden.macro_f1 >= best - 0.03"),
+        staged(156, BAD, "w-3", "rejected", "w-2", "golden.macro_f1 >= best - 0.03"),
         put(WorkspaceConfigured, 157, revision=2, spec={"data": {"retired": ["partner-desk"]}}, digest="d", by="demo"),
         *trained(170, HARMFUL, "w-4"),
         judged(175, HARMFUL, "w-4", "pass"),

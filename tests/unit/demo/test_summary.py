@@ -52,5 +52,5 @@ def test_one_broken_promise_is_enough() -> None:
 
 def test_versions_stand_where_they_ended(facts: Facts) -> None:
     stages = {one["id"]: one["stage"] for one in versions(facts)}
-    assert stages == {"w-1": "production", "w-2": "production", "w-3": "refused", "w-4": "rolled-back"}
+    assert stages == {"w-1": "production", "w-2": "production", "w-3": "rejected", "w-4": "rolled-back"}
     assert versions(facts)[0]["scores"]["golden.macro_f1"] == 0.9

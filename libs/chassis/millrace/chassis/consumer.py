@@ -78,6 +78,7 @@ class Consumer:
         self._halt = halt
         self._stopping = asyncio.Event()
         self._trying_since: float | None = None
+        self._settled: dict[TopicPartition, int] = {}
         self.subscriber = bus.subscriber(
             intake.handler.event.topic,
             batch=True,
@@ -139,16 +140,25 @@ class Consumer:
         consumer = self.subscriber.consumer
         if consumer is None:
             return
-        lag = 0
-        for place in consumer.assignment():
-            end, here = consumer.last_stable_offset(place), ends.get(place)
-            if end is not None and here is not None:
-                lag += max(0, end - here)
-        telemetry.LAG.labels(self.intake.consumer).set(lag)
+        self._settled.update(ends)
         try:
             await consumer.commit(ends)
         except KafkaError as error:
             log.info("offsets not committed", handler=self.intake.consumer, because=str(error))
+
+    async def measure_lag(self) -> None:
+        """Sets the lag gauge, also while a batch is stuck. Raises KafkaError."""
+        consumer = self.subscriber.consumer
+        if consumer is None or not consumer.assignment():
+            return
+        ends = await consumer.end_offsets(list(consumer.assignment()))
+        lag = 0
+        for place, end in ends.items():
+            here = await consumer.position(place)
+            if self._trying_since is not None:  # fetched, but not committed
+                here = self._settled.get(place, here)
+            lag += max(0, end - here)
+        telemetry.LAG.labels(self.intake.consumer).set(lag)
 
     def _rewind(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
         consumer = self.subscriber.consumer

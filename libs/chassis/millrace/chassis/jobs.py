@@ -195,24 +195,25 @@ class Worker:
             await self._db.pool.execute(END, job.id, "failed", str(error))
             log.error("job failed", kind=job.kind, key=job.key, because=str(error))
         except Exception as error:
-            end = "again"
-            await self._again(job, error)
+            end = await self._again(job, error)
         finally:
             keeper.cancel()
         telemetry.JOBS.labels(job.kind, end).inc()
 
-    async def _again(self, job: Job, error: Exception) -> None:
+    async def _again(self, job: Job, error: Exception) -> str:
+        """Sets the next try, or gives up; how the claim ended."""
         foreseen = isinstance(error, Unavailable)
         if not foreseen and job.attempt >= ATTEMPTS:
             log.exception("job given up", kind=job.kind, key=job.key, attempt=job.attempt)
             await self._db.pool.execute(END, job.id, "failed", f"{type(error).__name__}: {error}")
-            return
+            return "failed"
         pause = min(0.5 * 2 ** min(job.attempt, 6), 30.0)
         (log.warning if foreseen else log.exception)(
             "job again", kind=job.kind, key=job.key, because=str(error), pause_s=pause
         )
         at = self._db.clock.now() + timedelta(seconds=pause)
         await self._db.pool.execute(AGAIN, job.id, job.token, at, f"{type(error).__name__}: {error}")
+        return "again"
 
     async def _keep(self, job: Job, running: "asyncio.Task[Any]", lost: list[bool]) -> None:
         """Renews the lease; cancels the work when another has it."""

@@ -139,10 +139,14 @@ class Database:
         except OUTAGE as error:
             raise Unavailable(f"Postgres: {type(error).__name__}: {error}") from error
 
-    def outbox_is(self, rows: int) -> None:
-        """Told by the relay how far behind it is."""
+    async def measure_outbox(self) -> None:
+        """Counts what waits for the relay, up to just past the ceiling. Raises what asyncpg raises."""
+        ceiling = self.settings.outbox_ceiling
+        rows = int(
+            await self.pool.fetchval("SELECT count(*) FROM (SELECT FROM outbox LIMIT $1::bigint + 1) AS o", ceiling)
+        )
         telemetry.OUTBOX.set(rows)
-        self._behind = rows > self.settings.outbox_ceiling
+        self._behind = rows > ceiling
 
     async def admit(self) -> None:
         """Raises Busy while the outbox is behind its ceiling."""

@@ -108,7 +108,6 @@ class Relay:
     async def _publish(self, producer: AIOKafkaProducer) -> int:
         rows = await self._db.pool.fetch(READ, MOST)
         if not rows:
-            self._db.outbox_is(0)
             return 0
         records = [await self._record(row) for row in rows]
         async with producer.transaction():
@@ -119,10 +118,6 @@ class Relay:
             await asyncio.gather(*sent)
         await self._db.pool.execute("DELETE FROM outbox WHERE seq = ANY($1::bigint[])", [row["seq"] for row in rows])
         telemetry.PUBLISHED.inc(len(rows))
-        if len(rows) == MOST:
-            self._db.outbox_is(await self._db.pool.fetchval("SELECT count(*) FROM outbox"))
-        else:
-            self._db.outbox_is(0)
         return len(rows)
 
     async def _record(self, row: asyncpg.Record) -> tuple[str, bytes, list[tuple[str, bytes]], bytes]:

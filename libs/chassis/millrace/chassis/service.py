@@ -5,7 +5,7 @@ import contextlib
 import gc
 import signal
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -78,7 +78,7 @@ class Service:
         self._provider: TracerProvider | None = None
         self._halted: BaseException | None = None
         self._server: uvicorn.Server | None = None
-        self._chores: asyncio.Task[None] | None = None
+        self._chores: list[asyncio.Task[None]] = []
 
     @property
     def eats(self) -> frozenset[type[Event]]:
@@ -126,7 +126,10 @@ class Service:
         self.db.tracer = self._provider.get_tracer("millrace")
         await patiently(self.db.start)
         await patiently(self._kafka_answers)
-        self._chores = asyncio.create_task(self._keep_house())
+        self._chores = [
+            asyncio.create_task(repeated(self._keep_house, every=3600)),
+            asyncio.create_task(repeated(self._measure, every=3)),
+        ]
         self._bus = consumer.broker(self.settings)
         self.consumers = [Consumer(intake, self.settings, self._bus, self.halt) for intake in self.intakes]
         workers = [Worker(work, self.db) for work in self.jobs]
@@ -152,8 +155,8 @@ class Service:
             except (TimeoutError, KafkaError, *OUTAGE) as error:
                 log.warning("stop", resource=type(resource).__name__, because=f"{type(error).__name__}: {error}")
         self._running = []
-        if self._chores is not None:
-            self._chores.cancel()
+        for chore in self._chores:
+            chore.cancel()
         await self.db.stop()
         if self._provider is not None:
             self._provider.shutdown()
@@ -174,13 +177,20 @@ class Service:
         finally:
             await admin.close()
 
+    async def _measure(self) -> None:
+        """What each replica must know of itself, whoever leads: how far the outbox and its handlers are behind."""
+        try:
+            await self.db.measure_outbox()
+            for each in self.consumers:
+                await each.measure_lag()
+        except (Unavailable, KafkaError, *OUTAGE) as error:
+            log.info("not measured", because=f"{type(error).__name__}: {error}")
+
     async def _keep_house(self) -> None:
-        while True:
-            try:
-                await self.db.keep_house()
-            except (Unavailable, *OUTAGE) as error:
-                log.warning("housekeeping waits", because=str(error))
-            await asyncio.sleep(3600)
+        try:
+            await self.db.keep_house()
+        except (Unavailable, *OUTAGE) as error:
+            log.warning("housekeeping waits", because=str(error))
 
     async def serve(self) -> int:
         """Runs until a signal or a halt; the exit code."""
@@ -210,6 +220,12 @@ class Service:
         finally:
             await self.stop()
         return 3 if self._halted else 0
+
+
+async def repeated(act: Callable[[], Awaitable[None]], *, every: float) -> None:
+    while True:
+        await act()
+        await asyncio.sleep(every)
 
 
 async def patiently(act: Any) -> None:

@@ -171,7 +171,7 @@ def bad_source_stopped(facts: Facts, cycle: UUID | None, retired: Sequence[str])
     return [
         Check("a candidate was trained on it", bool(facts.cycle(ModelTrained, cycle)), _versions(facts, cycle)),
         Check("the golden suite stopped it", bool(golden), "; ".join(_condition(c) for c in failed) or "nothing did"),
-        Check("it never served", bool(end and end.stage == "refused"), _ending(end)),
+        Check("it never served", bool(end and end.stage == "rejected"), _ending(end)),
         Check("the source is retired", bool(retired), ", ".join(retired) or "no"),
     ]
 

@@ -39,7 +39,7 @@ class Telling:
         self._console.rule(f"[bold]{title}[/]", align="left", style="dim")
 
     def says(self, words: str) -> None:
-        self._console.print(f"[dim]{self._clock()}[/]  {words}")
+        self._line(Text.from_markup(f"[dim]{self._clock()}[/]  {words}"))
 
     def checked(self, checks: Sequence[Check]) -> None:
         self.catch_up()
@@ -47,7 +47,11 @@ class Telling:
             mark = "[green]✓[/]" if check.kept else "[bold red]✗[/]"
             line = Text.from_markup(f"       {mark} {check.promise}  ")
             line.append(check.seen, style="dim")
-            self._console.print(line)
+            self._line(line)
+
+    def _line(self, line: Text) -> None:
+        """A log has no width to wrap at."""
+        self._console.print(line, soft_wrap=not self._console.is_terminal)
 
     def catch_up(self) -> None:
         """Tell what the ledger has got since."""
