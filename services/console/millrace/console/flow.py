@@ -63,7 +63,7 @@ def picture(
 def box(frame: Picture, node: Node) -> str:
     x, y = frame.corner(node.name)
     lines = [
-        f'<text class="count" x="{x + 14}" y="{y + 46 + 16 * number}" data-count>{escape(line)}</text>'
+        f'<text class="count" x="{x + 14}" y="{y + 46 + 16 * number}" data-count="">{escape(line)}</text>'
         for number, line in enumerate(node.lines)
     ]
     dead = f'<text class="dead" x="{x + BOX_W - 12}" y="{y + 25}">{compact(node.dead)} dead</text>' if node.dead else ""
@@ -85,7 +85,7 @@ def arrow(frame: Picture, link: Link, topics: Mapping[str, int], rates: Mapping[
     curve = f"M{x1:.1f},{y1:.1f}C{c1[0]:.1f},{c1[1]:.1f} {c2[0]:.1f},{c2[1]:.1f} {x2:.1f},{y2:.1f}"
     told = f"{', '.join(link.topics)}: {count:,} events, {rate:.1f} a second"
     label = (
-        f'<text x="{middle[0]:.1f}" y="{middle[1] + 3.5:.1f}" text-anchor="middle" data-count>{compact(count)}</text>'
+        f'<text x="{middle[0]:.1f}" y="{middle[1] + 3.5:.1f}" text-anchor="middle" data-count="">{compact(count)}</text>'
         if count
         else ""
     )

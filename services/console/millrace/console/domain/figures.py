@@ -11,11 +11,12 @@ from millrace.console.domain.words import many, moment, percent, short
 
 @dataclass(frozen=True)
 class Figure:
-    """A value with its name below, and a note on it."""
+    """A value with its name, and a note on it; a bad one is shown as such."""
 
     name: str
     value: str
     note: str = ""
+    bad: bool = False
 
 
 def figures(workspace: str, told: Mapping[str, Any], rates: Mapping[str, float]) -> list[Figure]:
@@ -52,7 +53,7 @@ def _traffic(workspace: str, told: Mapping[str, Any], rates: Mapping[str, float]
     if serving is not None:
         answered, failed = answers(serving, workspace)
         yield Figure("requests/s", f"{rates.get('answers', 0.0):.0f}", f"{compact(answered)} answered")
-        yield Figure("failed", f"{failed:,}", "requests")
+        yield Figure("failed", f"{failed:,}", "requests", bad=failed > 0)
 
 
 def _intake(told: Mapping[str, Any]) -> Iterator[Figure]:

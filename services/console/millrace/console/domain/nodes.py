@@ -91,16 +91,16 @@ def _products(
 ) -> Node:
     answered, failed = answers(serving, workspace)
     asked = f"{rates.get('answers', 0.0):.0f} requests/s"
-    told = f"{compact(answered)} answered" + (f" · {compact(failed)} failed" if failed else "")
+    told = f"{compact(answered)} answered" if not failed else f"{compact(answered)} ok · {compact(failed)} failed"
     return Node(PRODUCTS, place, "outside", (asked, told), answered)
 
 
 def answers(serving: Counters | None, workspace: str | None = None) -> tuple[int, int]:
-    """What callers got: answers, and failures of any arm but shadow, whose answers nobody gets."""
-    arms = [{"arm": arm} | ({"workspace": workspace} if workspace else {}) for arm in ("production", "canary")]
+    """What callers got: answers, and failures. Where a canary fails, production stands in, so only its own count."""
+    known = {"workspace": workspace} if workspace else {}
     metric = "millrace_serving_answers"
-    answered = sum(total(serving, metric, end="ok", **arm) for arm in arms)
-    return answered, sum(total(serving, metric, end=end, **arm) for arm in arms for end in ("failed", "refused"))
+    answered = sum(total(serving, metric, end="ok", arm=arm, **known) for arm in ("production", "canary"))
+    return answered, sum(total(serving, metric, end=end, arm="production", **known) for end in ("failed", "refused"))
 
 
 def compact(number: int) -> str:

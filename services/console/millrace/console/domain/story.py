@@ -110,17 +110,17 @@ def _runs(told: Told) -> Iterator[Chapter]:
         min(begun, default=None),
         ended - min(begun) if begun else None,
         words=[f"{run['method']}: {run['why']}" for run in told.runs if run.get("picked") and run.get("why")],
-        bars=[_run(run) for run in told.runs],
+        bars=[_run(run, (told.cycle.get("plan") or {}).get("metric", "")) for run in told.runs],
     )
 
 
-def _run(run: Mapping[str, Any]) -> Bar:
+def _run(run: Mapping[str, Any], metric: str) -> Bar:
     name = run["method"] + ("" if run["untrusted"] else ", trusted rows alone")
     if run.get("failed"):
         return Bar(name, 1.0, run["failed"], "bad")
     if run.get("ended_at"):
-        score = next((f"{key} {value:.3f}" for key, value in sorted(run["scores"].items(), reverse=True)), "")
-        words = ", ".join(part for part in (score, lasting(timedelta(seconds=run["seconds"]))) if part)
+        scored = [f"{metric} {run['scores'][metric]:.3f}"] if metric in run["scores"] else []
+        words = ", ".join([*scored, lasting(timedelta(seconds=run["seconds"]))])
         return Bar(name, 1.0, words, "picked" if run.get("picked") else "done")
     if not run.get("started_at"):
         return Bar(name, 0.0, "queued")
