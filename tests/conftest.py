@@ -1,13 +1,16 @@
 """The real parts, started once a session, only when a test asks for them."""
 
 import asyncio
+import os
+import shutil
 import sys
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from millrace.stack import Endpoints, Stack
+from millrace.stack import Endpoints, Stack, compose_endpoints
 
 sys.path.insert(0, str(Path(__file__).parent))  # so that tests can `from harness import ...`
 
@@ -15,9 +18,26 @@ import harness
 
 
 @pytest.fixture(scope="session")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Endpoints]:
-    """Kafka, Postgres and S3 with the topics of contracts/."""
-    parts = Stack(tmp_path_factory.mktemp("stack"))
+def data_folder() -> Iterator[Path]:
+    """A folder that stays readable to Postgres, which runs as another user when the tests run as root.
+
+    pytest's own temporary folders do not: each new session closes their parent to all but its owner.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="millrace-tests-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+async def stack(data_folder: Path) -> AsyncIterator[Endpoints]:
+    """Kafka, Postgres and S3 with the topics of contracts/: embedded, or compose's where MILLRACE_STACK says so."""
+    if os.environ.get("MILLRACE_STACK", "embedded") == "compose":
+        endpoints = compose_endpoints()
+        await harness.prepare(endpoints)
+        yield endpoints
+        return
+    parts = Stack(data_folder / "stack")
     endpoints = await asyncio.to_thread(parts.start)
     try:
         await harness.prepare(endpoints)

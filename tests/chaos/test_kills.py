@@ -35,8 +35,8 @@ WORDS = (Path(__file__).parent / "words.txt").read_text().split()
 
 
 @pytest.fixture
-async def up(tmp_path: Path) -> AsyncIterator[Supervisor]:
-    supervisor = Supervisor(tmp_path / "data")
+async def up(data_folder: Path) -> AsyncIterator[Supervisor]:
+    supervisor = Supervisor(data_folder / "chaos")
     await asyncio.to_thread(supervisor.start)
     try:
         await asyncio.to_thread(supervisor.wait_ready)
