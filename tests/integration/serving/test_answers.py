@@ -320,7 +320,7 @@ async def test_an_artifact_with_a_pickle_is_never_loaded(stack: Endpoints, engin
     async with serving(stack, engine, tmp_path) as parcels:
         await parcels.service.service.blobs.put(f"{parcels.two.artifact}/pytorch_model.bin", b"\x80\x04")
         await parcels.route(revision=3, canary=parcels.two, share=0.999)
-        shown = await parcels.predict(text=WHERE)
+        shown = await parcels.predict(text=WHERE, unit="c-1")
         assert shown["version"] == "v1"
         assert not (tmp_path / "cache" / parcels.two.digest.replace(":", "-")).exists()
 
@@ -333,4 +333,4 @@ async def test_a_damaged_file_in_the_cache_is_fetched_again(stack: Endpoints, en
         await parcels.route(revision=4)
         await parcels.route(revision=5, canary=parcels.two, share=0.999)
         assert kept.read_bytes() == b"none"
-        assert (await parcels.predict(text=WHERE))["version"] == "v2"
+        assert (await parcels.predict(text=WHERE, unit="c-1"))["version"] == "v2"

@@ -195,8 +195,8 @@ async def test_a_canary_too_slow_to_answer_has_failed_and_its_callers_are_answer
     more: dict[str, Any] = {"cache": tmp_path, "canary_within": 0.3}
     async with live(stack, "serving", build_app, **more) as alone, alone.http() as client:
         await eventually(partial(ready, client))
-        body = {"text": "my parcel is still not here"}
-        asked = [client.post(f"/v1/workspaces/{name}/predict", json=body) for _ in range(40)]
+        bodies = [{"text": "my parcel is still not here", "unit": f"c-{number}"} for number in range(40)]
+        asked = [client.post(f"/v1/workspaces/{name}/predict", json=body) for body in bodies]
         answers = await asyncio.gather(*asked)
         assert {answer.status_code for answer in answers} == {200}
         assert {answer.json()["arm"] for answer in answers} >= {"production"}

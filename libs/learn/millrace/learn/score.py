@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from millrace.learn.errors import WrongRequest
@@ -50,7 +51,10 @@ def _rows(suite: Suite) -> list[Row]:
 
 
 def _judge(model: Model, rows: list[Row], texts: list[str], batch: int, stage: str) -> tuple[list[Judged], float]:
-    predictions, seconds = model.timed(texts, batch, progress=lambda done: progress(stage, done, len(rows), None, 0.0))
+    started = perf_counter()
+    predictions, seconds = model.timed(
+        texts, batch, progress=lambda done: progress(stage, done, len(rows), None, perf_counter() - started)
+    )
     judged = [
         Judged(row.id, row.cluster, row.label, p.label, p.top_probability, p.entropy, p.novelty, round(spent * 1e3, 4))
         for row, p, spent in zip(rows, predictions, seconds, strict=True)
