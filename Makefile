@@ -30,6 +30,7 @@ check: install  ## style, types, import direction, contracts
 	$(BIN)/python contracts/derive.py --check
 
 test: install  ## everything: unit, contracts, architecture, integration, end to end, chaos
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium; } >/dev/null 2>&1 || echo "chromium can't be installed here: the browser tests will say so and be skipped"
 	$(BIN)/pytest tests libs services
 
 test-unit: install  ## what opens no socket
