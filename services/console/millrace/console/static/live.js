@@ -44,4 +44,5 @@ function follow() {
   };
   addEventListener("pagehide", () => source.close(), { once: true });
 }
+document.querySelector("nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 follow();
