@@ -15,6 +15,10 @@ from millrace.client.gatherer import Gatherer
 from millrace.client.retries import LATER, Retries, retry_after
 
 
+KEPT = 8
+"""Idle connections that are kept for the next calls."""
+
+
 class AsyncClient:
     """As `Client`; see there. `connections` bounds what is under way at once."""
 
@@ -29,7 +33,8 @@ class AsyncClient:
     ) -> None:
         self.services = Services.at(services) if isinstance(services, str) else services
         self._retries = retries or Retries()
-        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        # every call looks through the connections that are kept: a few serve hundreds of calls a second
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=min(connections, KEPT))
         self._http = httpx.AsyncClient(timeout=timeout, limits=limits, transport=transport)
 
     async def publish(self, *events: Event) -> list[Receipt]:
