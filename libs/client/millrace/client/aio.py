@@ -14,7 +14,6 @@ from millrace.client.events import Event
 from millrace.client.gatherer import Gatherer
 from millrace.client.retries import LATER, Retries, retry_after
 
-
 KEPT = 8
 """Idle connections that are kept for the next calls."""
 
