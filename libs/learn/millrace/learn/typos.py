@@ -7,8 +7,8 @@ import random
 from collections.abc import Sequence
 
 RATE = 0.023
-"""Share of letters at which a slip happens: what people on phones leave wrong (Palin et al. 2019, "How do people type on
-mobile devices?")."""
+"""Share of letters at which a slip happens: what people on phones leave wrong (Palin et al. 2019, "How do people type
+on mobile devices?")."""
 
 ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
