@@ -84,11 +84,8 @@ def arrow(frame: Picture, link: Link, topics: Mapping[str, int], rates: Mapping[
     middle = ((x1 + 3 * c1[0] + 3 * c2[0] + x2) / 8, (y1 + 3 * c1[1] + 3 * c2[1] + y2) / 8)
     curve = f"M{x1:.1f},{y1:.1f}C{c1[0]:.1f},{c1[1]:.1f} {c2[0]:.1f},{c2[1]:.1f} {x2:.1f},{y2:.1f}"
     told = f"{', '.join(link.topics)}: {count:,} events, {rate:.1f} a second"
-    label = (
-        f'<text x="{middle[0]:.1f}" y="{middle[1] + 3.5:.1f}" text-anchor="middle" data-count="">{compact(count)}</text>'
-        if count
-        else ""
-    )
+    place = f'x="{middle[0]:.1f}" y="{middle[1] + 3.5:.1f}"'
+    label = f'<text {place} text-anchor="middle" data-count="">{compact(count)}</text>' if count else ""
     state = "moving" if rate else "used" if count else "unused"
     return (
         f'<g class="arrow {state}"><title>{escape(told)}</title>'

@@ -48,7 +48,6 @@ class Told:
     cut: Mapping[str, Any] | None
     dataset: Mapping[str, Any] | None
     runs: Sequence[Mapping[str, Any]]
-    version: Mapping[str, Any] | None
     evaluations: Sequence[Mapping[str, Any]]
     steps: Sequence[Mapping[str, Any]]
     planned: Sequence[tuple[str, float | None]]

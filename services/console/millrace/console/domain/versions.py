@@ -24,7 +24,6 @@ class Listed:
     scores: dict[str, float | None]
     share: float | None
     why: str
-    rows: str
     parameters: str
 
 
@@ -54,6 +53,5 @@ def _listed(one: Mapping[str, Any], share: float | None, why: str) -> Listed:
         scores={suite: scores.get(f"{suite}.macro_f1") for suite in SCORED},
         share=share,
         why=shorten(why, one["workspace"]),
-        rows=one["dataset"][:8],
         parameters=", ".join(f"{name} {value}" for name, value in sorted(declared.items())),
     )
