@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -12,6 +13,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.nn import functional
 
 from millrace.learn import bases
 from millrace.learn.encoder import Encoder, Shape, Tokens, build, padded
@@ -25,6 +27,11 @@ TOKENS_A_FORWARD = 4096
 """Padded tokens in one forward: bounds memory, and how long other versions wait."""
 
 
+def bfloat16_is_fast() -> bool:
+    """Whether this processor multiplies bfloat16 itself; where not, answers are computed in float32."""
+    return bool(torch.cpu._is_avx512_bf16_supported())
+
+
 @dataclass
 class Embedder:
     """An encoder with its tokenizer."""
@@ -32,6 +39,10 @@ class Embedder:
     encoder: Encoder
     tokens: Tokens
     source: Path
+
+    def __post_init__(self) -> None:
+        # trained and kept in float32, asked in bfloat16: half the weights to stream for each text
+        self._asked = deepcopy(self.encoder).to(torch.bfloat16).eval() if bfloat16_is_fast() else self.encoder
 
     def embed(
         self,
@@ -55,7 +66,7 @@ class Embedder:
             for rows in _batches(order, ids, pad_to, batch):
                 started = perf_counter()
                 inputs = padded([ids[at] for at in rows], pad_to)
-                vectors[rows] = self.encoder(inputs.ids, inputs.mask)
+                vectors[rows] = functional.normalize(self._asked(inputs.ids, inputs.mask).float(), dim=-1)
                 share = (perf_counter() - started) / len(rows)
                 for at in rows:
                     seconds[at] = share

@@ -15,7 +15,7 @@ import torch
 from millrace.learn.errors import WrongRequest
 from millrace.learn.fitting import Fitted, Method, Progress
 from millrace.learn.folder import Reference, Training, Version, digest, weights_digest
-from millrace.learn.model import Model, read, write_weights
+from millrace.learn.model import Model, bfloat16_is_fast, read, write_weights
 from millrace.learn.requests import TrainRequest
 from millrace.learn.rows import Judged, read_rows, write_judged
 from millrace.learn.tasks.classify import (
@@ -151,6 +151,7 @@ def _version(
             "python": platform.python_version(),
             "torch": torch.__version__,
             "machine": platform.machine(),
+            "arithmetic": "bfloat16" if bfloat16_is_fast() else "float32",
             "threads": request.threads,
         },
     )

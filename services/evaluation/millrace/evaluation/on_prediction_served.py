@@ -1,13 +1,17 @@
 """prediction.served -> rollout.judged: a canary's errors and latency, and how slow production usually is"""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from millrace.chassis import Transaction, handles
 from millrace.evaluation import rollouts
 from millrace.evaluation.domain.canary import Canary
-from millrace.evaluation.domain.step import Step, unit_of
+from millrace.evaluation.domain.step import Step, came_at, unit_of
 from millrace.evaluation.store import steps, units
 from millrace.events import PredictionServed, RolloutJudged
+
+ANSWERED = timedelta(seconds=3)
+"""By then both arms have answered what came: serving gives a canary two seconds, and then lets production answer."""
 
 
 @handles(PredictionServed, emits=[RolloutJudged])
@@ -29,7 +33,7 @@ async def _watch(tx: Transaction, step: Step, canary: Canary, events: Sequence[P
         # where a canary failed, production answered in its place: the unit is the canary's all the same
         if event.arm == "canary" and known.arm != "canary":
             firsts[unit_of(event)] = event
-    due = {unit: (event.arm == "canary", event.occurred_at + step.delay) for unit, event in firsts.items()}
+    due = {unit: (event.arm == "canary", came_at(event) + step.delay + ANSWERED) for unit, event in firsts.items()}
     new = await units.serve(tx, step, due)
     for event in events:
         if firsts[unit_of(event)] is event and unit_of(event) in new:

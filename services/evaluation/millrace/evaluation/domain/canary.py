@@ -78,7 +78,6 @@ class Canary:
 
     def serve(self, *, canary: bool, failed: bool, latency_ms: float) -> None:
         """A unit's first answer in this step."""
-        self.allocation.observe(canary)
         if self.usual_p99_ms is None and not canary:
             self.slowness.observe(latency_ms)
             self.usual_p99_ms = self.slowness.p99
@@ -89,7 +88,12 @@ class Canary:
                 harm.test.observe(canary, latency_ms > harm.condition.right.factor * self.usual_p99_ms)
 
     def mature(self, *, canary: bool, negative: bool) -> None:
-        """The delay of feedback has passed since a unit's first answer: was there a bad word?"""
+        """A unit's time has passed: it counts as allocated, and was there a bad word?
+
+        Units are counted by when they came and only once the slower arm has answered too; by when they were answered,
+        a slow arm would look like one that gets too few.
+        """
+        self.allocation.observe(canary)
         for harm in self.harms:
             if harm.metric == "feedback.negative":
                 harm.test.observe(canary, negative)

@@ -77,14 +77,14 @@ class Step:
             )
 
     def counts(self, event: PredictionServed | FeedbackRecorded) -> bool:
-        """Whether an event is of this revision and of an arm in it, served since every replica has it."""
-        served = event.occurred_at if isinstance(event, PredictionServed) else event.predicted_at
+        """Whether an event is of this revision and of an arm in it, for what came since every replica has it."""
+        came = came_at(event) if isinstance(event, PredictionServed) else event.predicted_at
         arms = ("production", self.step)
         return (
             event.revision == self.revision
             and event.arm in arms
             and self.applied_at is not None
-            and served >= self.applied_at
+            and came >= self.applied_at
         )
 
     def judge(self) -> Verdict:
@@ -105,6 +105,11 @@ class Step:
             "applied_at": self.applied_at.isoformat() if self.applied_at else None,
             **(self.evidence.evidence() if self.evidence else {}),
         }
+
+
+def came_at(event: PredictionServed) -> datetime:
+    """When the request came; the event says when it was answered."""
+    return event.occurred_at - timedelta(milliseconds=event.latency_ms)
 
 
 def judges(event: FeedbackRecorded) -> bool:
