@@ -59,6 +59,15 @@ class Desk:
                     raise
             await asyncio.sleep(1.0)
 
+    async def in_corpus(self, workspace: str, rows: int, within: float = 30.0) -> None:
+        """Wait until datasets holds so many rows: what a cycle cuts is what is there when it opens."""
+        until = monotonic() + within
+        while monotonic() < until:
+            held = await self._ask("GET", "datasets", "/v1/counts", params={"workspace": workspace})
+            if held["kept"] >= rows:
+                return
+            await asyncio.sleep(0.3)
+
     async def lineage(self, workspace: str, version: str) -> dict[str, Any]:
         found: dict[str, Any] = await self._ask("GET", "registry", f"/v1/workspaces/{workspace}/lineage/{version}")
         return found

@@ -167,10 +167,11 @@ async def recovery(play: Play) -> Told:
 
 async def bad_source(play: Play) -> Told:
     wrong, name = play.material.wrong, play.declaration.name
-    judged = play.facts.counts["accepted"] + play.facts.counts["rejected"] + len(wrong)
+    kept = play.facts.counts["kept"] + len(wrong)
     play.teller.says(f"{len(wrong)} wrong labels come from {PARTNER}, a source that is trusted")
     await play.publish(wrong, source=PARTNER)
-    await play.until(lambda facts: facts.counts["accepted"] + facts.counts["rejected"] >= judged, 60)
+    await play.until(lambda facts: facts.counts["kept"] >= kept, 60)
+    await play.desk.in_corpus(name, play.facts.counts["kept"] + play.facts.counts["kept from feedback"])
     cycle = await play.desk.train(name, note=f"{PARTNER} is new", methods=("linear-probe",))
     await play.until(lambda facts: facts.end(cycle) is not None, 240)
     revision = await _declare(play, lambda declaration: declaration.retire(PARTNER))
