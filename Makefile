@@ -6,7 +6,7 @@ space := $(empty) $(empty)
 export MYPYPATH := $(subst $(space),:,$(strip $(ROOTS))):tests
 STACK ?= embedded
 
-.PHONY: help install demo check test test-unit test-integration contracts clean
+.PHONY: help install demo check test test-e2e test-unit test-integration contracts clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -29,9 +29,12 @@ check: install  ## style, types, import direction, contracts
 	$(BIN)/mypy $(addsuffix /millrace,$(ROOTS))
 	$(BIN)/python contracts/derive.py --check
 
-test: install  ## everything: unit, contracts, architecture, integration, end to end, chaos
+test: install  ## unit, contracts, architecture, integration, chaos, browser
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium; } >/dev/null 2>&1 || echo "chromium can't be installed here: the browser tests will say so and be skipped"
-	$(BIN)/pytest tests libs services
+	$(BIN)/pytest tests libs services --ignore=tests/e2e
+
+test-e2e: install  ## the whole demo as a test, some ten minutes on an idle machine
+	$(BIN)/pytest tests/e2e
 
 test-unit: install  ## what opens no socket
 	$(BIN)/pytest tests/unit tests/contracts tests/architecture libs services

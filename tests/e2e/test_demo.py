@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-MINUTES_AT_MOST = 10
+MINUTES_AT_MOST = 15
 
 
 @pytest.fixture(scope="module")
