@@ -196,7 +196,7 @@ async def test_bad_words_count_once_an_actor_and_only_in_time(evaluation: Runnin
     await evaluation.deliver([served(n, arm(n), revision=6) for n in range(40)])
     await evaluation.deliver([labelled(n, arm(n), revision=6, after=1.0, actor="a-1", **bad) for n in range(30, 35)])
     await evaluation.deliver([labelled(35, arm(35), revision=6, after=1.0, actor="a-2", **bad)])
-    await evaluation.deliver([labelled(36, arm(36), revision=6, after=4.0, actor="a-3", **bad)])
+    await evaluation.deliver([labelled(36, arm(36), revision=6, after=7.0, actor="a-3", **bad)])
     await evaluation.deliver([served(100, "production", revision=6)])
     harm = (await open_step(evaluation))["evidence"]["harm"][2]  # type: ignore[index]
     assert harm["condition"].startswith("feedback.negative")
@@ -210,7 +210,7 @@ async def test_a_bad_word_may_come_before_the_answer_it_is_about(evaluation: Run
     await trying(evaluation)
     bad = {"kind": "rating", "value": -1.0, "trusted": False}
     await evaluation.deliver([labelled(0, "canary", revision=6, after=1.0, **bad)])
-    await evaluation.deliver([served(n, arm(n), revision=6) for n in range(50)])
+    await evaluation.deliver([served(n, arm(n), revision=6) for n in range(100)])
     harm = (await open_step(evaluation))["evidence"]["harm"][2]  # type: ignore[index]
     assert harm["candidate"]["value"] > 0
 

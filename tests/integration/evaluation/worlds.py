@@ -81,7 +81,8 @@ def moment(seconds: float) -> datetime:
 def served(number: int, arm: str, *, revision: int, workspace: str = "parcels", **fields: Any) -> PredictionServed:
     """The answer to request `number`, which came so many tenths of a second after the start."""
     version = f"{workspace}-1" if arm == "production" else f"{workspace}-2"
-    fields = {"latency_ms": 10.0, "unit": f"c-{number}", "lane": 0, "at": moment(number / 10), **fields}
+    latency = fields.pop("latency_ms", 10.0)
+    fields = {"unit": f"c-{number}", "lane": 0, "at": moment(number / 10 + latency / 1000), **fields}
     return make(
         PredictionServed,
         workspace=workspace,
@@ -90,6 +91,7 @@ def served(number: int, arm: str, *, revision: int, workspace: str = "parcels", 
         version=version,
         arm=arm,
         revision=revision,
+        latency_ms=latency,
         text="where is it",
         tokens=3,
         **{"label": "late", **fields},
