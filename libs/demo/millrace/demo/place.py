@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -47,21 +46,11 @@ class Desk:
         applied = await self._ask("POST", "registry", "/v1/workspaces", content=text.encode(), params={"by": "demo"})
         return int(applied["revision"])
 
-    async def train(
-        self,
-        workspace: str,
-        *,
-        note: str,
-        methods: tuple[str, ...] = (),
-        since: datetime | None = None,
-        within: float = 90.0,
-    ) -> UUID:
-        """Open a cycle by hand, on the rows since a time where one is given, once an open one has ended; its id."""
+    async def train(self, workspace: str, *, note: str, methods: tuple[str, ...] = (), within: float = 90.0) -> UUID:
+        """Open a cycle by hand, once an open one has ended; its id."""
         until = monotonic() + within
         while True:
-            body: dict[str, Any] = {"note": note, "by": "demo", "methods": list(methods)}
-            if since is not None:
-                body["since"] = since.isoformat()
+            body = {"note": note, "by": "demo", "methods": list(methods)}
             try:
                 opened = await self._ask("POST", "training", f"/v1/workspaces/{workspace}/train", json=body)
                 return UUID(str(opened["cycle"]))

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, Protocol
 
@@ -181,16 +181,11 @@ async def bad_source(play: Play) -> Told:
     return expect.bad_source_stopped(play.facts, cycle, retired), told
 
 
-LATELY = timedelta(seconds=45)
-"""Rows enough to judge a version by that answers seven times slower."""
-
-
 async def harmful_version(play: Play) -> Told:
     play.teller.says(f"the same weights, declared to pad every text to {PADDED} tokens")
     await _declare(play, lambda declaration: declaration.pad(PADDED))
-    since = datetime.now(UTC) - LATELY
-    cycle = await play.desk.train(play.declaration.name, note="pads", methods=("declare",), since=since)
-    await play.until(lambda facts: facts.end(cycle) is not None, 360)
+    cycle = await play.desk.train(play.declaration.name, note="pads", methods=("declare",))
+    await play.until(lambda facts: facts.end(cycle) is not None, 240)
     return expect.harm_rolled_back(play.facts, cycle), {
         **evidence.version(play.facts, cycle),
         "latency": evidence.latencies(play.facts, cycle),
