@@ -20,7 +20,6 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int = 8080
     http_max_body: int = Field(default=8 * 1024 * 1024, description="bytes")
-    http_workers: int = 1
 
     otlp: str = Field(default="", description="OTLP/HTTP endpoint; empty: spans are not exported")
     trace_share: float = Field(default=1.0, ge=0, le=1, description="share of roots that are traced")
