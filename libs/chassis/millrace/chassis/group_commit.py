@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Generic, TypeVar
 
+import structlog
+
 from millrace.chassis.errors import Unavailable
 from millrace.chassis.postgres import Database
 from millrace.chassis.transaction import Transaction
@@ -11,11 +13,15 @@ from millrace.events import Event
 
 T = TypeVar("T")
 
+log = structlog.get_logger()
+
 
 class GroupCommit(Generic[T]):
     """`commit(item)` returns when the transaction that holds the item has committed, and raises what it raised.
 
-    A group is closed `wait` seconds after its first item, or at `most` items.
+    A group is closed `wait` seconds after its first item, or at `most` items. While Postgres does not answer a group is
+    tried again for `patience` seconds: emitted ids are fixed by their causes, so a commit whose end nobody heard of
+    may be repeated.
     """
 
     def __init__(
@@ -26,12 +32,14 @@ class GroupCommit(Generic[T]):
         emits: Collection[type[Event]] = (),
         wait: float = 0.005,
         most: int = 500,
+        patience: float = 5.0,
     ) -> None:
         self._db = db
         self._write = write
         self._emits = frozenset(emits)
         self._wait = wait
         self._most = most
+        self._patience = patience
         self._queue: asyncio.Queue[tuple[T, asyncio.Future[None]]] = asyncio.Queue(maxsize=20 * most)
         self._task: asyncio.Task[None] | None = None
 
@@ -58,8 +66,7 @@ class GroupCommit(Generic[T]):
             await self._gather(group)
             waiting = [done for _, done in group]
             try:
-                async with self._db.transaction(emits=self._emits) as tx:
-                    await self._write([item for item, _ in group], tx)
+                await self._store([item for item, _ in group])
             except Exception as error:
                 _settle(waiting, error)
             except asyncio.CancelledError:
@@ -67,6 +74,21 @@ class GroupCommit(Generic[T]):
                 raise
             else:
                 _settle(waiting, None)
+
+    async def _store(self, items: Sequence[T]) -> None:
+        loop = asyncio.get_running_loop()
+        deadline, pause = loop.time() + self._patience, 0.05
+        while True:
+            try:
+                async with self._db.transaction(emits=self._emits) as tx:
+                    await self._write(items, tx)
+                return
+            except Unavailable as error:
+                log.warning("group commit waits", items=len(items), because=str(error), pause_s=pause)
+                if loop.time() + pause > deadline:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 1.0)
 
     async def _gather(self, group: list[tuple[T, "asyncio.Future[None]"]]) -> None:
         loop = asyncio.get_running_loop()

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -15,6 +16,8 @@ from millrace.chassis.errors import Busy, Conflict, NotFound, Unavailable, Unpro
 
 if TYPE_CHECKING:
     from millrace.chassis.service import Service
+
+log = structlog.get_logger()
 
 SIMPLE = (str, int, float, bool, list, dict, type(None))
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -99,6 +102,8 @@ def _shown(status: int) -> Callable[[Request, Exception], Awaitable[Response]]:
         facts = {name: value for name, value in vars(error).items() if isinstance(value, SIMPLE)}
         body = {"error": {**facts, "code": _snake(type(error).__name__), "message": str(error)}}
         headers = {"Retry-After": f"{getattr(error, 'retry_after', 1.0):g}"} if status in {429, 503} else None
+        if status == 503:
+            log.warning("refused", path=request.url.path, because=str(error))
         return JSONResponse(body, status, headers)
 
     return handler

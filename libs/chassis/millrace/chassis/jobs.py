@@ -25,6 +25,9 @@ log = structlog.get_logger()
 LEASE = 10.0
 """Seconds after which a dead worker's job is claimed again; a live worker renews three times as often."""
 
+LOOK = 1.0
+"""Seconds between looks for timers that are due and jobs that another replica queued; our own commits wake at once."""
+
 ATTEMPTS = 8
 """Tries of a job that fails for a reason nobody foresaw, before it rests as failed."""
 
@@ -127,7 +130,7 @@ class Worker:
         self._db = db
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        db.wake.append(self._wake.set)
+        db.on_scheduled.append(self._wake.set)
 
     async def start(self) -> None:
         self._tasks = [
@@ -155,7 +158,7 @@ class Worker:
 
     async def _rest(self) -> None:
         try:
-            await asyncio.wait_for(self._wake.wait(), 0.5)
+            await asyncio.wait_for(self._wake.wait(), LOOK)
         except TimeoutError:
             return
 

@@ -48,8 +48,10 @@ class Database:
         self.settings = settings
         self.clock = clock
         self.tracer: trace.Tracer | None = None
-        self.wake: list[Callable[[], None]] = []
-        """Called after each commit that emitted or scheduled: the relay and the workers look at once."""
+        self.on_emitted: list[Callable[[], None]] = []
+        """Called after each commit that emitted: the relay looks at once."""
+        self.on_scheduled: list[Callable[[], None]] = []
+        """Called after each commit that queued or woke a job: the workers look at once."""
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._behind = False
 
@@ -124,8 +126,8 @@ class Database:
         except OUTAGE as error:
             raise Unavailable(f"Postgres: {type(error).__name__}: {error}") from error
         tx.committed()
-        for wake in self.wake:
-            wake()
+        for look in (self.on_emitted if tx.xid is not None else []) + (self.on_scheduled if tx.scheduled else []):
+            look()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Transaction]:

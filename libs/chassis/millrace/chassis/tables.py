@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from millrace.chassis import wire
+from millrace.chassis.consumer import FETCH_WAIT_MS
 from millrace.chassis.errors import Unavailable, Unknown, Unprocessable
 from millrace.chassis.settings import Settings
 from millrace.events import Event, WorkspaceConfigured
@@ -101,6 +102,7 @@ class Table(Generic[V]):
             isolation_level="read_committed",
             auto_offset_reset="earliest",
             enable_auto_commit=False,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
         )
         await consumer.start()
         try:
@@ -110,7 +112,7 @@ class Table(Generic[V]):
             self._consumer, self._read = consumer, dict.fromkeys(places, 0)
             ends = await consumer.end_offsets(places)
             while True:
-                for records in (await consumer.getmany(timeout_ms=250)).values():
+                for records in (await consumer.getmany(timeout_ms=500)).values():
                     for record in records:
                         await self._take(record)
                 for place in places:

@@ -44,6 +44,8 @@ class Transaction:
         self._refused: list[tuple[Event, Unprocessable]] = []
         self.xid: int | None = None
         """The transaction's id once it has emitted and committed: what `Database.delivered` waits for."""
+        self.scheduled = False
+        """Whether a job was queued or woken."""
         self.after_commit: list[Callable[[], None]] = []
 
     async def execute(self, query: str, *args: Any) -> str:
@@ -113,6 +115,7 @@ class Transaction:
         cycle_id: UUID | None = None,
     ) -> None:
         """Queues a job, or sets a timer where `at` is to come. The same kind and key again changes nothing."""
+        self.scheduled = True
         await self._connection.execute(
             INSERT_JOB,
             uuid5(wire.FOREIGN, f"{self._source}|{kind}|{key}"),
@@ -138,6 +141,7 @@ class Transaction:
 
     async def wake(self, kind: str, key: str) -> None:
         """Makes a waiting job due now."""
+        self.scheduled = True
         await self._connection.execute(
             "UPDATE jobs SET run_at = least(run_at, $3) WHERE kind = $1 AND key = $2 AND state = 'waiting'",
             kind,
