@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 import httpx
+from httpx_aiohttp import AiohttpTransport
 
 from millrace.client import calls
 from millrace.client.calls import Call, Prediction, Receipt, Services
@@ -13,9 +14,6 @@ from millrace.client.errors import Unreachable
 from millrace.client.events import Event
 from millrace.client.gatherer import Gatherer
 from millrace.client.retries import LATER, Retries, retry_after
-
-KEPT = 8
-"""Idle connections that are kept for the next calls."""
 
 
 class AsyncClient:
@@ -32,9 +30,8 @@ class AsyncClient:
     ) -> None:
         self.services = Services.at(services) if isinstance(services, str) else services
         self._retries = retries or Retries()
-        # every call looks through the connections that are kept: a few serve hundreds of calls a second
-        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=min(connections, KEPT))
-        self._http = httpx.AsyncClient(timeout=timeout, limits=limits, transport=transport)
+        transport = transport or AiohttpTransport(limits=httpx.Limits(max_connections=connections))
+        self._http = httpx.AsyncClient(timeout=timeout, transport=transport)
 
     async def publish(self, *events: Event) -> list[Receipt]:
         """What became of each event, in order, once that is durable. One that breaks the rules hinders no other."""
