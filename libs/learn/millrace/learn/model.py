@@ -42,7 +42,7 @@ class Embedder:
 
     def __post_init__(self) -> None:
         # trained and kept in float32, asked in bfloat16: half the weights to stream for each text
-        self._asked = deepcopy(self.encoder).to(torch.bfloat16).eval() if bfloat16_is_fast() else self.encoder
+        self.asked = deepcopy(self.encoder).to(torch.bfloat16).eval() if bfloat16_is_fast() else self.encoder
 
     def embed(
         self,
@@ -66,7 +66,7 @@ class Embedder:
             for rows in _batches(order, ids, pad_to, batch):
                 started = perf_counter()
                 inputs = padded([ids[at] for at in rows], pad_to)
-                vectors[rows] = functional.normalize(self._asked(inputs.ids, inputs.mask).float(), dim=-1)
+                vectors[rows] = functional.normalize(self.asked(inputs.ids, inputs.mask).float(), dim=-1)
                 share = (perf_counter() - started) / len(rows)
                 for at in rows:
                     seconds[at] = share
@@ -136,17 +136,22 @@ class Model:
     pad_to: int | None
 
     def predict(self, texts: Sequence[str], batch: int = 32) -> list[Prediction]:
-        """In the order of the texts; blocks and computes on the calling thread."""
-        return self.timed(texts, batch)[0]
+        """As it is served, in the order of the texts; blocks and computes on the calling thread."""
+        return self._answer(texts, batch, self.pad_to)[0]
 
-    def timed(
+    def judged(
         self, texts: Sequence[str], batch: int = 32, progress: Callable[[int], None] | None = None
     ) -> tuple[list[Prediction], list[float]]:
-        """Predictions and, for each, the seconds of its share of its batch."""
+        """The same answers without padding, which costs time and changes none, and the seconds of each text."""
+        return self._answer(texts, batch, None, progress)
+
+    def _answer(
+        self, texts: Sequence[str], batch: int, pad_to: int | None, progress: Callable[[int], None] | None = None
+    ) -> tuple[list[Prediction], list[float]]:
         if not texts:
             return [], []
         embeddings, tokens, seconds = self.embedder.embed(
-            texts, max_length=self.max_length, pad_to=self.pad_to, batch=batch, progress=progress
+            texts, max_length=self.max_length, pad_to=pad_to, batch=batch, progress=progress
         )
         version = self.version
         return read(self.head, version.labels, version.temperature, self.references, embeddings, tokens), seconds

@@ -52,7 +52,7 @@ def _rows(suite: Suite) -> list[Row]:
 
 def _judge(model: Model, rows: list[Row], texts: list[str], batch: int, stage: str) -> tuple[list[Judged], float]:
     started = perf_counter()
-    predictions, seconds = model.timed(
+    predictions, seconds = model.judged(
         texts, batch, progress=lambda done: progress(stage, done, len(rows), None, perf_counter() - started)
     )
     judged = [

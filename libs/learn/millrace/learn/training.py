@@ -107,7 +107,6 @@ def _judged(
     embeddings, tokens, seconds = fitted.embedder.embed(
         held_out.texts,
         max_length=request.max_length,
-        pad_to=request.pad_to,
         progress=lambda done: progress("validate", done, len(held_out.texts), None, fitted.seconds),
     )
     kept = references_of(held_out.targets, request.seed)
