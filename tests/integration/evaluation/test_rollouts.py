@@ -155,6 +155,30 @@ async def test_a_canary_that_fails_is_rolled_back_though_production_answers_in_i
     assert event.evidence["harm"][0]["candidate"]["value"] == 1.0
 
 
+async def test_an_overloaded_machine_that_makes_both_arms_late_blames_neither(evaluation: Running) -> None:
+    """A canary that is late has failed; production, for which nobody stands in, is held to the same time."""
+    await trying(evaluation)
+    for start in range(0, 600, 20):
+        late = [
+            served(
+                n, arm(n), revision=6, latency_ms=2500.0, late=True, **({"error": "late"} if arm(n) == "canary" else {})
+            )
+            for n in range(start, start + 20)
+        ]
+        await evaluation.deliver(late)
+    assert await evaluation.emitted(RolloutJudged) == []
+
+
+async def test_a_canary_that_alone_is_late_is_rolled_back(evaluation: Running) -> None:
+    await trying(evaluation)
+    for start in range(0, 400, 20):
+        await evaluation.deliver(
+            [served(n, arm(n), revision=6, late=arm(n) == "canary") for n in range(start, start + 20)]
+        )
+    [event] = await evaluation.emitted(RolloutJudged)
+    assert (event.verdict, event.because.split()[0]) == ("roll-back", "error_rate")
+
+
 async def test_a_shadow_that_fails_is_wrong(evaluation: Running) -> None:
     await shadowing(evaluation)
     for n in range(120):

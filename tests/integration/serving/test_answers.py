@@ -215,6 +215,20 @@ async def test_requests_by_topic_are_answered_once_and_masked(stack: Endpoints, 
         assert stranger.startswith("'nobody' is not in workspace.configured.v1")
 
 
+async def test_an_answer_that_took_longer_than_a_canary_is_given_says_so(
+    stack: Endpoints, engine: Engine, tmp_path: Path
+) -> None:
+    async with serving(stack, engine, tmp_path, canary_within=0.05) as parcels:
+        gate = engine.holds["production"] = asyncio.Event()
+        asked = asyncio.create_task(parcels.predict(text=WHERE, request_id="q-slow"))
+        await eventually(lambda: bool(engine.texts))
+        await asyncio.sleep(0.06)
+        gate.set()
+        await asked
+        await parcels.predict(text=WHERE, request_id="q-swift")
+        assert {event.request_id: event.late for event in await parcels.served()} == {"q-slow": True, "q-swift": False}
+
+
 async def test_requests_by_topic_wait_for_a_first_version(stack: Endpoints, engine: Engine, tmp_path: Path) -> None:
     async with serving(stack, engine, tmp_path) as parcels:
         await parcels.service.tables.put(configured("young"), routed("young", 0, None))

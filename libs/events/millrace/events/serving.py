@@ -36,6 +36,7 @@ class PredictionServed(Event):
     entropy: float | None = Field(default=None, ge=0, description="nats")
     novelty: float | None = Field(default=None, ge=0, description="distance to the nearest reference")
     error: str | None = Field(default=None, description="why the answer failed")
+    late: bool = Field(default=False, description="took longer than a canary is given, whichever arm it is of")
 
     @property
     def stream(self) -> str:

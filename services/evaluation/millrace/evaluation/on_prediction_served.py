@@ -37,7 +37,8 @@ async def _watch(tx: Transaction, step: Step, canary: Canary, events: Sequence[P
     new = await units.serve(tx, step, due)
     for event in events:
         if firsts[unit_of(event)] is event and unit_of(event) in new:
-            canary.serve(canary=event.arm == "canary", failed=event.error is not None, latency_ms=event.latency_ms)
+            failed = event.error is not None or event.late
+            canary.serve(canary=event.arm == "canary", failed=failed, latency_ms=event.latency_ms)
 
 
 async def _learn_slowness(tx: Transaction, events: Sequence[PredictionServed]) -> None:

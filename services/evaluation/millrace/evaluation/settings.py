@@ -11,5 +11,5 @@ class Settings(chassis.Settings):
 
     score_threads: int = Field(default=1, ge=1, description="CPU threads of the scoring process")
     score_within: float = Field(default=1800, gt=0, description="seconds after which a scoring process is ended")
-    nice: int = Field(default=5, ge=0, le=19, description="how far scoring gives way to serving on the same cores")
+    nice: int = Field(default=10, ge=0, le=19, description="how far scoring gives way to serving on the same cores")
     attempts: int = Field(default=3, ge=1, description="scoring processes that may die before an evaluation fails")

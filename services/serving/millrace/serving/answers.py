@@ -66,8 +66,19 @@ def accept(
     return Request(workspace, mask(text).text, request_id, unit, cause, unit or key or request_id, perf_counter())
 
 
-async def answer(engine: Engine, clock: Clock, live: Live, loaded: Loaded, arm: Arm, request: Request) -> Answer:
+async def answer(
+    engine: Engine,
+    clock: Clock,
+    live: Live,
+    loaded: Loaded,
+    arm: Arm,
+    request: Request,
+    *,
+    late_after: float | None = None,
+) -> Answer:
     """Asks one version. A failure is a served prediction too, with its error and without a label.
+
+    One that took longer than ``late_after`` seconds says so.
 
     Raises Overloaded where production takes no more: such a request was never accepted, so there is nothing to record.
     A canary that takes no more has failed.
@@ -82,9 +93,9 @@ async def answer(engine: Engine, clock: Clock, live: Live, loaded: Loaded, arm: 
         metrics.ANSWERS.labels(request.workspace.workspace, arm, "failed").inc()
         reason = str(error) if isinstance(error, Unavailable) else type(error).__name__
         signals: dict[str, Any] = {"error": reason, "tokens": 0}
-        return Answer(_served(clock, live, loaded, arm, request, waited, signals), loaded.labels, [])
+        return Answer(_served(clock, live, loaded, arm, request, waited, late_after, signals), loaded.labels, [])
     metrics.ANSWERS.labels(request.workspace.workspace, arm, "ok").inc()
-    served = _served(clock, live, loaded, arm, request, waited, _signals(prediction))
+    served = _served(clock, live, loaded, arm, request, waited, late_after, _signals(prediction))
     metrics.LATENCY.labels(request.workspace.workspace, arm).observe(served.latency_ms / 1000)
     return Answer(served, loaded.labels, prediction.probabilities)
 
@@ -100,9 +111,16 @@ def _signals(prediction: Prediction) -> dict[str, Any]:
 
 
 def _served(
-    clock: Clock, live: Live, loaded: Loaded, arm: Arm, request: Request, waited: float, signals: dict[str, Any]
+    clock: Clock,
+    live: Live,
+    loaded: Loaded,
+    arm: Arm,
+    request: Request,
+    waited: float,
+    late_after: float | None,
+    signals: dict[str, Any],
 ) -> PredictionServed:
-    name = request.workspace.workspace
+    name, seconds = request.workspace.workspace, perf_counter() - waited
     served_id = prediction_id(name, request.request_id, loaded.version, arm)
     return PredictionServed.caused_by(
         request.cause or command(now=clock.now(), key=str(served_id)),
@@ -117,6 +135,7 @@ def _served(
         revision=live.route.revision,
         text=request.text,
         unit=request.unit,
-        latency_ms=round((perf_counter() - waited) * 1000, 3),
+        latency_ms=round(seconds * 1000, 3),
+        late=late_after is not None and seconds > late_after,
         **signals,
     )

@@ -38,7 +38,16 @@ def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None)
     )
     shadow = Shadow(engine, clock, routes, recorder, most=settings.shadow_most)
     replicas = Replicas(db, routes, routed, lease=settings.lease, heartbeat=settings.heartbeat)
-    predictor = Predictor(engine, clock, routes, recorder, shadow, specs=specs, routed=routed)
+    predictor = Predictor(
+        engine,
+        clock,
+        routes,
+        recorder,
+        shadow,
+        specs=specs,
+        routed=routed,
+        canary_within=settings.canary_within,
+    )
     return Service(
         settings=settings,
         clock=clock,

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from millrace.chassis import Clock, NotFound, Table, Unavailable
-from millrace.events import PredictionServed, WorkspaceRouted
+from millrace.events import Arm, PredictionServed, WorkspaceRouted
 from millrace.serving.answers import Answer, AnswerFailed, Request, answer
 from millrace.serving.domain import assign
 from millrace.serving.engine import Engine
@@ -38,6 +38,7 @@ class Predictor:
         *,
         specs: Table[Workspace],
         routed: Table[WorkspaceRouted],
+        canary_within: float,
     ) -> None:
         self._engine = engine
         self._clock = clock
@@ -46,6 +47,7 @@ class Predictor:
         self._shadow = shadow
         self._specs = specs
         self._routed = routed
+        self._canary_within = canary_within
 
     async def workspace(self, name: str) -> Workspace:
         """Raises Unknown once the table is read to its end."""
@@ -96,12 +98,15 @@ class Predictor:
         arm = assign(live.route, request.key)
         tried = []
         if arm == "canary" and (canary := live.versions.get("canary")) is not None:
-            tried.append(await answer(self._engine, self._clock, live, canary, "canary", request))
+            tried.append(await self._answer(live, canary, "canary", request))
             if tried[-1].served.error is None:
                 return tried
-        production = live.versions["production"]
-        tried.append(await answer(self._engine, self._clock, live, production, "production", request))
+        tried.append(await self._answer(live, live.versions["production"], "production", request))
         return tried
+
+    async def _answer(self, live: Live, loaded: Loaded, arm: Arm, request: Request) -> Answer:
+        """Both arms are held to what a canary is given, so that a busy machine blames neither."""
+        return await answer(self._engine, self._clock, live, loaded, arm, request, late_after=self._canary_within)
 
     async def by_topic(self, name: str, requests: Sequence[Request]) -> list[PredictionServed]:
         """The events of requests that came by topic, for the caller to emit. Raises NotReady."""
