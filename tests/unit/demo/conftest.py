@@ -17,8 +17,8 @@ from millrace.events import (
     ModelTrained,
     RetrainingRequested,
     RolloutJudged,
+    RouteApplied,
     WorkspaceConfigured,
-    WorkspaceRouted,
 )
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -158,7 +158,7 @@ def facts() -> Facts:
         *trained(30, FIRST, "w-1"),
         judged(34, FIRST, "w-1", "pass"),
         staged(35, FIRST, "w-1", "production", "w-1", "passed the gate"),
-        put(WorkspaceRouted, 35, FIRST, route=route(35, "w-1")),
+        put(RouteApplied, 35, FIRST, revision=35, ok=True, replicas=1),
         put(
             DriftDetected,
             63,

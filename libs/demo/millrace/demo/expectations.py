@@ -15,7 +15,7 @@ from millrace.events import (
     ModelTrained,
     RetrainingRequested,
     RolloutJudged,
-    WorkspaceRouted,
+    RouteApplied,
 )
 
 METHODS = frozenset({"linear-probe", "full"})
@@ -95,14 +95,21 @@ def first_version(facts: Facts, cycle: UUID | None) -> list[Check]:
     end = facts.end(cycle)
     methods = {run.method for run in trained.runs if not run.failed} if trained else set()
     suites = set(judged.scores) if judged else set()
-    served = end and facts.first(WorkspaceRouted, lambda event: event.route.revision == end.route.revision)
     return [
         Check("a probe and a fine-tuning trained side by side", methods >= METHODS, _list(methods)),
         Check("judged on fresh, golden and typos", suites >= SUITES, _list(suites)),
         Check("the gate passed", bool(judged and judged.verdict == "pass"), judged.verdict if judged else "not judged"),
         Check("registered", bool(facts.cycle(ModelRegistered, cycle)), _versions(facts, cycle)),
-        Check("in production, and routed", bool(_promoted(end) and served), _ending(end)),
+        Check("in production, and served", _promoted(end) and applied(facts, cycle), _ending(end)),
     ]
+
+
+def applied(facts: Facts, cycle: UUID | None) -> bool:
+    """Whether every replica answers by the route that closed the cycle."""
+    end = facts.end(cycle)
+    return end is not None and bool(
+        facts.of(RouteApplied, lambda event: event.ok and event.revision >= end.route.revision)
+    )
 
 
 def stable(facts: Facts) -> list[Check]:

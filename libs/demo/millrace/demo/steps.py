@@ -125,6 +125,7 @@ async def take_in(play: Play) -> Told:
 async def first_version(play: Play) -> Told:
     cycle = await play.desk.train(play.declaration.name, note="the first version")
     await play.until(lambda facts: facts.end(cycle) is not None, 240)
+    await play.until(lambda facts: expect.applied(facts, cycle), 60)
     return expect.first_version(play.facts, cycle), evidence.version(play.facts, cycle)
 
 

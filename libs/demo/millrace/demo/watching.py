@@ -106,7 +106,6 @@ async def watching(kafka: str, watcher: Watcher) -> AsyncIterator[None]:
         bootstrap_servers=kafka,
         group_id=None,
         isolation_level="read_committed",
-        fetch_max_wait_ms=200,
     )
     await consumer.start()
     try:
