@@ -77,7 +77,7 @@ def banking77(folder: Path) -> list[Answers]:
 
     embedder, made = base_embedder("minilm"), []
     (train, labels), (test, truth) = rows("train.csv"), rows("test.csv")
-    learned, asked = (embedder.embed(texts, max_length=64)[0].double().numpy() for texts in (train, test))
+    learned, asked = (embedder.embed(texts, max_length=64).vectors.double().numpy() for texts in (train, test))
     for seed in range(3):
         rng = np.random.default_rng(seed)
         kept = set(rng.choice(np.unique(labels), 60, replace=False))

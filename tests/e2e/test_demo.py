@@ -63,7 +63,7 @@ async def test_quality_fell_and_came_back(told: dict[str, Any]) -> None:
 @pytest.mark.timeout(MINUTES_AT_MOST * 60 + 60)
 async def test_the_versions_ended_where_they_belong(told: dict[str, Any]) -> None:
     stages = [one["stage"] for one in told["versions"]]
-    assert stages == ["superseded", "production", "refused", "rolled-back"]
+    assert stages == ["superseded", "production", "rejected", "rolled-back"]
 
 
 @pytest.mark.timeout(MINUTES_AT_MOST * 60 + 60)

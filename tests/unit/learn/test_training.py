@@ -76,11 +76,9 @@ def test_padding_changes_the_work_not_the_answer(probe: tuple[Path, Trained]) ->
     lengths: list[int] = []
     hook = padded.embedder.asked.register_forward_hook(lambda _, inputs, output: lengths.append(inputs[0].shape[1]))
     [fast], [slow] = plain.predict(["my parcel is late"]), padded.predict(["my parcel is late"])
-    [judged], _ = padded.judged(["my parcel is late"])
     hook.remove()
-    assert lengths == [6, 256, 6], "only what is served is padded"
+    assert lengths == [6, 256]
     assert slow.probabilities == pytest.approx(fast.probabilities, abs=0.02)
-    assert judged.probabilities == fast.probabilities
 
 
 def test_declaring_another_length_keeps_the_weights_and_makes_another_version(probe: tuple[Path, Trained]) -> None:
@@ -132,6 +130,29 @@ def test_scoring_writes_a_prediction_for_every_row(probe: tuple[Path, Trained], 
     assert golden["accuracy"] == sum(line["truth"] == line["prediction"] for line in lines) / 24
     assert scored["digests"] == {"candidate": digest(probe[0] / "model")}
     assert weights_digest(probe[0] / "model") == probe[1].weights_digest
+
+
+def test_heads_on_one_encoder_share_its_work_and_padding_is_left_out(
+    probe: tuple[Path, Trained], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from millrace.learn.score import score
+
+    model = str(probe[0] / "model")
+    raw = {
+        "models": [
+            {"name": "plain", "path": model},
+            {"name": "padded", "path": model, "parameters": {"pad_to": 256}},
+            {"name": "cut", "path": model, "parameters": {"max_length": 8}},
+        ],
+        "suites": [{"name": "golden", "rows": str(rows_file(tmp_path))}],
+        "out": str(tmp_path / "scores"),
+        "format": "jsonl",
+    }
+    score(parsed(ScoreRequest, raw).model_dump(mode="json"))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {line["stage"] for line in lines} == {"plain/golden", "cut/golden"}
+    plain, padded = (tmp_path / "scores" / name / "golden.jsonl" for name in ("plain", "padded"))
+    assert padded.read_bytes() == plain.read_bytes()
 
 
 def test_importing_learn_costs_no_torch() -> None:

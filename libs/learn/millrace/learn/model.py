@@ -32,6 +32,15 @@ def bfloat16_is_fast() -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported())
 
 
+@dataclass(frozen=True)
+class Embedded:
+    """(texts, dimensions) unit vectors, tokens of each text, and seconds of each text's share of its batch."""
+
+    vectors: Tensor
+    tokens: list[int]
+    seconds: list[float]
+
+
 @dataclass
 class Embedder:
     """An encoder with its tokenizer."""
@@ -52,11 +61,8 @@ class Embedder:
         pad_to: int | None = None,
         batch: int = 32,
         progress: Callable[[int], None] | None = None,
-    ) -> tuple[Tensor, list[int], list[float]]:
-        """(texts, dimensions) unit vectors, tokens of each text, and seconds of each text's share of its batch.
-
-        Texts are sorted by length, so that a batch pads little.
-        """
+    ) -> Embedded:
+        """Texts are sorted by length, so that a batch pads little."""
         ids = self.tokens.ids(texts, max_length)
         order = sorted(range(len(ids)), key=lambda at: (len(ids[at]), at))
         vectors = torch.empty((len(ids), self.encoder.shape.hidden_size))
@@ -73,7 +79,7 @@ class Embedder:
                 done += len(rows)
                 if progress is not None:
                     progress(done)
-        return vectors, [len(row) for row in ids], seconds
+        return Embedded(vectors, [len(row) for row in ids], seconds)
 
 
 def _batches(order: list[int], ids: list[list[int]], pad_to: int | None, most: int) -> list[list[int]]:
@@ -111,17 +117,19 @@ class Head:
 
 
 def read(
-    head: Head, labels: Sequence[str], temperature: float, references: Tensor, embeddings: Tensor, tokens: list[int]
+    head: Head, labels: Sequence[str], temperature: float, references: Tensor, embedded: Embedded
 ) -> list[Prediction]:
-    """What embeddings (texts, dimensions) say: calibrated probabilities, and the distance to the nearest reference."""
-    probabilities = softmax(head.logits(embeddings), temperature)
-    novelty = (1 - (embeddings @ references.T).amax(dim=1)).clamp(min=0).tolist()
+    """What embedded texts are: calibrated probabilities, and the distance to the nearest reference."""
+    probabilities = softmax(head.logits(embedded.vectors), temperature)
+    novelty = (1 - (embedded.vectors @ references.T).amax(dim=1)).clamp(min=0).tolist()
     entropy = entropies(probabilities)
     predictions = []
     for row, distribution in enumerate(probabilities.tolist()):
         top = max(range(len(labels)), key=distribution.__getitem__)
         predictions.append(
-            Prediction(labels[top], distribution, distribution[top], float(entropy[row]), novelty[row], tokens[row])
+            Prediction(
+                labels[top], distribution, distribution[top], float(entropy[row]), novelty[row], embedded.tokens[row]
+            )
         )
     return predictions
 
@@ -136,25 +144,14 @@ class Model:
     pad_to: int | None
 
     def predict(self, texts: Sequence[str], batch: int = 32) -> list[Prediction]:
-        """As it is served, in the order of the texts; blocks and computes on the calling thread."""
-        return self._answer(texts, batch, self.pad_to)[0]
-
-    def judged(
-        self, texts: Sequence[str], batch: int = 32, progress: Callable[[int], None] | None = None
-    ) -> tuple[list[Prediction], list[float]]:
-        """The same answers without padding, which costs time and changes none, and the seconds of each text."""
-        return self._answer(texts, batch, None, progress)
-
-    def _answer(
-        self, texts: Sequence[str], batch: int, pad_to: int | None, progress: Callable[[int], None] | None = None
-    ) -> tuple[list[Prediction], list[float]]:
+        """In the order of the texts, padded as declared; blocks and computes on the calling thread."""
         if not texts:
-            return [], []
-        embeddings, tokens, seconds = self.embedder.embed(
-            texts, max_length=self.max_length, pad_to=pad_to, batch=batch, progress=progress
-        )
-        version = self.version
-        return read(self.head, version.labels, version.temperature, self.references, embeddings, tokens), seconds
+            return []
+        return self.read(self.embedder.embed(texts, max_length=self.max_length, pad_to=self.pad_to, batch=batch))
+
+    def read(self, embedded: Embedded) -> list[Prediction]:
+        """What this version says of texts that its encoder has embedded."""
+        return read(self.head, self.version.labels, self.version.temperature, self.references, embedded)
 
 
 def load_model(folder: Path, shared: Callable[[str, str], Embedder], parameters: Parameters) -> Model:

@@ -1,4 +1,7 @@
-"""``python -m millrace.learn.score REQUEST.json``: score models on suites here. Formats: README.md."""
+"""``python -m millrace.learn.score REQUEST.json``: score models on suites here. Formats: README.md.
+
+Texts are scored without padding: it is masked, so it costs time and changes no answer.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,11 @@ from millrace.learn.tasks.classify import suite_scores
 from millrace.learn.typos import typos
 
 if TYPE_CHECKING:
-    from millrace.learn.model import Model
+    from millrace.learn.model import Embedded, Model
 
 
 def score(raw: dict[str, Any]) -> dict[str, Any]:
-    """Every model on every suite, one after another on one encoder where they share it."""
+    """Every model on every suite; heads that stand on one encoder share what it says of a text."""
     request = parsed(ScoreRequest, raw)
     for names in ([model.name for model in request.models], [suite.name for suite in request.suites]):
         if len(set(names)) != len(names):
@@ -31,12 +34,16 @@ def score(raw: dict[str, Any]) -> dict[str, Any]:
         for name, rows in suites.items()
     }
     shelf = Shelf(request.threads)
+    known: dict[tuple[int, int, str], Embedded] = {}
     scores: dict[str, dict[str, dict[str, Any]]] = {}
     for wanted in request.models:
         model = shelf.load(wanted.path, wanted.parameters)
         scores[wanted.name] = {}
         for name, rows in suites.items():
-            judged, seconds = _judge(model, rows, texts[name], request.batch, f"{wanted.name}/{name}")
+            key = (id(model.embedder), model.max_length, name)
+            if key not in known:
+                known[key] = _embed(model, texts[name], request.batch, f"{wanted.name}/{name}")
+            judged, seconds = _judge(model, rows, known[key])
             path = request.out / wanted.name / f"{name}.{request.format}"
             write_judged(path, judged)
             scores[wanted.name][name] = {"path": str(path), **suite_scores(judged), "seconds": round(seconds, 3)}
@@ -50,16 +57,22 @@ def _rows(suite: Suite) -> list[Row]:
     return rows
 
 
-def _judge(model: Model, rows: list[Row], texts: list[str], batch: int, stage: str) -> tuple[list[Judged], float]:
+def _embed(model: Model, texts: list[str], batch: int, stage: str) -> Embedded:
     started = perf_counter()
-    predictions, seconds = model.judged(
-        texts, batch, progress=lambda done: progress(stage, done, len(rows), None, perf_counter() - started)
+    return model.embedder.embed(
+        texts,
+        max_length=model.max_length,
+        batch=batch,
+        progress=lambda done: progress(stage, done, len(texts), None, perf_counter() - started),
     )
+
+
+def _judge(model: Model, rows: list[Row], embedded: Embedded) -> tuple[list[Judged], float]:
     judged = [
         Judged(row.id, row.cluster, row.label, p.label, p.top_probability, p.entropy, p.novelty, round(spent * 1e3, 4))
-        for row, p, spent in zip(rows, predictions, seconds, strict=True)
+        for row, p, spent in zip(rows, model.read(embedded), embedded.seconds, strict=True)
     ]
-    return judged, sum(seconds)
+    return judged, sum(embedded.seconds)
 
 
 if __name__ == "__main__":

@@ -104,26 +104,27 @@ def _judged(
 ) -> tuple[Model, list[Prediction], list[float]]:
     """Temperature, references and predictions from the held-out rows, embedded once."""
     held_out, head = data.validation, fitted.head
-    embeddings, tokens, seconds = fitted.embedder.embed(
+    embedded = fitted.embedder.embed(
         held_out.texts,
         max_length=request.max_length,
         progress=lambda done: progress("validate", done, len(held_out.texts), None, fitted.seconds),
     )
     kept = references_of(held_out.targets, request.seed)
     if fitted.finished is None:
-        temperature, references = temperature_for(head.logits(embeddings), held_out.targets), embeddings[kept]
+        temperature, references = (
+            temperature_for(head.logits(embedded.vectors), held_out.targets),
+            embedded.vectors[kept],
+        )
     else:
         temperature, references = fitted.finished.version.temperature, fitted.finished.references
-    apart = novelty_among(embeddings.double().numpy(), kept).tolist()
+    apart = novelty_among(embedded.vectors.double().numpy(), kept).tolist()
     predictions = [
         replace(prediction, novelty=distance)
-        for prediction, distance in zip(
-            read(head, data.labels, temperature, references, embeddings, tokens), apart, strict=True
-        )
+        for prediction, distance in zip(read(head, data.labels, temperature, references, embedded), apart, strict=True)
     ]
     version = _version(request, data, fitted, temperature, reference_of(data.labels, predictions, len(kept)))
     model = Model(version, fitted.embedder, head, references, request.max_length, request.pad_to)
-    return model, predictions, seconds
+    return model, predictions, embedded.seconds
 
 
 def _version(

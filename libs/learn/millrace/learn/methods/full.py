@@ -111,9 +111,9 @@ class _Run:
 
     def _probe(self, base: Embedder) -> Head:
         report = embedding_progress(self.progress, len(self.ids), self.spent)
-        embeddings, _, _ = base.embed(self.data.train.texts, max_length=self.request.max_length, progress=report)
+        embedded = base.embed(self.data.train.texts, max_length=self.request.max_length, progress=report)
         train = self.data.train
-        return regression(embeddings.double().numpy(), train.targets, train.weights, self.settings["C"], 1000)[0]
+        return regression(embedded.vectors.double().numpy(), train.targets, train.weights, self.settings["C"], 1000)[0]
 
     def _no_head(self, base: Embedder) -> Head:
         labels = len(self.data.labels)

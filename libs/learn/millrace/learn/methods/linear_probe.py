@@ -26,13 +26,17 @@ def fit(request: TrainRequest, data: Prepared, progress: Progress) -> Fitted:
         return perf_counter() - started
 
     embedder = base_embedder(request.base)
-    embeddings, _, _ = embedder.embed(
+    embedded = embedder.embed(
         data.train.texts,
         max_length=request.max_length,
         progress=embedding_progress(progress, len(data.train.texts), since),
     )
     head, iterations = regression(
-        embeddings.double().numpy(), data.train.targets, data.train.weights, settings["C"], settings["max_iterations"]
+        embedded.vectors.double().numpy(),
+        data.train.targets,
+        data.train.weights,
+        settings["C"],
+        settings["max_iterations"],
     )
     progress("fit", iterations, iterations, None, since())
     return Fitted(
