@@ -23,6 +23,9 @@ from millrace.demo.telling import Telling, conclude
 from millrace.demo.watching import Watcher, watching
 
 EXAMPLE = "examples/parcel-support"
+AT_ONCE = 1000
+"""Connections of the customers, who do not wait for one another."""
+
 OWN_MIN_LABELS = 500
 OWN_PATIENCE = 3.0
 
@@ -44,7 +47,7 @@ async def play(
         services = Services(*(place.services[name] for name in ("ingestion", "serving", "feedback")))
         async with (
             AsyncClient(services, timeout=30.0) as client,
-            AsyncClient(services, timeout=30.0, retries=Retries(attempts=1)) as asking,
+            AsyncClient(services, timeout=30.0, retries=Retries(attempts=1), connections=AT_ONCE) as asking,
             watching(place.kafka, watcher),
             telling.going_on(),
             AsyncExitStack() as crew,
