@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Body, Query
 from pydantic import ValidationError
 
-from millrace.chassis import Clock, Database, GroupCommit, Malformed, Table, wire
+from millrace.chassis import Clock, Database, GroupCommit, Malformed, Table, traceparent, wire
 from millrace.events import Envelope, FeedbackGiven
 from millrace.feedback import store
 from millrace.feedback.domain import admit, qualities
@@ -74,7 +74,7 @@ def routes(
 
 def _event(fields: dict[str, Any], now: datetime) -> FeedbackGiven:
     """The intake event that a posted feedback stands for. Raises Malformed."""
-    envelope = Envelope(_id(fields.get("id")), "http", _time(fields.get("time"), now), now)
+    envelope = Envelope(_id(fields.get("id")), "http", _time(fields.get("time"), now), now, traceparent=traceparent())
     told = {name: value for name, value in fields.items() if name not in ("id", "time")}
     try:
         return FeedbackGiven.create(envelope, **told)
