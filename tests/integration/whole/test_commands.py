@@ -109,6 +109,14 @@ def test_a_person_reads_each_refused_line_with_what_was_expected(desk: Whole) ->
     assert "rows ..." not in said.out, "progress is for terminals"
 
 
+def test_a_text_of_20_mb_is_one_refused_row(desk: Whole) -> None:
+    rows = ["my box was left in the rain all night", "x" * 20_000_000, "the courier gave my box to a stranger"]
+    told = publish(desk, written(desk, "large.csv", "text\n" + "\n".join(rows) + "\n"))
+    assert told["counts"] == {"accepted": 2, "rejected": 1}
+    (refused,) = told["refused"]
+    assert (refused["line"], refused["reasons"][0]["code"]) == (3, "too_large")
+
+
 def test_a_file_for_a_workspace_mistyped_is_refused_with_the_nearest(desk: Whole) -> None:
     file = written(desk, "late.csv", "text,label\nmy parcel is late,late\n")
     said = desk.millrace("publish", file, "-w", "dekc", "-s", "crm")

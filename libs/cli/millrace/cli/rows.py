@@ -9,8 +9,8 @@ from typing import Any
 from .failure import Failure
 
 KNOWN = ("text", "label", "suite", "document_id", "subject", "source", "metadata")
-MOST = 2**24
-"""Characters of one CSV cell; longer texts are refused by ingestion anyway."""
+MOST = 2**27
+"""Characters of one CSV cell, so that an open quote does not eat the memory; ingestion refuses far shorter texts."""
 
 
 class Unreadable(Exception):
@@ -30,6 +30,8 @@ def each_row(path: Path) -> Iterator[Row]:
             yield from _jsonl(file) if path.suffix in {".jsonl", ".ndjson"} else _csv(file, path)
     except UnicodeDecodeError as error:
         raise Failure(f"{path} is not UTF-8 (byte {error.start})", kind="unreadable") from error
+    except csv.Error as error:
+        raise Failure(f"{path} is no CSV that can be read: {error}", kind="unreadable") from error
 
 
 def _csv(file: Any, path: Path) -> Iterator[Row]:
