@@ -271,6 +271,7 @@ async def test_a_person_can_see_what_became_of_a_feedback(feedback: Running) -> 
         ({"request_id": None}, 422, "request_id"),
         ({"workspace": "nowhere"}, 404, "nowhere"),
         ({"time": "yesterday"}, 422, "time"),
+        ({"time": "0001-01-01T00:00:00+14:00"}, 422, "time"),
     ],
 )
 async def test_bad_posts_are_told_what_is_wrong(

@@ -97,6 +97,6 @@ def _time(given: object, now: datetime) -> datetime:
         return now
     try:
         moment = datetime.fromisoformat(str(given))
-    except ValueError as error:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise Malformed("time", "an RFC 3339 time") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -130,4 +130,4 @@ def was_right(event: FeedbackRecorded) -> bool:
 
 def unit_of(event: PredictionServed | FeedbackRecorded) -> str:
     """What the arm sticks to; a request alone where the product names nobody."""
-    return event.unit or event.request_id
+    return (event.unit or event.request_id).replace("\x00", "\ufffd")  # which Postgres can't hold
