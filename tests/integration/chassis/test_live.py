@@ -1,11 +1,13 @@
 """The chassis on Apache Kafka: relay, consumers, tables, HTTP, and what our stack does wrong by default."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import ProducerFenced
+from aiokafka.errors import MessageSizeTooLargeError, ProducerFenced
 from harness import Bus, Running, eventually, live, make
 
 from millrace.chassis import Unknown, wire
@@ -144,10 +146,46 @@ async def test_http_answers_when_it_is_on_the_topic_and_says_429_when_the_outbox
         await live_probe.db.measure_outbox()
         busy = await client.post("/v1/documents", json={"workspace": "parcels", "text": "late"})
         assert busy.status_code == 429 and float(busy.headers["Retry-After"]) > 0
-        large = await client.post("/v1/documents", content=b" " * (9 * 1024 * 1024))
-        assert large.status_code == 413
-        wrong = await client.post("/v1/documents", json={"workspace": 7})
-        assert wrong.status_code == 422 and wrong.json()["error"]["problems"][0]["field"] == "workspace"
+
+
+async def test_what_http_refuses_is_told_in_one_form(live_probe: Running) -> None:
+    async with live_probe.http() as client:
+
+        async def refused(method: str, path: str, **given: Any) -> tuple[int, str, str]:
+            answer = await client.request(method, path, **given)
+            error = answer.json()["error"]
+            return answer.status_code, error["code"], error["message"]
+
+        async def chunks() -> AsyncIterator[bytes]:
+            for _ in range(20):
+                yield b" " * 1024 * 1024
+
+        json = {"headers": {"content-type": "application/json"}}
+        too_large = (413, "too_large", "the body is longer than 8388608 bytes")
+        assert await refused("POST", "/v1/documents", content=b" " * 20 * 1024 * 1024, **json) == too_large
+        assert await refused("POST", "/v1/documents", content=chunks(), **json) == too_large, "its length is not told"
+        status, code, message = await refused("POST", "/v1/documents", content=b'{"workspace": ', **json)
+        assert (status, code) == (422, "invalid") and message.startswith("body: JSON: Expecting value")
+        status, code, message = await refused("POST", "/v1/documents", json={"workspace": 7})
+        assert (status, code) == (422, "invalid") and message.startswith("workspace: ")
+        for body in (b'"\xc3("', b"[" * 100_000):
+            assert (await refused("POST", "/v1/documents", content=body, **json))[:2] == (400, "bad_request")
+        assert (await refused("GET", "/v1/documnets"))[:2] == (404, "not_found")
+        assert (await refused("PUT", "/v1/documents"))[:2] == (405, "method_not_allowed")
+
+
+async def test_a_body_over_kafkas_limit_is_the_publishers_error_and_no_record(
+    stack: Endpoints, live_probe: Running, bus: Bus
+) -> None:
+    """The client's own limit first; whoever raises that hears it from Kafka."""
+    for limit in (1024 * 1024, 64 * 1024 * 1024):
+        async with AIOKafkaProducer(bootstrap_servers=stack.kafka, max_request_size=limit) as producer:
+            with pytest.raises(MessageSizeTooLargeError):
+                await producer.send_and_wait(DocumentSubmitted.topic, b"x" * 20 * 1024 * 1024, key=b"parcels")
+    await bus.publish(document("a good neighbour"))
+    [event] = await bus.read(DocumentAccepted, until=lambda events: len(events) == 1)
+    assert event.text == "a good neighbour"
+    assert await live_probe.dead_letters() == []
 
 
 async def test_health_is_true_while_it_consumes_and_false_when_the_loop_has_ended(live_probe: Running) -> None:

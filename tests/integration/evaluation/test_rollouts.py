@@ -1,5 +1,6 @@
 """Shadow and canary on real Postgres."""
 
+from dataclasses import replace
 from uuid import uuid4
 
 from harness import Running
@@ -47,6 +48,31 @@ async def test_a_shadow_that_is_as_right_is_promoted_once(evaluation: Running) -
     assert event.cycle_id is not None
     assert event.evidence["labels"]["counted"] == 140
     assert event.evidence["require"]["difference"] == 0
+
+
+async def test_a_verdict_stays_in_the_trace_of_its_rollout_and_names_the_label_that_tipped_the_scales(
+    evaluation: Running,
+) -> None:
+    rollouts, labels = "1" * 32, "2" * 32
+    await evaluation.deliver([configured()])
+    await evaluation.deliver([routed(revision=5, step="shadow", traceparent=f"00-{rollouts}-{'1' * 16}-00")])
+    await evaluation.deliver([applied(revision=5)])
+    said = paired(range(200), revision=5)
+    for event in said:
+        event.within(replace(event.envelope, traceparent=f"00-{labels}-{'2' * 16}-00"))
+    await evaluation.deliver(said)
+    [event] = await evaluation.emitted(RolloutJudged)
+    assert event.traceparent is not None and rollouts in event.traceparent
+    assert event.envelope.cause_id == said[-1].id
+
+
+async def test_a_unit_that_postgres_can_not_hold_stops_nothing(evaluation: Running) -> None:
+    await trying(evaluation)
+    await evaluation.deliver(
+        [served(300, "production", revision=6, unit="c-\x00"), served(301, "production", revision=6)]
+    )
+    async with evaluation.db.reading() as tx:
+        assert [row["unit"] for row in await tx.fetch("SELECT unit FROM units ORDER BY 1")] == ["c-301", "c-\ufffd"]
 
 
 async def test_a_redelivered_batch_counts_once(evaluation: Running) -> None:

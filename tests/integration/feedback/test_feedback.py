@@ -264,11 +264,14 @@ async def test_a_person_can_see_what_became_of_a_feedback(feedback: Running) -> 
     ("change", "status", "names"),
     [
         ({"value": 7}, 422, "value"),
+        ({"kind": "rating", "value": float("nan")}, 422, "value: expected a finite number"),
+        ({"value": ["late"]}, 422, "value"),
         ({"kind": "rating", "value": 3}, 422, "rating"),
         ({"labell": "late"}, 422, "labell"),
         ({"request_id": None}, 422, "request_id"),
         ({"workspace": "nowhere"}, 404, "nowhere"),
         ({"time": "yesterday"}, 422, "time"),
+        ({"time": "0001-01-01T00:00:00+14:00"}, 422, "time"),
     ],
 )
 async def test_bad_posts_are_told_what_is_wrong(
@@ -276,7 +279,8 @@ async def test_bad_posts_are_told_what_is_wrong(
 ) -> None:
     good = {"workspace": "parcels", "kind": "label", "value": "late", "source": "agent", "request_id": "q-1"}
     async with feedback.http() as client:
-        answer = await client.post("/v1/feedback", json=[good, {**good, **change}])
+        body = json.dumps([good, {**good, **change}])  # as a client writes it that does not mind NaN
+        answer = await client.post("/v1/feedback", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == status
     assert names in answer.json()["error"]["message"]
     assert not (await feedback.snapshot())["feedback"]

@@ -147,7 +147,7 @@ async def test_an_unknown_workspace_is_a_dead_letter_and_its_neighbours_are_unha
     await ingestion.deliver([submitted(), submitted(workspace="parcls"), submitted("Where is it?")])
     assert len(await ingestion.emitted(DocumentAccepted)) == 2
     (reason,) = await ingestion.dead_letters()
-    assert "'parcls' is not in workspace.configured.v1" in reason
+    assert "no workspace 'parcls'" in reason
 
 
 async def test_unreadable_records_are_dead_letters_and_their_neighbours_are_unharmed(ingestion: Running) -> None:

@@ -212,7 +212,7 @@ async def test_requests_by_topic_are_answered_once_and_masked(stack: Endpoints, 
         assert [event.id for event in await parcels.served()] == [event.id for event in once]
         blank, stranger = sorted(await parcels.service.dead_letters(), reverse=True)
         assert blank.startswith("text: expected 1 to 20000 characters")
-        assert stranger.startswith("'nobody' is not in workspace.configured.v1")
+        assert stranger.startswith("no workspace 'nobody': it is not in workspace.configured.v1")
 
 
 async def test_an_answer_that_took_longer_than_a_canary_is_given_says_so(

@@ -87,6 +87,27 @@ def test_each_event_has_a_receipt_and_a_bad_one_hinders_no_other(status: int) ->
     assert bad.reasons[0]["code"] == "too_short"
 
 
+def test_large_events_go_out_in_several_requests_and_one_too_large_alone() -> None:
+    refused = httpx.Response(413, json={"error": {"code": "too_large", "message": "the body is longer than 9 bytes"}})
+    texts = ["small", "x" * 3_000_000, "y" * 3_000_000, "z" * 9_000_000, "small too"]
+    one = httpx.Response(202, json={"records": [{"id": "1", "outcome": "accepted"}]})
+    two = httpx.Response(202, json={"records": [{"id": "1", "outcome": "accepted"}] * 2})
+    recorder = Recorder(two, one, refused, one)
+    told = client(recorder).publish(*(document("parcels", text, source="crm") for text in texts))
+    assert [len(body) for body in recorder.bodies()] == [2, 1, 1, 1]  # type: ignore[arg-type]
+    assert [receipt.taken for receipt in told] == [True, True, True, False, True]
+    assert (told[3].outcome, told[3].reasons[0]["expected"]) == ("rejected", "the body is longer than 9 bytes")
+
+
+@pytest.mark.parametrize("value", [float("nan"), object(), {1, 2}])
+def test_what_json_has_no_words_for_is_told_by_its_event_before_anything_is_sent(value: object) -> None:
+    recorder = Recorder(TAKEN)
+    odd = document("parcels", "Where?", source="crm", metadata={"a": value}, id="odd-1")  # type: ignore[dict-item]
+    with pytest.raises(ValueError, match="event odd-1 can't be written as JSON"):
+        client(recorder).publish(document("parcels", "Where?", source="crm"), odd)
+    assert not recorder.asked
+
+
 def test_several_texts_are_answered_in_one_request() -> None:
     recorder = Recorder(httpx.Response(200, json={"predictions": [ANSWER, {**ANSWER, "label": "lost"}]}))
     answers = client(recorder).predict_all("parcels", ["one", "two"], request_ids=["a", "b"])

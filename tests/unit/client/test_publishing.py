@@ -74,6 +74,16 @@ def test_a_refusal_names_what_was_not_delivered() -> None:
     assert caught.value.because is NO
 
 
+def test_what_json_has_no_words_for_is_told_where_it_is_added_and_hinders_no_other() -> None:
+    sink = Sink()
+    with Publisher(sink, size=2, within=60.0) as out:
+        out.add(event(1))
+        with pytest.raises(ValueError, match="event 2 can't be written"):
+            out.add(Event("document.submitted.v1", {"n": float("nan")}, id="2"))
+        out.add(event(3))
+    assert sink.batches == [["1", "3"]]
+
+
 def test_receipts_of_refused_events_are_kept() -> None:
     def picky(*events: Event) -> list[Receipt]:
         return [Receipt(event.id, "rejected" if event.id == "1" else "accepted") for event in events]

@@ -42,6 +42,13 @@ def test_times_are_utc_and_the_servers_where_absent() -> None:
     assert (absent.occurred_at, absent.known_at) == (NOW, NOW)
 
 
+def test_a_record_is_in_the_trace_that_it_names_else_in_the_requests() -> None:
+    own, requests = "00-" + "1" * 32 + "-" + "1" * 16 + "-01", "00-" + "2" * 32 + "-" + "2" * 16 + "-01"
+    body = json.dumps([EVENT, {**EVENT, "traceparent": own}]).encode()
+    given = parse(BATCH, body, now=NOW, most=10, traceparent=requests)
+    assert [one.event.traceparent for one in given if one.event] == [requests, own]
+
+
 def test_ids_are_unique_within_a_source() -> None:
     ids = {given.event.id for given in (one(EVENT), one({**EVENT, "source": "mail"})) if given.event}
     assert len(ids) == 2

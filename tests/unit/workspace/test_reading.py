@@ -19,9 +19,9 @@ labels: {names: [late, lost, damaged]}
 WHOLE = (
     SMALL
     + """\
-data:     {pii: redact, languages: [en], duplicates: {near: 0.8, semantic: 0.95, then: drop}, retention: 365d,
+data:     {pii: redact, languages: [en], duplicates: {near: 0.8, then: drop},
            purposes: [train, evaluate], trusted: [helpdesk], retired: [old-crm]}
-feedback: {delay: 10m, wait: 7d, unit: user, trusted: [agent, system]}
+feedback: {delay: 10m, wait: 7d, trusted: [agent, system]}
 train:    {bases: [minilm], methods: [linear-probe, full], trials: 6, window: since-change, replay: 1, min_labels: 200,
            on: {drift: true, new_documents: 2000, schedule: weekly}, budget: 20m, finetune_budget: 25s, seed: 7}
 gate:     ["fresh.macro_f1 > production", "golden.macro_f1 >= best - 0.03", "typos.macro_f1 >= 0.9 * golden.macro_f1"]
@@ -115,7 +115,7 @@ def test_a_wrong_name_is_told_with_its_line_and_the_nearest(added: str, key: str
         ("rollout: {canary: {shares: [0.5, 1.0]}}", "less than 1"),
         ("serve: {pad_to: 256, max_length: 128}", "pad_to at most"),
         ("data: {languages: [xx]}", "such as en, not xx"),
-        ("data: {retention: 2024-01-01}", "a duration such as"),
+        ("feedback: {wait: 2024-01-01}", "a duration such as"),
         ("gate: []", "at least 1 item"),
         ("gate: ['fresh.macro_f1 > ']", "right of the comparison"),
         ("gate: [7]", "a condition such as"),
@@ -125,6 +125,26 @@ def test_a_wrong_value_is_told_with_what_was_expected(added: str, expected: str)
     (problem,) = problems(SMALL + added)
     assert expected in problem.expected
     assert problem.line == 5
+
+
+@pytest.mark.parametrize(
+    ("added", "key"),
+    [
+        ("data: {retention: 30d}", "data.retention"),
+        ("data: {duplicates: {semantic: 0.95}}", "data.duplicates.semantic"),
+        ("feedback: {unit: user}", "feedback.unit"),
+    ],
+)
+def test_what_nobody_honours_can_not_be_declared(added: str, key: str) -> None:
+    (problem,) = problems(SMALL + added)
+    assert (problem.key, problem.line, problem.nearest) == (key, 5, None)
+    section, _, _ = key.rpartition(".")
+    published = load(SMALL).plain()
+    inner = published
+    for part in section.split("."):
+        inner = inner[part]
+    inner[key.rpartition(".")[2]] = "x"
+    assert Workspace.read(published) == load(SMALL), "a spec of an older release is still read"
 
 
 def test_every_problem_is_told_at_once_in_the_order_of_the_file() -> None:

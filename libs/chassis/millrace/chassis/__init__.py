@@ -1,7 +1,7 @@
 """What every service stands on. See the README beside this package."""
 
 from millrace.chassis.blobs import Blobs
-from millrace.chassis.causes import Step, command
+from millrace.chassis.causes import Step, command, traceparent
 from millrace.chassis.clock import Clock, SystemClock
 from millrace.chassis.errors import (
     AlreadyExists,
@@ -53,6 +53,7 @@ __all__ = [
     "command",
     "handles",
     "run",
+    "traceparent",
     "works",
     "workspaces",
 ]

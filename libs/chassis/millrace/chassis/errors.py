@@ -31,7 +31,7 @@ class NotFound(Unprocessable):
 
 class Unknown(NotFound):
     def __init__(self, topic: str, key: str) -> None:
-        super().__init__(f"{key!r} is not in {topic}, read to its end")
+        super().__init__(f"no workspace {key!r}: it is not in {topic}, read to its end")
         self.topic = topic
         self.key = key
 

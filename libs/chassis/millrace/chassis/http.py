@@ -1,6 +1,7 @@
 """HTTP: a FastAPI app with health, metrics, dead letters and jobs; errors in one form."""
 
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -9,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from opentelemetry import trace
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from millrace.chassis import dead_letters, telemetry
@@ -23,8 +25,11 @@ SIMPLE = (str, int, float, bool, list, dict, type(None))
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
-class TooLarge(Exception):
-    """The body is longer than `http_max_body`."""
+class TooLarge(HTTPException):
+    """The body is longer than `http_max_body`. An HTTPException, since FastAPI makes a 400 of any other in a body."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is longer than {most} bytes")
 
 
 class Limits:
@@ -41,36 +46,22 @@ class Limits:
             return
         headers = dict(scope["headers"])
         if int(headers.get(b"content-length", b"0") or 0) > self._most:
-            await self._refuse(scope, receive, send)
+            await _refused(TooLarge(self._most))(scope, receive, send)
             return
-        read, started = 0, False
+        read = 0
 
         async def bounded() -> Message:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
             if read > self._most:
-                raise TooLarge
+                raise TooLarge(self._most)
             return message
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
 
         tracer = self._tracer() or trace.NoOpTracer()
         given = headers.get(b"traceparent", b"").decode("latin-1") or None
-        try:
-            with telemetry.span(tracer, f"{scope['method']} {scope['path']}", given):
-                await self._app(scope, bounded, watched)
-        except TooLarge:
-            if started:
-                raise
-            await self._refuse(scope, receive, send)
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = _body("too_large", f"the body is longer than {self._most} bytes")
-        await JSONResponse(body, 413)(scope, receive, send)
+        with telemetry.span(tracer, f"{scope['method']} {scope['path']}", given):
+            await self._app(scope, bounded, send)
 
 
 def build(service: "Service") -> FastAPI:
@@ -86,6 +77,7 @@ def build(service: "Service") -> FastAPI:
     app.add_exception_handler(Unavailable, _shown(503))
     app.add_exception_handler(Busy, _shown(429))
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _refusal)
     return app
 
 
@@ -109,11 +101,30 @@ def _shown(status: int) -> Callable[[Request, Exception], Awaitable[Response]]:
     return handler
 
 
+async def _refusal(request: Request, error: Exception) -> Response:
+    """What the framework refuses by itself: no such route, another method, a body that can't be read."""
+    assert isinstance(error, HTTPException)
+    return _refused(error)
+
+
+def _refused(error: HTTPException) -> Response:
+    phrase = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+    code = _snake(type(error).__name__) if isinstance(error, TooLarge) else phrase
+    return JSONResponse(_body(code, error.detail), error.status_code, error.headers)
+
+
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    problems = [{"field": ".".join(map(str, one["loc"][1:])), "expected": one["msg"]} for one in error.errors()]
+    problems = [_problem(one) for one in error.errors()]
     first = problems[0]
     return JSONResponse(_body("invalid", f"{first['field']}: {first['expected']}", problems=problems), 422)
+
+
+def _problem(error: dict[str, Any]) -> dict[str, str]:
+    if error["type"] == "json_invalid":
+        at, because = error["loc"][-1], error["ctx"]["error"]
+        return {"field": "body", "expected": f"JSON: {because} at character {at}"}
+    return {"field": ".".join(map(str, error["loc"][1:])) or "body", "expected": error["msg"]}
 
 
 def _operations(service: "Service") -> APIRouter:

@@ -81,10 +81,14 @@ def traceparent_of(span: trace.Span) -> str | None:
 
 @contextmanager
 def span(tracer: trace.Tracer, name: str, traceparent: str | None, **attributes: str | int) -> Iterator[trace.Span]:
-    """A span below `traceparent`, or a new root. Costs next to nothing where the parent is not sampled."""
+    """A span below `traceparent`, or a new root. Costs next to nothing where the parent is not sampled.
+
+    Whoever began a trace has decided whether it is sampled: what follows in the block carries on with that.
+    """
     above = parent(traceparent)
     if above is not None and not above.get_span_context().trace_flags & TraceFlags.SAMPLED:
-        yield NonRecordingSpan(above.get_span_context())
+        with trace.use_span(NonRecordingSpan(above.get_span_context())) as current:
+            yield current
         return
     context = trace.set_span_in_context(above) if above else None
     with tracer.start_as_current_span(name, context=context, attributes=attributes) as current:

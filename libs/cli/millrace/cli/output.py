@@ -23,7 +23,8 @@ def show(data: Any, as_json: bool, render: Callable[[], RenderableType]) -> None
     if as_json:
         printed(data)
     else:
-        console.print(render())
+        made = render()
+        console.print(made, soft_wrap=isinstance(made, str))  # a command in a sentence can be copied whole
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[RenderableType]], title: str | None = None) -> Table:

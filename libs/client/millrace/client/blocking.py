@@ -38,7 +38,7 @@ class Client:
         """What became of each event, in order, once that is durable. One that breaks the rules hinders no other."""
         found: list[Receipt] = []
         for call in calls.publishing(self.services.ingestion, events):
-            found += calls.receipts(self._send(call))
+            found += calls.receipts(call, self._send(call))
         return found
 
     def publisher(self, *, size: int = 200, within: float = 1.0) -> Publisher:
@@ -89,7 +89,7 @@ class Client:
                 last = f"{type(failure).__name__} {failure}".strip()
             else:
                 if response.status_code not in LATER:
-                    if fault := calls.refusal(response):
+                    if fault := calls.refusal(call, response):
                         raise fault
                     return response
                 last, after = str(response.status_code), retry_after(response.headers)

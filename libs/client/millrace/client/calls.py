@@ -1,7 +1,7 @@
 """Requests and what their answers mean, without any input or output: both clients share this."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -12,8 +12,9 @@ from millrace.client.errors import NotFound, Refused
 from millrace.client.events import Event
 
 BATCH = "application/cloudevents-batch+json"
-MOST_EVENTS = 500
-"""Events in one request; longer sequences are sent in several."""
+MOST_EVENTS, MOST_BYTES = 500, 4 * 1024 * 1024
+"""Events in one request, and their bytes; what is more is sent in several, and a larger event alone."""
+TOO_LARGE = 413
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,12 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A POST that may be repeated: every id in its body is fixed here."""
+    """A POST that may be repeated: every id in its body is fixed here. `ids` are those of the events in it."""
 
     url: str
     content: bytes
     content_type: str = "application/json"
+    ids: tuple[str, ...] = ()
 
     @property
     def headers(self) -> dict[str, str]:
@@ -75,11 +77,35 @@ class Receipt:
 
 
 def publishing(base: str, events: Sequence[Event]) -> list[Call]:
+    """Raises ValueError for an event that JSON has no words for."""
     url = f"{base.rstrip('/')}/v1/events"
     return [
-        Call(url, _json([event.structured() for event in events[start : start + MOST_EVENTS]]), BATCH)
-        for start in range(0, len(events), MOST_EVENTS)
+        Call(url, b"[" + b",".join(bodies) + b"]", BATCH, tuple(ids))
+        for ids, bodies in _batches([(event.id, encoded(event)) for event in events])
     ]
+
+
+def encoded(event: Event) -> bytes:
+    """Raises ValueError that names the event, for NaN and for what is neither text, number, list nor mapping."""
+    try:
+        return _json(event.structured())
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"event {event.id} can't be written as JSON: {error}") from error
+
+
+def _batches(events: Sequence[tuple[str, bytes]]) -> Iterator[tuple[list[str], list[bytes]]]:
+    ids: list[str] = []
+    bodies: list[bytes] = []
+    size = 0
+    for id, body in events:
+        if bodies and (len(bodies) == MOST_EVENTS or size + len(body) > MOST_BYTES):
+            yield ids, bodies
+            ids, bodies, size = [], [], 0
+        ids.append(id)
+        bodies.append(body)
+        size += len(body)
+    if bodies:
+        yield ids, bodies
 
 
 def predicting(
@@ -103,27 +129,38 @@ def predictions(response: httpx.Response) -> list[Prediction]:
     return [Prediction.read(one) for one in response.json()["predictions"]]
 
 
-def receipts(response: httpx.Response) -> list[Receipt]:
+def receipts(call: Call, response: httpx.Response) -> list[Receipt]:
+    if response.status_code == TOO_LARGE:
+        reason = {"code": "too_large", "field": "event", "expected": _said(response).get("message", "a smaller event")}
+        return [Receipt(id, "rejected", (reason,)) for id in call.ids]
     return [
         Receipt(str(one["id"]), one["outcome"], tuple(one.get("reasons", ()))) for one in response.json()["records"]
     ]
 
 
-def refusal(response: httpx.Response) -> Refused | None:
-    """The error that a final answer stands for; None for a good one, and for one that tells record by record."""
-    if response.is_success:
+def refusal(call: Call, response: httpx.Response) -> Refused | None:
+    """The error that a final answer stands for; None for a good one, and for one that tells event by event."""
+    alone_too_large = response.status_code == TOO_LARGE and len(call.ids) == 1
+    if response.is_success or alone_too_large or "records" in _body(response):
         return None
-    try:
-        body = response.json()
-        if "records" in body:
-            return None
-        said = body.get("error", {})
-    except (ValueError, AttributeError, TypeError):
-        said = {}
-    facts = said if isinstance(said, dict) else {"message": str(said)}
+    facts = _said(response)
     message = str(facts.get("message") or response.reason_phrase)
     kind = NotFound if response.status_code == 404 else Refused
     return kind(response.status_code, str(facts.get("code", "error")), message, facts)
+
+
+def _body(response: httpx.Response) -> dict[str, Any]:
+    """The answer's JSON object; empty where it is anything else, such as a proxy's page."""
+    try:
+        body = response.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _said(response: httpx.Response) -> dict[str, Any]:
+    said = _body(response).get("error", {})
+    return said if isinstance(said, dict) else {"message": str(said)}
 
 
 def _json(body: Any) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Self
 
-from millrace.client.calls import Receipt
+from millrace.client.calls import Receipt, encoded
 from millrace.client.errors import MillraceError, Undelivered, Unreachable
 from millrace.client.events import Event
 from millrace.client.publisher import MOST_REFUSED
@@ -35,6 +35,7 @@ class Gatherer:
         self._task: asyncio.Task[None] | None = None
 
     async def add(self, event: Event) -> None:
+        encoded(event)  # here, where the caller is: in the background it would end the task
         async with self._changed:
             await self._changed.wait_for(lambda: len(self._waiting) < self._most or self._fault is not None)
             if self._fault is not None or self._closing:

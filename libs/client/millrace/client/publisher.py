@@ -7,7 +7,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from millrace.client.calls import Receipt
+from millrace.client.calls import Receipt, encoded
 from millrace.client.errors import MillraceError, Undelivered, Unreachable
 from millrace.client.events import Event
 
@@ -44,7 +44,8 @@ class Publisher:
         self._thread.start()
 
     def add(self, event: Event) -> None:
-        """Raises Undelivered after a fault that no repetition mends."""
+        """Raises Undelivered after a fault that no repetition mends, ValueError for what JSON has no words for."""
+        encoded(event)  # here, where the caller is: in the background it would end the thread
         with self._changed:
             while len(self._waiting) >= self._most and self._fault is None:
                 self._changed.wait()

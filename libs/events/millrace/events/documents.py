@@ -130,6 +130,6 @@ class DocumentDuplicated(Event):
     document_id: str
     source: str
     duplicate_of: str
-    kind: str = Field(description="exact, near or semantic")
+    kind: str = Field(description="exact or near")
     similarity: float = Field(ge=0, le=1)
     cluster: str

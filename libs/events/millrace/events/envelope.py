@@ -131,12 +131,13 @@ class Event(BaseModel):
         ordinal: int = 0,
         occurred_at: datetime | None = None,
         cycle_id: UUID | None = None,
+        traceparent: str | None = None,
         **fields: Any,
     ) -> Self:
         """The event that follows from `cause`: its id is uuid5(cause, topic, key, ordinal), so a replay makes it again.
 
-        Count `ordinal` up when one cause gives several events of one topic and key. Times and cycle are the cause's
-        unless given.
+        Count `ordinal` up when one cause gives several events of one topic and key. Times, cycle and trace are the
+        cause's unless given.
         """
         event = cls.create(UNMADE, **fields)
         occurred = occurred_at or cause.occurred_at
@@ -148,7 +149,7 @@ class Event(BaseModel):
                 known_at=occurred if occurred >= cause.known_at else cause.known_at,
                 cause_id=cause.id,
                 cycle_id=cycle_id or cause.cycle_id,
-                traceparent=cause.traceparent,
+                traceparent=traceparent or cause.traceparent,
             )
         )
 

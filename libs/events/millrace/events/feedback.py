@@ -1,9 +1,11 @@
 """What people and systems say of answers."""
 
 from datetime import datetime
+from math import isfinite
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from millrace.events.envelope import Event
 from millrace.events.parts import Arm, Basis, FeedbackKind, Lane
@@ -23,6 +25,13 @@ class FeedbackGiven(Event):
     basis: Basis = "blind"
     supersedes: str | None = Field(default=None, description="the feedback that this corrects")
     actor: str | None = None
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _finite(cls, value: object) -> object:
+        if isinstance(value, float) and not isfinite(value):  # else the error would only say that it is no text
+            raise PydanticCustomError("finite_number", "a finite number")
+        return value
 
     @model_validator(mode="after")
     def _joinable(self) -> Self:

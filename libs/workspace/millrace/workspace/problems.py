@@ -33,5 +33,5 @@ class WorkspaceInvalid(Exception):
 def nearest(name: str, valid: Iterable[str]) -> str | None:
     """The valid name most like `name`, or None when none is alike."""
     by_fold = {candidate.lower(): candidate for candidate in valid}
-    found = get_close_matches(name[:200].lower(), by_fold, n=1, cutoff=0.5)
+    found = get_close_matches(name[:200].lower(), by_fold, n=1, cutoff=0.6)
     return by_fold[found[0]] if found else None

@@ -63,10 +63,9 @@ class Labels(_Section):
 
 
 class Duplicates(_Section):
-    """Similarities from 0 to 1 above which a row is a duplicate; `semantic` null compares no embeddings."""
+    """`near` is the similarity from 0 to 1 at which a row is a duplicate."""
 
     near: Annotated[float, Field(gt=0, le=1)] = 0.8
-    semantic: Annotated[float, Field(gt=0, le=1)] | None = None
     then: Literal["drop"] = "drop"
 
 
@@ -76,7 +75,6 @@ class Data(_Section):
     pii: Literal["redact"] = "redact"
     languages: Annotated[tuple[Language, ...], Field(strict=False, max_length=50)] = ()
     duplicates: Duplicates = Duplicates()
-    retention: Duration = timedelta(days=365)
     purposes: Annotated[tuple[Literal["train", "evaluate"], ...], Field(strict=False, min_length=1)] = (
         "train",
         "evaluate",
@@ -88,11 +86,10 @@ class Data(_Section):
 
 
 class Feedback(_Section):
-    """Labels younger than `delay` are not judged by; `unit` is what is assigned to an arm."""
+    """Labels younger than `delay` are not judged by; feedback waits `wait` for its prediction."""
 
     delay: Duration = timedelta(minutes=10)
     wait: Duration = timedelta(days=7)
-    unit: Literal["user", "session", "request"] = "user"
     trusted: Words = ("agent", "system")
 
     _once = field_validator("trusted")(_unique)

@@ -19,6 +19,6 @@ async def on_workspace_routed(events: Sequence[WorkspaceRouted], tx: Transaction
         if route.production is None or not (route.shadow or route.canary):
             continue
         spec = await specs.load(tx, event.workspace, route.workspace_revision)
-        if step := Step.of(event.workspace, route, spec, cycle_id=event.cycle_id, at=event.occurred_at):
+        if step := Step.of(event, spec):
             await steps.append(tx, step)
             await rollouts.start(tx, event.workspace, route.revision, event)

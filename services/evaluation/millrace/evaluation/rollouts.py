@@ -48,6 +48,7 @@ async def conclude(tx: Transaction, step: Step, verdict: Promote | RollBack | In
         RolloutJudged.caused_by(
             cause,
             cycle_id=step.cycle_id,
+            traceparent=step.traceparent,
             workspace=step.workspace,
             version=step.version,
             revision=step.revision,

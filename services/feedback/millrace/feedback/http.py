@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Body, Query
 from pydantic import ValidationError
 
-from millrace.chassis import Clock, Database, GroupCommit, Malformed, Table, wire
+from millrace.chassis import Clock, Database, GroupCommit, Malformed, Table, traceparent, wire
 from millrace.events import Envelope, FeedbackGiven
 from millrace.feedback import store
 from millrace.feedback.domain import admit, qualities
@@ -74,7 +74,7 @@ def routes(
 
 def _event(fields: dict[str, Any], now: datetime) -> FeedbackGiven:
     """The intake event that a posted feedback stands for. Raises Malformed."""
-    envelope = Envelope(_id(fields.get("id")), "http", _time(fields.get("time"), now), now)
+    envelope = Envelope(_id(fields.get("id")), "http", _time(fields.get("time"), now), now, traceparent=traceparent())
     told = {name: value for name, value in fields.items() if name not in ("id", "time")}
     try:
         return FeedbackGiven.create(envelope, **told)
@@ -97,6 +97,6 @@ def _time(given: object, now: datetime) -> datetime:
         return now
     try:
         moment = datetime.fromisoformat(str(given))
-    except ValueError as error:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise Malformed("time", "an RFC 3339 time") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -91,6 +91,7 @@ def _looking(db: Database, blobs: Blobs) -> APIRouter:
     @router.get("/{name}/lineage/{version}")
     async def trace(name: str, version: str) -> dict[str, Any]:
         async with db.reading() as tx:
+            await store.workspace(tx, name)
             origin = await store.origin(tx, name, version)
         if origin is None:
             raise domain.VersionNotFound(name, version)

@@ -47,20 +47,29 @@ def routes(db: Database, *, specs: Table[Declared], clock: Clock) -> APIRouter:
 
     @router.get("/v1/cycles")
     async def cycles(workspace: str | None = None, limit: Limit = 50) -> list[dict[str, Any]]:
+        await _known(workspace, specs)
         async with db.reading() as tx:
             return await store.each_cycle(tx, workspace, limit)
 
     @router.get("/v1/runs")
     async def each_run(workspace: str | None = None, limit: Limit = 100) -> list[dict[str, Any]]:
+        await _known(workspace, specs)
         async with db.reading() as tx:
             return await runs.each(tx, workspace, limit)
 
     @router.get("/v1/alerts")
     async def alerts(workspace: str | None = None, limit: Limit = 50) -> list[dict[str, Any]]:
+        await _known(workspace, specs)
         async with db.reading() as tx:
             return await store.each_alert(tx, workspace, limit)
 
     return router
+
+
+async def _known(workspace: str | None, specs: Table[Declared]) -> None:
+    """Raises Unknown: a name mistyped is not one of which there is nothing to tell."""
+    if workspace is not None:
+        await specs.get(workspace)
 
 
 def _ask(asked: Training, declared: Declared, cause_id: Any, now: datetime) -> domain.Ask:

@@ -7,6 +7,7 @@ import typer
 from rich.text import Text
 
 from millrace.cli import Data, Failure, Json, Target, console, printed, show, table
+from millrace.cli.person import moment
 
 commands = typer.Typer(name="dead-letters", help="What services could not understand.", no_args_is_help=True)
 
@@ -44,8 +45,10 @@ def one(service: Service, letter: Letter, data: Data, as_json: Json = False) -> 
         return
     for name, value in found.items():
         if name != "body":
-            console.print(f"{name:12} {json.dumps(value) if isinstance(value, list) else value}", markup=False)
-    console.print(found.get("body") or "", markup=False)
+            console.print(
+                f"{name:12} {json.dumps(value) if isinstance(value, list) else value}", markup=False, soft_wrap=True
+            )
+    console.print(found.get("body") or "", markup=False, soft_wrap=True)
 
 
 @commands.command()
@@ -74,9 +77,9 @@ def _listed(found: list[dict[str, Any]]) -> Any:
         (
             letter["service"],
             str(letter["id"]),
-            str(letter["at"])[:19],
-            letter["handler"],
-            Text(str(letter["reason"]), overflow="ellipsis", no_wrap=True),
+            moment(letter["at"]),
+            Text(letter["handler"], no_wrap=True),
+            Text(str(letter["reason"]), overflow="fold"),
             "replayed" if letter["replayed_at"] else "",
         )
         for letter in found

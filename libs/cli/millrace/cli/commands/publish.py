@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from millrace.cli import Data, Failure, Json, Target, console, show, table
-from millrace.cli.rows import each_row
+from millrace.cli.rows import Row, Unreadable, each_row
 
 if TYPE_CHECKING:
     from millrace.client import Client
@@ -45,21 +45,25 @@ def publish(
                 counts[outcome] += 1
                 if outcome not in ("accepted", "repeated"):
                     refused.append({"line": line, "outcome": outcome, "reasons": reasons})
-            if not as_json:
+            if console.is_terminal and not as_json:
                 console.print(f"{sum(counts.values())} rows ...", style="dim", end="\r")
+    refused.sort(key=lambda each: each["line"])
     show({"counts": dict(counts), "refused": refused}, as_json, lambda: _report(counts, refused))
     if not counts["accepted"] and not counts["repeated"]:
         raise Failure(f"nothing of {file} was taken", kind="nothing_taken")
 
 
 def _send(
-    client: "Client", batch: list[tuple[int, dict[str, Any] | None]], identity: str, workspace: str, source: str
+    client: "Client", batch: list[Row], identity: str, workspace: str, source: str
 ) -> Iterator[tuple[int, str, list[Any]]]:
     """Publish rows; yields line, outcome and reasons of each."""
     from millrace.client import MillraceError, document
 
-    yield from ((line, "unreadable", []) for line, fields in batch if fields is None)
-    readable = [(line, fields) for line, fields in batch if fields is not None]
+    for line, fields in batch:
+        if isinstance(fields, Unreadable):
+            field, _, expected = str(fields).partition(": ")
+            yield line, "unreadable", [{"code": "unreadable", "field": field, "expected": expected}]
+    readable = [(line, fields) for line, fields in batch if not isinstance(fields, Unreadable)]
     events = [
         document(workspace, **{"source": source, **fields}, id=str(uuid.uuid5(PUBLISHED, f"{identity}|{line}")))
         for line, fields in readable
@@ -94,4 +98,4 @@ def _report(counts: Counter[str], refused: list[dict[str, Any]]) -> Any:
 
 
 def _reasons(reasons: list[dict[str, str]]) -> str:
-    return "; ".join(" ".join(str(value) for value in reason.values()) for reason in reasons)
+    return "; ".join(f"{reason['field']}: {reason['expected']} ({reason['code']})" for reason in reasons)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -108,9 +109,12 @@ class Probe:
 
     def _ready(self, name: str) -> Callable[[], Awaitable[str]]:
         async def ask() -> str:
-            answer = await self._ask("GET", name, "/readyz", refuse=False)
-            if answer.status_code != 200:
-                raise HopFailed(f"waits for {answer.json().get('waiting_for') or answer.text}", f"millrace logs {name}")
+            deadline = time.monotonic() + self.patience
+            while (answer := await self._ask("GET", name, "/readyz", refuse=False)).status_code != 200:
+                if time.monotonic() > deadline:
+                    waits = answer.json().get("waiting_for") or [answer.text]
+                    raise HopFailed(f"waits for {'; '.join(waits)}", f"millrace logs {name}")
+                await asyncio.sleep(0.5)  # a replica that loads a version is not ready, and nothing is wrong with it
             return self.services[name]
 
         return ask

@@ -8,7 +8,7 @@ from uuid import UUID
 from millrace.evaluation.domain.canary import Canary
 from millrace.evaluation.domain.shadow import Shadow
 from millrace.evaluation.domain.verdicts import Inconclusive, Promote, RollBack, Verdict, Wait
-from millrace.events import FeedbackRecorded, PredictionServed, Route
+from millrace.events import FeedbackRecorded, PredictionServed, WorkspaceRouted
 from millrace.workspace import Workspace
 
 Evidence = Shadow | Canary
@@ -16,7 +16,10 @@ Evidence = Shadow | Canary
 
 @dataclass
 class Step:
-    """`evidence` is there once every replica has the revision; nothing before `applied_at` counts."""
+    """`evidence` is there once every replica has the revision; nothing before `applied_at` counts.
+
+    `traceparent` is the route's, and the verdict's: a rollout stays in the trace of its cycle.
+    """
 
     workspace: str
     revision: int
@@ -29,18 +32,20 @@ class Step:
     otherwise: str
     cycle_id: UUID | None
     routed_at: datetime
+    traceparent: str | None = None
     applied_at: datetime | None = None
     closes_at: datetime | None = None
     evidence: Evidence | None = None
 
     @staticmethod
-    def of(workspace: str, route: Route, spec: Workspace, *, cycle_id: UUID | None, at: datetime) -> "Step | None":
+    def of(event: WorkspaceRouted, spec: Workspace) -> "Step | None":
         """The step that a route asks for; None where it tries nothing, or has nothing to compare with."""
+        route = event.route
         trial = route.canary.deployment if route.canary else route.shadow
         if trial is None or route.production is None:
             return None
         return Step(
-            workspace=workspace,
+            workspace=event.workspace,
             revision=route.revision,
             workspace_revision=route.workspace_revision,
             step="canary" if route.canary else "shadow",
@@ -49,8 +54,9 @@ class Step:
             share=route.canary.share if route.canary else None,
             delay=spec.feedback.delay,
             otherwise=spec.rollout.otherwise,
-            cycle_id=cycle_id,
-            routed_at=at,
+            cycle_id=event.cycle_id,
+            routed_at=event.occurred_at,
+            traceparent=event.traceparent,
         )
 
     def start(self, spec: Workspace, *, at: datetime, usual_p99_ms: float | None, before: "Step | None") -> None:
@@ -124,4 +130,4 @@ def was_right(event: FeedbackRecorded) -> bool:
 
 def unit_of(event: PredictionServed | FeedbackRecorded) -> str:
     """What the arm sticks to; a request alone where the product names nobody."""
-    return event.unit or event.request_id
+    return (event.unit or event.request_id).replace("\x00", "\ufffd")  # which Postgres can't hold

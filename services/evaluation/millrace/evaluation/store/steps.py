@@ -49,8 +49,8 @@ async def load_before(tx: Transaction, step: Step) -> Step | None:
 async def append(tx: Transaction, step: Step) -> None:
     await tx.execute(
         """INSERT INTO steps (workspace, revision, workspace_revision, step, version, production, share, delay,
-             otherwise, cycle_id, routed_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (workspace, revision) DO NOTHING""",
+             otherwise, cycle_id, routed_at, traceparent)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (workspace, revision) DO NOTHING""",
         step.workspace,
         step.revision,
         step.workspace_revision,
@@ -62,6 +62,7 @@ async def append(tx: Transaction, step: Step) -> None:
         step.otherwise,
         step.cycle_id,
         step.routed_at,
+        step.traceparent,
     )
 
 

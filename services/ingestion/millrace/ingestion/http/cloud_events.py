@@ -37,8 +37,22 @@ class Given:
     reasons: tuple[Reason, ...] = ()
 
 
-def parse(headers: Mapping[str, str], body: bytes, *, now: datetime, most: int) -> list[Given]:
-    """The records of a request. Raises Unreadable where it is none of the three modes, or holds more than `most`."""
+@dataclass(frozen=True)
+class Came:
+    """When a request came, and the trace that it belongs to."""
+
+    at: datetime
+    traceparent: str | None
+
+
+def parse(
+    headers: Mapping[str, str], body: bytes, *, now: datetime, most: int, traceparent: str | None = None
+) -> list[Given]:
+    """The records of a request, below the request's `traceparent` where they name no other.
+
+    Raises Unreadable where it is none of the three modes, or holds more than `most`.
+    """
+    came = Came(now, traceparent)
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/cloudevents-batch+json":
         found = _json(body)
@@ -46,13 +60,13 @@ def parse(headers: Mapping[str, str], body: bytes, *, now: datetime, most: int) 
             raise Unreadable("expected a JSON array of CloudEvents")
         if len(found) > most:
             raise Unreadable(f"expected at most {most} events in a batch, not {len(found)}")
-        return [_record(one, now) for one in found]
+        return [_record(one, came) for one in found]
     if kind == "application/cloudevents+json":
-        return [_record(_json(body), now)]
+        return [_record(_json(body), came)]
     if "ce-specversion" in headers:
         if kind not in ("application/json", ""):
             raise Unreadable(f"expected content type application/json, not {kind!r}")
-        return [_record({**_attributes(headers), "data": _json(body)}, now)]
+        return [_record({**_attributes(headers), "data": _json(body)}, came)]
     raise Unreadable(
         "expected content type application/cloudevents+json or application/cloudevents-batch+json, or ce-* headers"
     )
@@ -66,11 +80,10 @@ def _json(body: bytes) -> Any:
 
 
 def _attributes(headers: Mapping[str, str]) -> dict[str, str]:
-    found = {name[3:]: unquote(value) for name, value in headers.items() if name.startswith("ce-")}
-    return {**({"traceparent": headers["traceparent"]} if "traceparent" in headers else {}), **found}
+    return {name[3:]: unquote(value) for name, value in headers.items() if name.startswith("ce-")}
 
 
-def _record(given: Any, now: datetime) -> Given:
+def _record(given: Any, came: Came) -> Given:
     if not isinstance(given, dict):
         return Given(None, reasons=(_reason("envelope", "record", "a CloudEvent, which is a JSON object"),))
     own_id = given.get("id") if isinstance(given.get("id"), str) else None
@@ -85,7 +98,7 @@ def _record(given: Any, now: datetime) -> Given:
         return Given(own_id, reasons=tuple(_reason("invalid", _dotted(one["loc"]), one["msg"]) for one in problems))
     except (ValueError, binascii.Error):
         return Given(own_id, reasons=(_reason("invalid", "data", "JSON, or JSON in base64 as data_base64"),))
-    return Given(own_id, event.within(_envelope(given, now)))
+    return Given(own_id, event.within(_envelope(given, came)))
 
 
 def _wrong(given: Mapping[str, Any]) -> Iterator[Reason]:
@@ -123,13 +136,13 @@ def _data(given: Mapping[str, Any]) -> Any:
     return given.get("data")
 
 
-def _envelope(given: Mapping[str, Any], now: datetime) -> Envelope:
+def _envelope(given: Mapping[str, Any], came: Came) -> Envelope:
     return Envelope(
         id=wire.event_id(given["id"], given["source"], ""),
         source=given["source"],
-        occurred_at=_time(given.get("time")) or now,
-        known_at=now,
-        traceparent=given.get("traceparent"),
+        occurred_at=_time(given.get("time")) or came.at,
+        known_at=came.at,
+        traceparent=given.get("traceparent") or came.traceparent,
     )
 
 

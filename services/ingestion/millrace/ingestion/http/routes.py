@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from millrace.chassis import Clock, Database, GroupCommit, Table, Unknown
+from millrace.chassis import Clock, Database, GroupCommit, Table, Unknown, traceparent
 from millrace.events import Reason
 from millrace.ingestion import store
 from millrace.ingestion.http.cloud_events import Given, Unreadable, parse
@@ -27,7 +27,8 @@ def routes(db: Database, group: GroupCommit[Posted], specs: Table[Workspace], *,
     @router.post("/v1/events", status_code=202)
     async def post_events(request: Request) -> Response:
         try:
-            given = parse(request.headers, await request.body(), now=clock.now(), most=most)
+            body, trace = await request.body(), traceparent()
+            given = parse(request.headers, body, now=clock.now(), most=most, traceparent=trace)
         except Unreadable as unreadable:
             return JSONResponse({"error": {"code": "unreadable", "message": str(unreadable)}}, 400)
         await db.admit()
