@@ -18,7 +18,7 @@ from faststream.kafka.message import KafkaAckableMessage, KafkaMessage
 
 from millrace.chassis import telemetry
 from millrace.chassis.errors import TooManyDeadLetters, Unavailable
-from millrace.chassis.intake import Intake
+from millrace.chassis.intake import Intake, Read
 from millrace.chassis.settings import Settings
 
 log = structlog.get_logger()
@@ -28,6 +28,9 @@ PATIENCE = 120.0
 
 STUCK = 90.0
 """Seconds without a fetch, or in one try of a batch, after which a consumer counts as stuck."""
+
+
+Records = Sequence[ConsumerRecord[Any, Any]]
 
 
 async def tolerant(batch: tuple[ConsumerRecord[Any, Any], ...]) -> KafkaMessage:
@@ -79,6 +82,7 @@ class Consumer:
         self._stopping = asyncio.Event()
         self._trying_since: float | None = None
         self._settled: dict[TopicPartition, int] = {}
+        self._committing: asyncio.Future[Records] = _nothing()
         self.subscriber = bus.subscriber(
             intake.handler.event.topic,
             batch=True,
@@ -92,21 +96,38 @@ class Consumer:
         )
         self.subscriber(self._take)
 
-    async def _take(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
-        started = time.monotonic()
-        if await self._process(records):
-            telemetry.BATCH_SECONDS.labels(self.intake.consumer).observe(time.monotonic() - started)
-            await self._settle(records)
-        elif not self._stopping.is_set():
-            self._rewind(records)
+    async def _take(self, records: Records) -> None:
+        """Reads a batch while the one before commits, then leaves it to commit while the next is fetched.
 
-    async def _process(self, records: Sequence[ConsumerRecord[Any, Any]]) -> bool:
+        Where the one before was lost, this one came from beyond it and is lost too. It may as well have come after
+        the rewind; then it is only fetched once more.
+        """
+        arrived = time.monotonic()
+        reading = asyncio.create_task(self.intake.read(records))
+        lost = await asyncio.shield(self._committing)
+        if lost or self._stopping.is_set():
+            reading.cancel()
+            self._committing = _nothing()
+            self._rewind([*lost, *records])
+        else:
+            self._committing = asyncio.create_task(self._commit(records, reading, arrived))
+
+    async def _commit(self, records: Records, reading: asyncio.Task[list[Read]], arrived: float) -> Records:
+        """What was lost of a batch: none of it, or all."""
+        if not await self._process(records, reading):
+            self._rewind(records)
+            return records
+        telemetry.BATCH_SECONDS.labels(self.intake.consumer).observe(time.monotonic() - arrived)
+        await self._settle(records)
+        return ()
+
+    async def _process(self, records: Records, reading: asyncio.Task[list[Read]]) -> bool:
         """Whether the batch is committed. False when its time or the service's is up."""
         deadline, pause = time.monotonic() + PATIENCE, 0.1
         while True:
             self._trying_since = time.monotonic()
             try:
-                await self.intake.process(records)
+                await self.intake.commit(await reading)
                 return True
             except TooManyDeadLetters as error:
                 log.error("stopping", handler=self.intake.consumer, because=str(error))
@@ -123,6 +144,7 @@ class Consumer:
             if time.monotonic() + pause > deadline or await self._stopped_within(pause):
                 return False
             pause = min(pause * 2, 10.0)
+            reading = asyncio.create_task(self.intake.read(records))
 
     async def _stopped_within(self, seconds: float) -> bool:
         try:
@@ -131,7 +153,7 @@ class Consumer:
             return False
         return True
 
-    async def _settle(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
+    async def _settle(self, records: Records) -> None:
         """Kafka's offsets follow Postgres; a commit that a rebalance refuses is made up for by the positions."""
         ends: dict[TopicPartition, int] = {}
         for record in records:
@@ -155,12 +177,12 @@ class Consumer:
         lag = 0
         for place, end in ends.items():
             here = await consumer.position(place)
-            if self._trying_since is not None:  # fetched, but not committed
+            if not self._committing.done():  # fetched, but not committed
                 here = self._settled.get(place, here)
             lag += max(0, end - here)
         telemetry.LAG.labels(self.intake.consumer).set(lag)
 
-    def _rewind(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
+    def _rewind(self, records: Records) -> None:
         consumer = self.subscriber.consumer
         if consumer is None:
             return
@@ -172,9 +194,12 @@ class Consumer:
             if place in consumer.assignment():
                 consumer.seek(place, offset)
 
-    def stop(self) -> None:
-        """No further tries; what is in hand commits or is fetched again by the next member."""
+    async def stop(self) -> None:
+        """No further batches or tries; what is in hand commits or is fetched again by the next member."""
         self._stopping.set()
+        if self.subscriber.consumer is not None:
+            self.subscriber.consumer.pause(*self.subscriber.consumer.assignment())
+        await asyncio.wait({self._committing}, timeout=10)
 
     def assigned(self) -> bool:
         consumer = self.subscriber.consumer
@@ -187,7 +212,16 @@ class Consumer:
             return f"{name}: one try of a batch has taken over {STUCK:g} s"
         if any(task.done() for task in self.subscriber.tasks):
             return f"{name}: its consume loop has ended"
+        if self._committing.done() and (error := self._committing.exception()):
+            return f"{name}: a batch has ended in {error!r}"
         return None
+
+
+def _nothing() -> asyncio.Future[Records]:
+    """A commit that lost nothing."""
+    done: asyncio.Future[Records] = asyncio.get_running_loop().create_future()
+    done.set_result(())
+    return done
 
 
 def _joined(consumer: Any) -> bool:
