@@ -93,29 +93,35 @@ class Event(BaseModel):
 
     @property
     def envelope(self) -> Envelope:
-        # in the instance's dict and not a private attribute of pydantic's: those cost a microsecond and more a read
+        # in the instance's dict and not a private attribute of pydantic's: those cost a microsecond and more a read;
+        # the properties below read it there themselves: each is read several times an event
         envelope: Envelope = self.__dict__["_envelope"]
         return envelope
 
     @property
     def id(self) -> UUID:
-        return self.envelope.id
+        envelope: Envelope = self.__dict__["_envelope"]
+        return envelope.id
 
     @property
     def occurred_at(self) -> datetime:
-        return self.envelope.occurred_at
+        envelope: Envelope = self.__dict__["_envelope"]
+        return envelope.occurred_at
 
     @property
     def known_at(self) -> datetime:
-        return self.envelope.known_at
+        envelope: Envelope = self.__dict__["_envelope"]
+        return envelope.known_at
 
     @property
     def cycle_id(self) -> UUID | None:
-        return self.envelope.cycle_id
+        envelope: Envelope = self.__dict__["_envelope"]
+        return envelope.cycle_id
 
     @property
     def traceparent(self) -> str | None:
-        return self.envelope.traceparent
+        envelope: Envelope = self.__dict__["_envelope"]
+        return envelope.traceparent
 
     @classmethod
     def create(cls, envelope: Envelope, **fields: Any) -> Self:
