@@ -7,7 +7,7 @@ through whole, and the offsets that are committed are those of the records that 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
@@ -31,6 +31,7 @@ STUCK = 90.0
 
 
 Records = Sequence[ConsumerRecord[Any, Any]]
+T = TypeVar("T")
 
 
 async def tolerant(batch: tuple[ConsumerRecord[Any, Any], ...]) -> KafkaMessage:
@@ -82,7 +83,8 @@ class Consumer:
         self._stopping = asyncio.Event()
         self._trying_since: float | None = None
         self._settled: dict[TopicPartition, int] = {}
-        self._committing: asyncio.Future[Records] = _nothing()
+        self._committing: asyncio.Future[Records] = _done(())
+        self._settling: asyncio.Future[None] = _done(None)
         self.subscriber = bus.subscriber(
             intake.handler.event.topic,
             batch=True,
@@ -97,28 +99,30 @@ class Consumer:
         self.subscriber(self._take)
 
     async def _take(self, records: Records) -> None:
-        """Reads a batch while the one before commits, then leaves it to commit while the next is fetched.
-
-        Where the one before was lost, this one came from beyond it and is lost too. It may as well have come after
-        the rewind; then it is only fetched once more.
-        """
-        arrived = time.monotonic()
+        """Reads a batch while the one before commits. Returns when its own turn has come, so one waits at most."""
         reading = asyncio.create_task(self.intake.read(records))
-        lost = await asyncio.shield(self._committing)
+        begun = asyncio.Event()
+        self._committing = asyncio.create_task(self._commit(records, reading, self._committing, begun))
+        await begun.wait()
+
+    async def _commit(
+        self, records: Records, reading: asyncio.Task[list[Read]], before: asyncio.Future[Records], begun: asyncio.Event
+    ) -> Records:
+        """What was lost of a batch: none of it, or all. One behind a lost one came from beyond it and goes with it."""
+        arrived = time.monotonic()
+        lost = await before
         if lost or self._stopping.is_set():
             reading.cancel()
-            self._committing = _nothing()
             self._rewind([*lost, *records])
-        else:
-            self._committing = asyncio.create_task(self._commit(records, reading, arrived))
-
-    async def _commit(self, records: Records, reading: asyncio.Task[list[Read]], arrived: float) -> Records:
-        """What was lost of a batch: none of it, or all."""
+            begun.set()
+            return ()
+        begun.set()
         if not await self._process(records, reading):
             self._rewind(records)
             return records
         telemetry.BATCH_SECONDS.labels(self.intake.consumer).observe(time.monotonic() - arrived)
-        await self._settle(records)
+        await self._settling
+        self._settling = asyncio.create_task(self._settle(records))
         return ()
 
     async def _process(self, records: Records, reading: asyncio.Task[list[Read]]) -> bool:
@@ -155,10 +159,8 @@ class Consumer:
 
     async def _settle(self, records: Records) -> None:
         """Kafka's offsets follow Postgres; a commit that a rebalance refuses is made up for by the positions."""
-        ends: dict[TopicPartition, int] = {}
-        for record in records:
-            place = TopicPartition(record.topic, record.partition)
-            ends[place] = max(ends.get(place, 0), record.offset + 1)
+        last = {(record.topic, record.partition): record.offset for record in records}  # they come in log order
+        ends = {TopicPartition(*place): offset + 1 for place, offset in last.items()}
         consumer = self.subscriber.consumer
         if consumer is None:
             return
@@ -200,6 +202,7 @@ class Consumer:
         if self.subscriber.consumer is not None:
             self.subscriber.consumer.pause(*self.subscriber.consumer.assignment())
         await asyncio.wait({self._committing}, timeout=10)
+        await asyncio.wait({self._settling}, timeout=2)
 
     def assigned(self) -> bool:
         consumer = self.subscriber.consumer
@@ -217,10 +220,9 @@ class Consumer:
         return None
 
 
-def _nothing() -> asyncio.Future[Records]:
-    """A commit that lost nothing."""
-    done: asyncio.Future[Records] = asyncio.get_running_loop().create_future()
-    done.set_result(())
+def _done(result: T) -> asyncio.Future[T]:
+    done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    done.set_result(result)
     return done
 
 

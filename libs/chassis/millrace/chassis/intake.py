@@ -184,13 +184,10 @@ class Intake:
             raise TooManyDeadLetters(self.consumer, count, self._db.settings.dead_letter_ceiling)
 
     async def _advance(self, tx: Transaction, records: Sequence[wire.Record]) -> None:
-        ends: dict[tuple[str, int], int] = {}
-        for record in records:
-            place = (record.topic, record.partition)
-            ends[place] = max(ends.get(place, 0), record.offset + 1)
-        if ends:
-            topics, numbers = [topic for topic, _ in ends], [number for _, number in ends]
-            await tx.execute(ADVANCE, self.consumer, topics, numbers, list(ends.values()))
+        last = {(record.topic, record.partition): record.offset for record in records}  # they come in log order
+        if last:
+            topics, numbers = [topic for topic, _ in last], [number for _, number in last]
+            await tx.execute(ADVANCE, self.consumer, topics, numbers, [offset + 1 for offset in last.values()])
 
     async def replay(self, letter: int) -> None:
         """Runs a dead letter through the handler again. Raises what the handler raises; then the letter stays."""
