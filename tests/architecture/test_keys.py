@@ -1,4 +1,4 @@
-"""What a team may declare is read by somebody: a key that nobody honours may not be accepted (decision 30)."""
+"""What a team may declare is read by somebody: a key that nobody honours may not be accepted (decision 26)."""
 
 import ast
 from collections.abc import Iterator

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError, ProducerFenced
 from harness import Bus, Running, eventually, live, make
 
-from millrace.chassis import Unknown, wire
+from millrace.chassis import Unknown, consumer, wire
 from millrace.chassis.relay import INLINE
 from millrace.events import DocumentAccepted, DocumentSubmitted, Event, Route, WorkspaceRouted
 from millrace.probe.app import World, build_app
@@ -63,6 +64,22 @@ async def test_an_outage_holds_the_batch_and_loses_nothing(live_probe: Running, 
     world.down = False
     await eventually(lambda: _is(counted(live_probe), 20))
     assert await live_probe.dead_letters() == []
+
+
+async def test_batches_in_hand_behind_one_that_is_given_up_come_again_in_order(
+    stack: Endpoints, bus: Bus, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "PATIENCE", 0.3)
+    world.down = True
+    await bus.publish(*(document(document_id=f"{number}", workspace=f"w-{number % 5}") for number in range(100)))
+    async with live(stack, "probe", partial(build_app, world=world), batch=10) as probe:
+        await eventually(lambda: len(world.batches) >= 6)  # two tries, given up, fetched anew
+        world.down = False
+        found = await bus.read(DocumentAccepted, until=lambda events: len(events) >= 100)
+        for workspace in range(5):
+            order = [int(event.document_id) for event in found if event.workspace == f"w-{workspace}"]
+            assert order == sorted(order) and len(order) == 20
+        assert await counted(probe) == 100
 
 
 async def test_a_bug_is_not_acknowledged_and_does_not_spin(live_probe: Running, bus: Bus, world: World) -> None:

@@ -7,7 +7,7 @@ through whole, and the offsets that are committed are those of the records that 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
@@ -18,7 +18,7 @@ from faststream.kafka.message import KafkaAckableMessage, KafkaMessage
 
 from millrace.chassis import telemetry
 from millrace.chassis.errors import TooManyDeadLetters, Unavailable
-from millrace.chassis.intake import Intake
+from millrace.chassis.intake import Intake, Read
 from millrace.chassis.settings import Settings
 
 log = structlog.get_logger()
@@ -31,6 +31,10 @@ FETCH_WAIT_MS = 2000
 
 STUCK = 90.0
 """Seconds without a fetch, or in one try of a batch, after which a consumer counts as stuck."""
+
+
+Records = Sequence[ConsumerRecord[Any, Any]]
+T = TypeVar("T")
 
 
 async def tolerant(batch: tuple[ConsumerRecord[Any, Any], ...]) -> KafkaMessage:
@@ -82,6 +86,8 @@ class Consumer:
         self._stopping = asyncio.Event()
         self._trying_since: float | None = None
         self._settled: dict[TopicPartition, int] = {}
+        self._committing: asyncio.Future[Records] = _done(())
+        self._settling: asyncio.Future[None] = _done(None)
         self.subscriber = bus.subscriber(
             intake.handler.event.topic,
             batch=True,
@@ -96,21 +102,40 @@ class Consumer:
         )
         self.subscriber(self._take)
 
-    async def _take(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
-        started = time.monotonic()
-        if await self._process(records):
-            telemetry.BATCH_SECONDS.labels(self.intake.consumer).observe(time.monotonic() - started)
-            await self._settle(records)
-        elif not self._stopping.is_set():
-            self._rewind(records)
+    async def _take(self, records: Records) -> None:
+        """Reads a batch while the one before commits. Returns when its own turn has come, so one waits at most."""
+        reading = asyncio.create_task(self.intake.read(records))
+        begun = asyncio.Event()
+        self._committing = asyncio.create_task(self._commit(records, reading, self._committing, begun))
+        await begun.wait()
 
-    async def _process(self, records: Sequence[ConsumerRecord[Any, Any]]) -> bool:
+    async def _commit(
+        self, records: Records, reading: asyncio.Task[list[Read]], before: asyncio.Future[Records], begun: asyncio.Event
+    ) -> Records:
+        """What was lost of a batch: none of it, or all. One behind a lost one came from beyond it and goes with it."""
+        arrived = time.monotonic()
+        lost = await before
+        if lost or self._stopping.is_set():
+            reading.cancel()
+            self._rewind([*lost, *records])
+            begun.set()
+            return ()
+        begun.set()
+        if not await self._process(records, reading):
+            self._rewind(records)
+            return records
+        telemetry.BATCH_SECONDS.labels(self.intake.consumer).observe(time.monotonic() - arrived)
+        await self._settling
+        self._settling = asyncio.create_task(self._settle(records))
+        return ()
+
+    async def _process(self, records: Records, reading: asyncio.Task[list[Read]]) -> bool:
         """Whether the batch is committed. False when its time or the service's is up."""
         deadline, pause = time.monotonic() + PATIENCE, 0.1
         while True:
             self._trying_since = time.monotonic()
             try:
-                await self.intake.process(records)
+                await self.intake.commit(await reading)
                 return True
             except TooManyDeadLetters as error:
                 log.error("stopping", handler=self.intake.consumer, because=str(error))
@@ -127,6 +152,7 @@ class Consumer:
             if time.monotonic() + pause > deadline or await self._stopped_within(pause):
                 return False
             pause = min(pause * 2, 10.0)
+            reading = asyncio.create_task(self.intake.read(records))
 
     async def _stopped_within(self, seconds: float) -> bool:
         try:
@@ -135,12 +161,10 @@ class Consumer:
             return False
         return True
 
-    async def _settle(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
+    async def _settle(self, records: Records) -> None:
         """Kafka's offsets follow Postgres; a commit that a rebalance refuses is made up for by the positions."""
-        ends: dict[TopicPartition, int] = {}
-        for record in records:
-            place = TopicPartition(record.topic, record.partition)
-            ends[place] = max(ends.get(place, 0), record.offset + 1)
+        last = {(record.topic, record.partition): record.offset for record in records}  # they come in log order
+        ends = {TopicPartition(*place): offset + 1 for place, offset in last.items()}
         consumer = self.subscriber.consumer
         if consumer is None:
             return
@@ -159,12 +183,12 @@ class Consumer:
         lag = 0
         for place, end in ends.items():
             here = await consumer.position(place)
-            if self._trying_since is not None:  # fetched, but not committed
+            if not self._committing.done():  # fetched, but not committed
                 here = self._settled.get(place, here)
             lag += max(0, end - here)
         telemetry.LAG.labels(self.intake.consumer).set(lag)
 
-    def _rewind(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
+    def _rewind(self, records: Records) -> None:
         consumer = self.subscriber.consumer
         if consumer is None:
             return
@@ -176,9 +200,13 @@ class Consumer:
             if place in consumer.assignment():
                 consumer.seek(place, offset)
 
-    def stop(self) -> None:
-        """No further tries; what is in hand commits or is fetched again by the next member."""
+    async def stop(self) -> None:
+        """No further batches or tries; what is in hand commits or is fetched again by the next member."""
         self._stopping.set()
+        if self.subscriber.consumer is not None:
+            self.subscriber.consumer.pause(*self.subscriber.consumer.assignment())
+        await asyncio.wait({self._committing}, timeout=10)
+        await asyncio.wait({self._settling}, timeout=2)
 
     def assigned(self) -> bool:
         consumer = self.subscriber.consumer
@@ -191,7 +219,15 @@ class Consumer:
             return f"{name}: one try of a batch has taken over {STUCK:g} s"
         if any(task.done() for task in self.subscriber.tasks):
             return f"{name}: its consume loop has ended"
+        if self._committing.done() and (error := self._committing.exception()):
+            return f"{name}: a batch has ended in {error!r}"
         return None
+
+
+def _done(result: T) -> asyncio.Future[T]:
+    done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    done.set_result(result)
+    return done
 
 
 def _joined(consumer: Any) -> bool:

@@ -1,5 +1,6 @@
 """From a batch of records to one commit: positions, inbox, handler, outbox, dead letters."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -35,6 +36,13 @@ REMEMBER = """
     ON CONFLICT DO NOTHING RETURNING id"""
 
 
+AT_ONCE = 50
+"""Records decoded before others get the loop again: half a millisecond."""
+
+Read = tuple[wire.Record, Event | Unprocessable]
+"""A record, and what it says or why that can't be understood."""
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
     """A record that can't be handled, and why."""
@@ -55,17 +63,28 @@ class Intake:
         self._seal = dead_letters.Seal(db.settings.secret)
 
     async def process(self, records: Sequence[wire.Record]) -> int:
+        """Reads and commits."""
+        return await self.commit(await self.read(records))
+
+    async def read(self, records: Sequence[wire.Record]) -> list[Read]:
+        """Decodes a batch, which needs no transaction: another may be committing meanwhile. Raises Unavailable."""
+        read: list[Read] = []
+        for start in range(0, len(records), AT_ONCE):
+            read += self._decode([await self._whole(record) for record in records[start : start + AT_ONCE]])
+            await asyncio.sleep(0)
+        return read
+
+    async def commit(self, batch: Sequence[Read]) -> int:
         """Commits a batch with all its effects, and gives the number of events that were new.
 
         Raises Unavailable, TooManyDeadLetters, or what the handler raised when it failed for another reason than
         Unprocessable; then nothing of the batch is committed.
         """
-        records = [await self._whole(record) for record in records]
         try:
-            return await self._commit(records, apart=False)
+            return await self._commit(batch, apart=False)
         except Unprocessable as error:
             log.info("batch is run one by one", handler=self.consumer, because=str(error))
-            return await self._commit(records, apart=True)
+            return await self._commit(batch, apart=True)
 
     async def _whole(self, record: wire.Record) -> wire.Record:
         """The record with the body that it refers to."""
@@ -77,41 +96,41 @@ class Intake:
             record.topic, record.partition, record.offset, record.timestamp, record.key, body, record.headers
         )
 
-    async def _commit(self, records: Sequence[wire.Record], *, apart: bool) -> int:
+    async def _commit(self, batch: Sequence[Read], *, apart: bool) -> int:
         async with self._db.transaction(emits=self.handler.emits) as tx:
-            ahead = await self._lock(tx, records)
-            events, letters = self._decode(ahead)
+            ahead = await self._lock(tx, batch)
+            events = [(said, record) for record, said in ahead if not isinstance(said, Unprocessable)]
+            letters = [Letter(record, str(said)) for record, said in ahead if isinstance(said, Unprocessable)]
             fresh = await self._remember(tx, events)
             if fresh:
                 letters += await (self._apart(tx, fresh) if apart else self._together(tx, fresh))
             if letters:
                 await self._bury(tx, letters)
-            await self._advance(tx, ahead)
+            await self._advance(tx, [record for record, _ in ahead])
         telemetry.EVENTS.labels(self.consumer).inc(len(fresh))
-        telemetry.REPEATED.labels(self.consumer).inc(len(records) - len(ahead) + len(events) - len(fresh))
+        telemetry.REPEATED.labels(self.consumer).inc(len(batch) - len(ahead) + len(events) - len(fresh))
         telemetry.DEAD_LETTERS.labels(self.consumer).inc(len(letters))
         return len(fresh)
 
-    async def _lock(self, tx: Transaction, records: Sequence[wire.Record]) -> list[wire.Record]:
+    async def _lock(self, tx: Transaction, batch: Sequence[Read]) -> list[Read]:
         """The records not passed yet. Redelivery and overlapping members of the group end here."""
-        partitions = sorted({(record.topic, record.partition) for record in records})
+        partitions = sorted({(record.topic, record.partition) for record, _ in batch})
         topics, numbers = [topic for topic, _ in partitions], [number for _, number in partitions]
         rows = await tx.fetch(LOCK, self.consumer, topics, numbers)
         if len(rows) < len(partitions):
             await tx.execute(BEGIN, self.consumer, topics, numbers)
             rows = await tx.fetch(LOCK, self.consumer, topics, numbers)
         next_offsets = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
-        return [record for record in records if record.offset >= next_offsets[record.topic, record.partition]]
+        return [read for read in batch if read[0].offset >= next_offsets[read[0].topic, read[0].partition]]
 
-    def _decode(self, records: Sequence[wire.Record]) -> tuple[list[tuple[Event, wire.Record]], list[Letter]]:
-        events: list[tuple[Event, wire.Record]] = []
-        letters: list[Letter] = []
+    def _decode(self, records: Sequence[wire.Record]) -> list[Read]:
+        read: list[Read] = []
         for record in records:
             try:
-                events.append((wire.decode(self.handler.event, record), record))
+                read.append((record, wire.decode(self.handler.event, record)))
             except Unprocessable as error:
-                letters.append(Letter(record, str(error)))
-        return events, letters
+                read.append((record, error))
+        return read
 
     async def _remember(
         self, tx: Transaction, events: Sequence[tuple[Event, wire.Record]]
@@ -165,13 +184,10 @@ class Intake:
             raise TooManyDeadLetters(self.consumer, count, self._db.settings.dead_letter_ceiling)
 
     async def _advance(self, tx: Transaction, records: Sequence[wire.Record]) -> None:
-        ends: dict[tuple[str, int], int] = {}
-        for record in records:
-            place = (record.topic, record.partition)
-            ends[place] = max(ends.get(place, 0), record.offset + 1)
-        if ends:
-            topics, numbers = [topic for topic, _ in ends], [number for _, number in ends]
-            await tx.execute(ADVANCE, self.consumer, topics, numbers, list(ends.values()))
+        last = {(record.topic, record.partition): record.offset for record in records}  # they come in log order
+        if last:
+            topics, numbers = [topic for topic, _ in last], [number for _, number in last]
+            await tx.execute(ADVANCE, self.consumer, topics, numbers, [offset + 1 for offset in last.values()])
 
     async def replay(self, letter: int) -> None:
         """Runs a dead letter through the handler again. Raises what the handler raises; then the letter stays."""

@@ -75,6 +75,7 @@ class Database:
                 timeout=5,
                 command_timeout=30,
                 max_inactive_connection_lifetime=60,
+                reset=untouched,
                 server_settings={
                     "search_path": f"{self.settings.name}, public",
                     "application_name": self.settings.name,
@@ -191,6 +192,10 @@ class Database:
                     if not held:
                         await connection.execute(f"DROP TABLE {name}")
             await connection.execute("DELETE FROM dead_letters WHERE expires_at < now()")
+
+
+async def untouched(connection: object) -> None:
+    """Gives a connection back as it is: transactions leave no state of a session (`SET LOCAL`, never `SET`)."""
 
 
 def migrations(service: str) -> list[Path]:

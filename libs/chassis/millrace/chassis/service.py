@@ -144,8 +144,7 @@ class Service:
     async def stop(self) -> None:
         """Stops taking, then working, then publishing. Bounded."""
         self.started = False
-        for each in self.consumers:
-            each.stop()
+        await asyncio.gather(*(each.stop() for each in self.consumers))
         if self._bus is not None and self.consumers:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._bus.stop(), 12)

@@ -39,7 +39,7 @@ class Transaction:
         self._emits = frozenset(emits)
         self._tracer = tracer
         self._outbox: list[tuple[str, str, str, bytes]] = []
-        self._ids: set[UUID] = set()
+        self._ids: set[str] = set()
         self._topics: list[str] = []
         self._refused: list[tuple[Event, Unprocessable]] = []
         self.xid: int | None = None
@@ -76,10 +76,10 @@ class Transaction:
         """
         if type(event) not in self._emits:
             raise TypeError(f"{type(event).__name__} is not among what this may emit")
-        if event.id in self._ids:
-            raise ValueError(f"{type(event).__name__} {event.id} is emitted twice; give the second another ordinal")
-        self._ids.add(event.id)
         headers = wire.headers_of(event, self._source, self._trace(event))
+        if headers["ce_id"] in self._ids:
+            raise ValueError(f"{type(event).__name__} {event.id} is emitted twice; give the second another ordinal")
+        self._ids.add(headers["ce_id"])
         self._outbox.append((event.topic, event.key, to_json(headers).decode(), event.body()))
         self._topics.append(event.topic)
 

@@ -112,7 +112,9 @@ def envelope(record: Record) -> Envelope:
     kind = headers.get("ce_type", record.topic)
     if kind != record.topic:
         raise Malformed("ce_type", f"{record.topic!r}, the topic's own type, not {kind!r}")
-    occurred_at, known_at = time(headers, "ce_time"), time(headers, "ce_knownat")
+    occurred_at = known_at = time(headers, "ce_time")
+    if headers.get("ce_knownat") != headers.get("ce_time"):
+        known_at = time(headers, "ce_knownat")
     if occurred_at is None or known_at is None:
         arrived = datetime.fromtimestamp(record.timestamp / 1000, UTC)
         occurred_at, known_at = occurred_at or arrived, known_at or arrived

@@ -1,18 +1,17 @@
 """What every event carries beside its own fields, and where the two meet."""
 
 import re
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, ClassVar, Literal, Protocol, Self
-from uuid import UUID, uuid5
+from datetime import datetime
+from hashlib import sha1
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
 Retention = Literal["intake", "traffic", "ledger", "table"]
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """Where a record stands in the log."""
 
     topic: str
@@ -35,8 +34,7 @@ class Cause(Protocol):
     def traceparent(self) -> str | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """The CloudEvents attributes of an event.
 
     `occurred_at` is when the fact was true in the world, `known_at` when Millrace first durably knew it. Both are
@@ -53,7 +51,10 @@ class Envelope:
     position: Position | None = None
 
 
-UNMADE = Envelope(UUID(int=0), "", datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC))
+def derived(cause: UUID, name: str) -> UUID:
+    """uuid5(cause, name), in half the time: every emitted event has one."""
+    digest = int.from_bytes(sha1(cause.bytes + name.encode(), usedforsecurity=False).digest()[:16])
+    return UUID(int=digest & ~(0xF000_C000 << 48) | 0x5000_8000 << 48)
 
 
 class Event(BaseModel):
@@ -92,36 +93,47 @@ class Event(BaseModel):
 
     @property
     def envelope(self) -> Envelope:
-        # in the instance's dict and not a private attribute of pydantic's: those cost a microsecond and more a read
+        # in the instance's dict and not a private attribute of pydantic's: those cost a microsecond and more a read;
+        # the properties below read it there themselves: each is read several times an event
         envelope: Envelope = self.__dict__["_envelope"]
         return envelope
 
     @property
     def id(self) -> UUID:
-        return self.envelope.id
+        envelope: Envelope = self.__dict__["_envelope"]
+        return envelope.id
 
     @property
     def occurred_at(self) -> datetime:
-        return self.envelope.occurred_at
+        envelope: Envelope = self.__dict__["_envelope"]
+        return envelope.occurred_at
 
     @property
     def known_at(self) -> datetime:
-        return self.envelope.known_at
+        envelope: Envelope = self.__dict__["_envelope"]
+        return envelope.known_at
 
     @property
     def cycle_id(self) -> UUID | None:
-        return self.envelope.cycle_id
+        envelope: Envelope = self.__dict__["_envelope"]
+        return envelope.cycle_id
 
     @property
     def traceparent(self) -> str | None:
-        return self.envelope.traceparent
+        envelope: Envelope = self.__dict__["_envelope"]
+        return envelope.traceparent
 
     @classmethod
     def create(cls, envelope: Envelope, **fields: Any) -> Self:
         """An event with the given envelope. Raises TypeError on a field the event does not have."""
-        if unknown := fields.keys() - cls._names:
-            raise TypeError(f"{cls.__name__} has no field {', '.join(sorted(unknown))}")
-        return cls(**fields).within(envelope)
+        return cls._made(fields).within(envelope)
+
+    @classmethod
+    def _made(cls, fields: dict[str, Any]) -> Self:
+        if not cls._names.issuperset(fields):
+            raise TypeError(f"{cls.__name__} has no field {', '.join(sorted(fields.keys() - cls._names))}")
+        event: Self = cls.__pydantic_validator__.validate_python(fields)
+        return event
 
     @classmethod
     def caused_by(
@@ -139,15 +151,16 @@ class Event(BaseModel):
         Count `ordinal` up when one cause gives several events of one topic and key. Times, cycle and trace are the
         cause's unless given.
         """
-        event = cls.create(UNMADE, **fields)
+        event = cls._made(fields)
+        cause_id, known = cause.id, cause.known_at
         occurred = occurred_at or cause.occurred_at
         return event.within(
             Envelope(
-                id=uuid5(cause.id, f"{cls.topic}|{event.key}|{ordinal}"),
+                derived(cause_id, f"{cls.topic}|{event.key}|{ordinal}"),
                 source="",
                 occurred_at=occurred,
-                known_at=occurred if occurred >= cause.known_at else cause.known_at,
-                cause_id=cause.id,
+                known_at=occurred if occurred >= known else known,
+                cause_id=cause_id,
                 cycle_id=cycle_id or cause.cycle_id,
                 traceparent=traceparent or cause.traceparent,
             )
@@ -156,7 +169,8 @@ class Event(BaseModel):
     @classmethod
     def parse(cls, envelope: Envelope, body: bytes) -> Self:
         """The event in a record's body. Raises pydantic.ValidationError."""
-        return cls.model_validate_json(body).within(envelope)
+        event: Self = cls.__pydantic_validator__.validate_json(body)
+        return event.within(envelope)
 
     def within(self, envelope: Envelope) -> Self:
         self.__dict__["_envelope"] = envelope

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Collection
-from dataclasses import asdict
 from typing import Any
 
 import asyncpg
@@ -106,7 +105,7 @@ async def _insert(tx: Transaction, version: Version, trained: ModelTrained) -> N
         json.dumps(dict(version.scores)),
         trained.model_dump_json(),
         trained.id,
-        json.dumps(asdict(position)) if position else None,
+        json.dumps(position._asdict()) if position else None,
         tx.now,
     )
 

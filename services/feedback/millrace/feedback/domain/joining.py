@@ -80,4 +80,4 @@ def recorded(feedback: Feedback, prediction: Prediction) -> FeedbackRecorded:
         actor=feedback.actor,
         supersedes=str(feedback.supersedes) if feedback.supersedes else None,
     )
-    return event.within(replace(event.envelope, id=uuid5(event.id, prediction.prediction_id)))
+    return event.within(event.envelope._replace(id=uuid5(event.id, prediction.prediction_id)))
