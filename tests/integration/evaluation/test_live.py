@@ -108,13 +108,13 @@ async def test_a_model_that_cannot_be_read_is_not_tried_again(tmp_path: Path) ->
     (tmp_path / "model").mkdir()
     rows = tmp_path / "rows.parquet"
     pyarrow.parquet.write_table(pyarrow.table({"id": ["1"], "text": ["late"], "label": ["late"]}), rows)
-    process = Process(threads=1, within=60, nice=5)
+    process = Process(threads=1, within=60, nice=5, memory=tmp_path / "memory.sqlite")
     with pytest.raises(NotScorable):
         await process.score({"candidate": Model(tmp_path / "model", {})}, [Suite("fresh", rows)], tmp_path / "scores")
 
 
 async def test_a_scoring_process_that_takes_too_long_is_ended(tmp_path: Path) -> None:
-    process = Process(threads=1, within=0.05, nice=5)
+    process = Process(threads=1, within=0.05, nice=5, memory=tmp_path / "memory.sqlite")
     with pytest.raises(ScoringDied, match="no result within"):
         await process.score({}, [], tmp_path / "scores")
     assert not [child for child in psutil.Process().children() if "millrace.learn.score" in child.cmdline()]

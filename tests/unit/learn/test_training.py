@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file
 
 from millrace.learn import Parameters, Shelf, WrongRequest, WrongRows, digest, read_version, weights_digest
 from millrace.learn.requests import ScoreRequest, TrainRequest, parsed
@@ -90,6 +91,21 @@ def test_declaring_another_length_keeps_the_weights_and_makes_another_version(pr
     assert read_version(folder / "declared").pad_to == 256
 
 
+def test_a_fine_tuning_goes_on_from_an_earlier_one(tmp_path: Path) -> None:
+    settings = {"epochs": 4, "rate": 1e-3}
+    first = train(request(tmp_path, "first", method="full", settings=settings), silent)
+    rest = {"method": "full", "steps": 0, "planned_steps": 1}
+    same = train(request(tmp_path, "same", start=tmp_path / "first", **rest), silent)
+    other = train(request(tmp_path, "other", **rest), silent)
+    encoders = [load_file(tmp_path / name / "weights.safetensors") for name in ("first", "same", "other")]
+    started, went_on, base = (weights["encoder.encoder.layer.5.output.dense.weight"] for weights in encoders)
+    assert (went_on == started).all()
+    assert (base != started).any()
+    assert read_version(tmp_path / "same").environment["start"] == first.weights_digest
+    assert "start" not in read_version(tmp_path / "other").environment
+    assert same.digest != other.digest
+
+
 @pytest.mark.parametrize(
     ("fields", "because"),
     [
@@ -153,6 +169,28 @@ def test_heads_on_one_encoder_share_its_work_and_padding_is_left_out(
     assert {line["stage"] for line in lines} == {"plain/golden", "cut/golden"}
     plain, padded = (tmp_path / "scores" / name / "golden.jsonl" for name in ("plain", "padded"))
     assert padded.read_bytes() == plain.read_bytes()
+
+
+def test_what_an_encoder_said_is_remembered_for_the_next_version(
+    probe: tuple[Path, Trained], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from millrace.learn.score import score
+
+    raw = {
+        "models": [{"name": "candidate", "path": str(probe[0] / "model")}],
+        "suites": [{"name": "golden", "rows": str(rows_file(tmp_path))}],
+        "format": "jsonl",
+        "memory": str(tmp_path / "memory.sqlite"),
+    }
+    written = []
+    for turn in ("first", "second"):
+        score(parsed(ScoreRequest, raw | {"out": str(tmp_path / turn)}).model_dump(mode="json"))
+        told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        written.append(((tmp_path / turn / "candidate" / "golden.jsonl").read_bytes(), len(told)))
+    (first, computed), (second, recomputed) = written
+    assert second == first
+    assert computed and not recomputed
+    assert b"parcel" not in (tmp_path / "memory.sqlite").read_bytes()
 
 
 def test_importing_learn_costs_no_torch() -> None:

@@ -123,6 +123,7 @@ async def take_in(play: Play) -> Told:
 
 
 async def first_version(play: Play) -> Told:
+    await play.desk.in_corpus(play.declaration.name, play.facts.counts["kept"])
     cycle = await play.desk.train(play.declaration.name, note="the first version")
     await play.until(lambda facts: facts.end(cycle) is not None, 240)
     await play.until(lambda facts: expect.applied(facts, cycle), 60)

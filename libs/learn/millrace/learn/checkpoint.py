@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from millrace.learn.folder import file_digest
+from millrace.learn.folder import file_digest, weights_digest
 from millrace.learn.requests import TrainRequest
 
 
@@ -53,9 +53,10 @@ class Checkpoint:
             return None
         # A second attempt may have other paths and cores; the bytes of the rows are what counts.
         shaping = request.model_dump(
-            mode="json", exclude={"rows", "out", "checkpoint", "checkpoint_seconds", "threads"}
+            mode="json", exclude={"rows", "out", "start", "checkpoint", "checkpoint_seconds", "threads"}
         )
         shaping["rows"] = file_digest(request.rows)
+        shaping["start"] = weights_digest(request.start) if request.start else None
         return cls(request.checkpoint, hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest())
 
     def save(self, state: State) -> None:

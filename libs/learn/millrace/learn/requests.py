@@ -28,6 +28,7 @@ class TrainRequest(_Request):
     budget_seconds: float | None = Field(None, gt=0)
     max_length: int = Field(128, ge=8, le=POSITIONS)
     pad_to: int | None = Field(None, ge=8, le=POSITIONS)
+    start: Path | None = None
     checkpoint: Path | None = None
     checkpoint_seconds: float = Field(20.0, gt=0)
     steps: int | None = Field(None, ge=0)
@@ -62,6 +63,7 @@ class ScoreRequest(_Request):
     seed: int = Field(0, ge=0)
     threads: int = Field(1, ge=1, le=256)
     batch: int = Field(32, ge=1, le=1024)
+    memory: Path | None = None
 
 
 R = TypeVar("R", bound=BaseModel)

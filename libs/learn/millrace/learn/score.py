@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from millrace.learn.errors import WrongRequest
-from millrace.learn.folder import digest
+from millrace.learn.folder import digest, weights_digest
 from millrace.learn.lines import leave, progress
 from millrace.learn.requests import ScoreRequest, Suite, parsed
 from millrace.learn.rows import Judged, Row, read_rows, write_judged
@@ -18,6 +18,7 @@ from millrace.learn.tasks.classify import suite_scores
 from millrace.learn.typos import typos
 
 if TYPE_CHECKING:
+    from millrace.learn.memory import Memory
     from millrace.learn.model import Embedded, Model
 
 
@@ -34,6 +35,8 @@ def score(raw: dict[str, Any]) -> dict[str, Any]:
         for name, rows in suites.items()
     }
     shelf = Shelf(request.threads)
+    digests = {model.name: digest(model.path) for model in request.models}
+    remembered = _memory(request)
     known: dict[tuple[int, int, str], Embedded] = {}
     scores: dict[str, dict[str, dict[str, Any]]] = {}
     for wanted in request.models:
@@ -42,12 +45,21 @@ def score(raw: dict[str, Any]) -> dict[str, Any]:
         for name, rows in suites.items():
             key = (id(model.embedder), model.max_length, name)
             if key not in known:
-                known[key] = _embed(model, texts[name], request.batch, f"{wanted.name}/{name}")
+                encoder = model.version.base.digest if model.version.shares_base else weights_digest(wanted.path)
+                known[key] = _embed(model, encoder, texts[name], request.batch, f"{wanted.name}/{name}", remembered)
             judged, seconds = _judge(model, rows, known[key])
             path = request.out / wanted.name / f"{name}.{request.format}"
             write_judged(path, judged)
             scores[wanted.name][name] = {"path": str(path), **suite_scores(judged), "seconds": round(seconds, 3)}
-    return {"scores": scores, "digests": {model.name: digest(model.path) for model in request.models}}
+    return {"scores": scores, "digests": digests}
+
+
+def _memory(request: ScoreRequest) -> Memory | None:
+    if request.memory is None:
+        return None
+    from millrace.learn.memory import Memory
+
+    return Memory(request.memory)
 
 
 def _rows(suite: Suite) -> list[Row]:
@@ -57,14 +69,15 @@ def _rows(suite: Suite) -> list[Row]:
     return rows
 
 
-def _embed(model: Model, texts: list[str], batch: int, stage: str) -> Embedded:
+def _embed(model: Model, encoder: str, texts: list[str], batch: int, stage: str, remembered: Memory | None) -> Embedded:
     started = perf_counter()
-    return model.embedder.embed(
-        texts,
-        max_length=model.max_length,
-        batch=batch,
-        progress=lambda done: progress(stage, done, len(texts), None, perf_counter() - started),
-    )
+
+    def tell(done: int) -> None:
+        progress(stage, done, len(texts), None, perf_counter() - started)
+
+    if remembered is None:
+        return model.embedder.embed(texts, max_length=model.max_length, batch=batch, progress=tell)
+    return remembered.embed(model.embedder, encoder, texts, max_length=model.max_length, batch=batch, progress=tell)
 
 
 def _judge(model: Model, rows: list[Row], embedded: Embedded) -> tuple[list[Judged], float]:

@@ -153,6 +153,7 @@ def _version(
             "machine": platform.machine(),
             "arithmetic": "bfloat16" if bfloat16_is_fast() else "float32",
             "threads": request.threads,
+            **({"start": weights_digest(request.start)} if request.start else {}),
         },
     )
 

@@ -54,10 +54,11 @@ def environment(
 
 
 def peculiar(name: str, data: Path, urls: Mapping[str, str]) -> dict[str, str]:
-    """Return what only this service is told: serving and training their folders, console where the others answer."""
+    """Return what only this service is told: where it keeps files; the console, where the others answer."""
     told = {
         "serving": {"CACHE": str(data / "artifacts")},
         "training": {"WORK_DIR": str(data / "runs")},
+        "evaluation": {"MEMORY": str(data / "embeddings.sqlite")},
         "console": {"SERVICES": json.dumps(dict(urls))},
     }
     return {f"{name.upper()}_{key}": value for key, value in told.get(name, {}).items()}

@@ -104,7 +104,10 @@ class Triggers(_Section):
 
 
 class Train(_Section):
-    """`finetune_budget` ends one fine-tuning, which is then judged as it is; null leaves it the whole `budget`."""
+    """`finetune_budget` ends one fine-tuning, which is then judged as it is; null leaves it the whole `budget`.
+
+    A fine-tuning starts from the base, or with `start: production` from the encoder that is in production.
+    """
 
     bases: Annotated[Words, Field(min_length=1)]
     methods: Annotated[Words, Field(min_length=1)]
@@ -115,6 +118,7 @@ class Train(_Section):
     on: Triggers = Triggers()
     budget: Duration = timedelta(minutes=20)
     finetune_budget: Duration | None = None
+    start: Literal["base", "production"] = "base"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 7
 
     _once = field_validator("bases", "methods")(_unique)

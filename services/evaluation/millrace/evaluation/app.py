@@ -18,7 +18,9 @@ from millrace.evaluation.settings import Settings
 
 def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None) -> Service:
     db = Database(settings, clock)
-    engine = engine or Process(threads=settings.score_threads, within=settings.score_within, nice=settings.nice)
+    engine = engine or Process(
+        threads=settings.score_threads, within=settings.score_within, nice=settings.nice, memory=settings.memory
+    )
     return Service(
         settings=settings,
         clock=clock,

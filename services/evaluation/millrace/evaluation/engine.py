@@ -59,10 +59,11 @@ class Engine(Protocol):
 class Process:
     """`python -m millrace.learn.score`, one at a time for each call."""
 
-    def __init__(self, *, threads: int, within: float, nice: int) -> None:
+    def __init__(self, *, threads: int, within: float, nice: int, memory: Path) -> None:
         self._threads = threads
         self._within = within
         self._nice = nice
+        self._memory = memory
 
     async def score(self, models: Mapping[str, Model], suites: Sequence[Suite], out: Path) -> dict[str, str]:
         request = out.with_suffix(".request.json")
@@ -109,6 +110,7 @@ class Process:
             "format": "parquet",
             "seed": SEED,
             "threads": self._threads,
+            "memory": str(self._memory),
         }
 
 

@@ -5,7 +5,6 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -13,7 +12,7 @@ import asyncpg
 from millrace.chassis import Blobs, Job, Unprocessable, works
 from millrace.events import Deployment, TrainingProgressed
 from millrace.training import metrics, plan, runs, store, worker
-from millrace.training.domain import DECLARE, NothingToDeclare
+from millrace.training.domain import DECLARE, FINE_TUNES, NothingToDeclare
 from millrace.training.plan import Plan
 from millrace.training.progress import CycleOver, Progress
 from millrace.training.rows import read_training, select
@@ -36,6 +35,11 @@ class Task:
     @property
     def declares(self) -> bool:
         return bool(self.run["method"] == DECLARE)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it fine-tunes what is in production further."""
+        return bool(self.run["method"] in FINE_TUNES and self.plan.start == "production" and self.production)
 
 
 @works("run", emits=[TrainingProgressed], concurrency=2)
@@ -82,9 +86,8 @@ async def _request(task: Task, out: Path, blobs: Blobs, settings: Settings) -> L
     training = await read_training(blobs, task.run["manifest"])
     source, rows = task.folder / "dataset.parquet", task.folder / "rows.parquet"
     await blobs.get_file(training.rows, source)
-    labels, own = training.labels, await _settings(task, blobs)
-    if task.declares and task.production:
-        labels = task.production.labels
+    production = await _production(task, blobs)
+    labels = task.production.labels if task.declares and task.production else training.labels
     await asyncio.to_thread(select, source, rows, untrusted=task.run["untrusted"], labels=labels)
     return {
         "task": task.plan.task,
@@ -99,19 +102,21 @@ async def _request(task: Task, out: Path, blobs: Blobs, settings: Settings) -> L
         "budget_seconds": task.plan.finetune_budget,
         "checkpoint": str(task.folder / "checkpoint"),
         "checkpoint_seconds": settings.checkpoint_seconds,
-        "settings": own,
+        "settings": {"from": production} if task.declares else {},
+        "start": production if task.goes_on else None,
         **task.plan.serve,
     }
 
 
-async def _settings(task: Task, blobs: Blobs) -> dict[str, Any]:
-    if not task.declares:
-        return {}
-    if task.production is None:
+async def _production(task: Task, blobs: Blobs) -> str | None:
+    """The folder of the version in production, where the run is made from it. Raises NothingToDeclare."""
+    if task.declares and task.production is None:
         raise NothingToDeclare(task.run["workspace"])
+    if task.production is None or not (task.declares or task.goes_on):
+        return None
     folder = task.folder / "production"
     await blobs.download(task.production.artifact, folder)
-    return {"from": str(folder)}
+    return str(folder)
 
 
 def _made(result: Line, prefix: str, out: Path) -> runs.Made:

@@ -20,6 +20,7 @@ class Plan:
     seed: int
     budget: float
     finetune_budget: float
+    start: str
     serve: dict[str, Any]
 
     @classmethod
@@ -33,6 +34,7 @@ class Plan:
             seed=spec.train.seed,
             budget=budget.total_seconds(),
             finetune_budget=(spec.train.finetune_budget or budget).total_seconds(),
+            start=spec.train.start,
             serve=spec.serve.model_dump(mode="json", exclude_none=True),
         )
 

@@ -1,4 +1,4 @@
-"""Full fine-tuning of the base and a head, stopped by a budget and judged as it is.
+"""Full fine-tuning of the base, or of an earlier version of it, and a head: stopped by a budget and judged as it is.
 
 The head begins as the linear probe, so that the encoder's features are not spoilt by a head of chance (Kumar et al.
 2022, "Fine-tuning can distort pretrained features"), and a short budget ends no worse than about where the probe does.
@@ -21,10 +21,11 @@ from millrace.learn.checkpoint import Checkpoint, State
 from millrace.learn.encoder import Encoder, padded
 from millrace.learn.errors import WrongRequest
 from millrace.learn.fitting import Fitted, Progress, embedding_progress, settings_of
-from millrace.learn.folder import BaseName
+from millrace.learn.folder import BaseName, read_version
 from millrace.learn.methods.linear_probe import regression
 from millrace.learn.model import Embedder, Head, base_embedder
 from millrace.learn.requests import TrainRequest
+from millrace.learn.shelf import Shelf
 from millrace.learn.tasks.classify import Prepared
 
 DEFAULTS = {"epochs": 3, "batch": 32, "rate": 1e-4, "C": 20.0}
@@ -91,8 +92,8 @@ class _Run:
         return self.before + perf_counter() - self.started
 
     def begin(self) -> None:
-        """From the checkpoint of the same request, or from the base with the probe's head."""
-        base = base_embedder(self.request.base)
+        """From the checkpoint of the same request, or from the encoder to start from with the probe's head."""
+        base = self._start()
         self.tokens, self.source = base.tokens, base.source
         self.ids = base.tokens.ids(self.data.train.texts, self.request.max_length)
         self.batch = int(self.settings["batch"])
@@ -108,6 +109,14 @@ class _Run:
             self._take_up(state)
         elif self.request.planned_steps is not None:
             self.planned = self.request.planned_steps
+
+    def _start(self) -> Embedder:
+        if self.request.start is None:
+            return base_embedder(self.request.base)
+        version = read_version(self.request.start)
+        if version.base.name != self.request.base:
+            raise WrongRequest(f"start: {self.request.start} stands on {version.base.name}, not {self.request.base}")
+        return Shelf(self.request.threads).load(self.request.start).embedder
 
     def _probe(self, base: Embedder) -> Head:
         report = embedding_progress(self.progress, len(self.ids), self.spent)

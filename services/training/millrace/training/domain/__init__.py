@@ -1,6 +1,6 @@
 """The rules of cycles and candidates: a track and a fact in, the next track and decisions out."""
 
-from millrace.training.domain.candidates import DECLARE, Candidate, Pick, Run, candidates, pick
+from millrace.training.domain.candidates import DECLARE, FINE_TUNES, Candidate, Pick, Run, candidates, pick
 from millrace.training.domain.course import dataset_failed, give_up, overdue, picked, released, staged
 from millrace.training.domain.errors import CycleOpen, MethodUnknown, NothingToDeclare
 from millrace.training.domain.track import Ask, Cycle, Policy, Track, cycle_id
@@ -9,6 +9,7 @@ from millrace.training.domain.turn import Alerted, Closed, Cut, Decision, GaveUp
 
 __all__ = [
     "DECLARE",
+    "FINE_TUNES",
     "PERIODS",
     "Alerted",
     "Ask",

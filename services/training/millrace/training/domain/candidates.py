@@ -8,6 +8,9 @@ from uuid import UUID, uuid5
 DECLARE = "declare"
 """Trains nothing: production's weights under the serving parameters that the workspace now declares."""
 
+FINE_TUNES = frozenset({"full"})
+"""Methods that change an encoder, and so may start from the one in production."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
