@@ -29,11 +29,11 @@ check: install  ## style, types, import direction, contracts
 	$(BIN)/mypy $(addsuffix /millrace,$(ROOTS))
 	$(BIN)/python contracts/derive.py --check
 
-test: install  ## unit, contracts, architecture, integration, chaos, browser
+test: install  ## everything: unit, contracts, architecture, integration, chaos, browser, end to end
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium; } >/dev/null 2>&1 || echo "chromium can't be installed here: the browser tests will say so and be skipped"
-	$(BIN)/pytest tests libs services --ignore=tests/e2e
+	$(BIN)/pytest tests libs services
 
-test-e2e: install  ## the whole demo as a test, some ten minutes on an idle machine
+test-e2e: install  ## the whole demo as a test, some six minutes; needs two idle cores
 	$(BIN)/pytest tests/e2e
 
 test-unit: install  ## what opens no socket

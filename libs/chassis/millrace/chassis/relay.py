@@ -23,7 +23,7 @@ log = structlog.get_logger()
 MOST = 2000
 """Rows of one Kafka transaction: 95k events/s at 2,000 beside 31k at 500, measured on two cores."""
 
-PACE = 0.1
+PACE = 0.2
 """Seconds from one Kafka transaction that is not full to the next: each costs the broker, and every reader of its
 topics a commit, whatever it holds. What comes after a rest goes at once."""
 
