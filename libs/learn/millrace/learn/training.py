@@ -158,14 +158,17 @@ def _version(
     )
 
 
-def _ms_alone(model: Model, texts: list[str], most: int = 30) -> float:
-    """Mean milliseconds of one text at a time, the first left out."""
-    some = texts[: most + 1]
-    model.predict(some[:1])
-    started = perf_counter()
-    for text in some[1:] or some:
+def _ms_alone(model: Model, texts: list[str], most: int = 30, seconds: float = 1.0) -> float:
+    """Mean milliseconds of one text at a time, over at most so many texts and about so many seconds; the first is
+    left out."""
+    model.predict(texts[:1])
+    started, asked = perf_counter(), 0
+    for text in texts[1 : most + 1] or texts:
         model.predict([text])
-    return round((perf_counter() - started) * 1000 / max(1, len(some) - 1), 3)
+        asked += 1
+        if perf_counter() - started > seconds:
+            break
+    return round((perf_counter() - started) * 1000 / asked, 3)
 
 
 def _write(out: Path, model: Model, fitted: Fitted) -> None:

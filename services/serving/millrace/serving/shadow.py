@@ -18,7 +18,7 @@ log = structlog.get_logger()
 AT_ONCE = 4
 """Texts in one forward: few, since a forward can't be broken off when callers come."""
 
-SHARE = 0.5
+SHARE = 0.75
 """Most of the time that shadow may compute: a version that is slow is asked less often, not at its callers' cost.
 
 A thread of low priority does not do: it would hold Python's lock while it waits for a core.
