@@ -241,3 +241,30 @@ async def test_a_table_is_read_to_its_end_before_a_key_is_unknown(
 def _revision(table: object, name: str) -> int | None:
     event = table.now(name)  # type: ignore[attr-defined]
     return event.route.revision if isinstance(event, Event) and isinstance(event, WorkspaceRouted) else None
+
+
+async def test_a_consumer_that_fetches_nothing_though_events_wait_is_ill(
+    live_probe: Running, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kafka answers and the loop runs: a ping would not see it. Nothing is ill about having nothing to do."""
+    monkeypatch.setattr(consumer, "STUCK", 0.5)
+    [watched] = live_probe.service.consumers
+    kafka = watched.subscriber.consumer
+    assert kafka is not None
+
+    async def stuck() -> str | None:
+        await watched.measure_lag()
+        return watched.stuck()
+
+    await bus.publish(document())
+    await eventually(lambda: _is(counted(live_probe), 1))
+    await asyncio.sleep(0.6)
+    assert await stuck() is None
+    kafka.pause(*kafka.assignment())
+    await bus.publish(document())
+    assert (
+        await eventually(stuck) == f"{watched.intake.consumer}: has fetched nothing for over 0.5 s though 1 events wait"
+    )
+    kafka.resume(*kafka.assignment())
+    await eventually(lambda: _is(counted(live_probe), 2))
+    assert await stuck() is None

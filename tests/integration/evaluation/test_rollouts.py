@@ -1,6 +1,5 @@
 """Shadow and canary on real Postgres."""
 
-from dataclasses import replace
 from uuid import uuid4
 
 from harness import Running
@@ -59,7 +58,7 @@ async def test_a_verdict_stays_in_the_trace_of_its_rollout_and_names_the_label_t
     await evaluation.deliver([applied(revision=5)])
     said = paired(range(200), revision=5)
     for event in said:
-        event.within(replace(event.envelope, traceparent=f"00-{labels}-{'2' * 16}-00"))
+        event.within(event.envelope._replace(traceparent=f"00-{labels}-{'2' * 16}-00"))
     await evaluation.deliver(said)
     [event] = await evaluation.emitted(RolloutJudged)
     assert event.traceparent is not None and rollouts in event.traceparent

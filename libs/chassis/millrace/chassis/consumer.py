@@ -30,7 +30,7 @@ FETCH_WAIT_MS = 2000
 """How long Kafka holds a fetch that finds nothing; what comes is sent at once. What thirty groups cost at rest."""
 
 STUCK = 90.0
-"""Seconds without a fetch, or in one try of a batch, after which a consumer counts as stuck."""
+"""Seconds without a fetch though something waits, or in one try of a batch, after which a consumer counts as stuck."""
 
 
 Records = Sequence[ConsumerRecord[Any, Any]]
@@ -85,6 +85,8 @@ class Consumer:
         self._halt = halt
         self._stopping = asyncio.Event()
         self._trying_since: float | None = None
+        self._lag = 0
+        self._fetched_at = time.monotonic()
         self._settled: dict[TopicPartition, int] = {}
         self._committing: asyncio.Future[Records] = _done(())
         self._settling: asyncio.Future[None] = _done(None)
@@ -104,6 +106,7 @@ class Consumer:
 
     async def _take(self, records: Records) -> None:
         """Reads a batch while the one before commits. Returns when its own turn has come, so one waits at most."""
+        self._fetched_at = time.monotonic()
         reading = asyncio.create_task(self.intake.read(records))
         begun = asyncio.Event()
         self._committing = asyncio.create_task(self._commit(records, reading, self._committing, begun))
@@ -187,6 +190,9 @@ class Consumer:
                 here = self._settled.get(place, here)
             lag += max(0, end - here)
         telemetry.LAG.labels(self.intake.consumer).set(lag)
+        if not self._lag or not self._committing.done():  # nothing was to be fetched until now, or there was no room
+            self._fetched_at = time.monotonic()
+        self._lag = lag
 
     def _rewind(self, records: Records) -> None:
         consumer = self.subscriber.consumer
@@ -217,6 +223,8 @@ class Consumer:
         name = self.intake.consumer
         if self._trying_since is not None and time.monotonic() - self._trying_since > STUCK:
             return f"{name}: one try of a batch has taken over {STUCK:g} s"
+        if self._lag and self._committing.done() and time.monotonic() - self._fetched_at > STUCK:
+            return f"{name}: has fetched nothing for over {STUCK:g} s though {self._lag} events wait"
         if any(task.done() for task in self.subscriber.tasks):
             return f"{name}: its consume loop has ended"
         if self._committing.done() and (error := self._committing.exception()):
