@@ -36,12 +36,16 @@ class Engine:
         self.fails: set[Arm] = set()
         self.holds: dict[Arm, asyncio.Event] = {}
         self.texts: list[str] = []
+        self.queues: dict[Arm, int] = {}
 
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
 
     async def load(self, folder: Path, parameters: Parameters) -> Model:
         return Model(folder.name)
+
+    def waiting(self, arm: Arm) -> int:
+        return self.queues.get(arm, 0)
 
     async def ask(self, model: Any, text: str, arm: Arm) -> Prediction:
         self.texts.append(text)
@@ -213,6 +217,23 @@ async def test_requests_by_topic_are_answered_once_and_masked(stack: Endpoints, 
         blank, stranger = sorted(await parcels.service.dead_letters(), reverse=True)
         assert blank.startswith("text: expected 1 to 20000 characters")
         assert stranger.startswith("no workspace 'nobody': it is not in workspace.configured.v1")
+
+
+async def test_shadow_begins_nothing_while_callers_of_production_wait(
+    stack: Endpoints, engine: Engine, tmp_path: Path
+) -> None:
+    async with serving(stack, engine, tmp_path) as parcels:
+        await parcels.route(revision=3, shadow=parcels.two)
+        engine.queues["production"] = 3
+        for number in range(5):
+            await parcels.predict(text=WHERE, request_id=f"q-{number}")
+        assert len(engine.texts) == 5
+        engine.queues["production"] = 0
+
+        async def shadowed() -> bool:
+            return sum(event.arm == "shadow" for event in await parcels.served()) == 5
+
+        await eventually(shadowed)
 
 
 async def test_an_answer_that_took_longer_than_a_canary_is_given_says_so(

@@ -233,8 +233,13 @@ def test_dead_letters_are_listed_shown_mended_and_replayed(desk: Whole) -> None:
 def test_feedback_for_nothing_waits_and_is_a_dead_letter_then(desk: Whole) -> None:
     told = {"workspace": "desk", "kind": "label", "value": "late", "source": "agent", "request_id": "of nothing"}
     assert desk.post("feedback", "/v1/feedback", told).status_code == 202
-    (letter,) = until(lambda: desk.millrace("dead-letters", "list", "feedback", "--json").json)
-    assert "no prediction came for it" in letter["reason"]
+
+    def waited_for_nothing() -> list[dict[str, Any]]:
+        letters = desk.millrace("dead-letters", "list", "feedback", "--json").json
+        return [letter for letter in letters if "no prediction came for it" in letter["reason"]]
+
+    (letter,) = until(waited_for_nothing)
+    assert letter["handler"] == "on_feedback_given"
 
 
 def test_a_doctor_sends_a_prediction_through_a_workspace(story: Story) -> None:

@@ -37,6 +37,9 @@ class Engine:
         self.loads.append(folder.name)
         return Answering(folder.name, parameters.pad_to)
 
+    def waiting(self, arm: Arm) -> int:
+        return 0
+
     async def ask(self, model: Any, text: str, arm: Arm) -> Prediction:
         raise AssertionError("nothing is asked here")
 

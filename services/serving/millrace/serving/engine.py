@@ -31,6 +31,8 @@ class Engine(Protocol):
     async def stop(self) -> None: ...
     async def load(self, folder: Path, parameters: Parameters) -> Model: ...
     async def ask(self, model: Model, text: str, arm: Arm) -> Prediction: ...
+    def waiting(self, arm: Arm) -> int:
+        """Texts of an arm that wait for a forward."""
 
 
 class Overloaded(Unavailable):
@@ -63,6 +65,10 @@ class Desk:
         self._held: list[Asked] = []
         self._task: asyncio.Task[None] | None = None
         metrics.WAITING.labels(arm).set_function(self._queue.qsize)
+
+    @property
+    def waiting(self) -> int:
+        return self._queue.qsize() + len(self._held)
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name=f"desk {self.arm}")
@@ -157,6 +163,9 @@ class TorchEngine:
 
     async def ask(self, model: Model, text: str, arm: Arm) -> Prediction:
         return await self._desks[arm].ask(model, text)
+
+    def waiting(self, arm: Arm) -> int:
+        return self._desks[arm].waiting
 
 
 def _fail(batch: Sequence[Asked], error: Exception) -> None:

@@ -24,6 +24,9 @@ SHARE = 0.75
 A thread of low priority does not do: it would hold Python's lock while it waits for a core.
 """
 
+LOOK = 0.01
+"""Seconds between looks at whether callers of production wait: shadow begins nothing while they do."""
+
 
 class Shadow:
     def __init__(self, engine: Engine, clock: Clock, routes: Routes, recorder: Recorder, *, most: int) -> None:
@@ -57,6 +60,8 @@ class Shadow:
             batch = [await self._queue.get()]
             while len(batch) < AT_ONCE and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
+            while self._engine.waiting("production"):  # noqa: ASYNC110 - a queue has no event for being empty
+                await asyncio.sleep(LOOK)
             started = perf_counter()
             try:
                 await asyncio.gather(*(self._answer(live, request) for live, request in batch))
