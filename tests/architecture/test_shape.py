@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -129,14 +131,56 @@ def test_no_file_is_the_namespaces_init() -> None:
     assert not list(ROOT.glob("*/*/millrace/__init__.py"))
 
 
-def test_every_metric_is_in_the_telemetry_contract() -> None:
-    declared = yaml.safe_load((ROOT / "contracts" / "telemetry.yaml").read_text())
-    known = {name.removesuffix("_total") for name in declared["metrics"]}
-    used = set()
+TELEMETRY = yaml.safe_load((ROOT / "contracts" / "telemetry.yaml").read_text())
+
+
+def each_node() -> Iterator[ast.AST]:
     for folder in [*LIBS, *SERVICES]:
         for path in sources(folder):
-            used |= {
-                name.removesuffix("_total")
-                for name in re.findall(r"(?:Counter|Gauge|Histogram)\(\s*\"(millrace_\w+)\"", path.read_text())
-            }
-    assert used == known
+            yield from ast.walk(ast.parse(path.read_text()))
+
+
+def text(node: ast.expr | None) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def test_every_metric_its_kind_and_its_labels_are_in_the_telemetry_contract() -> None:
+    used = {}
+    for node in each_node():
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args):
+            continue
+        kind, name = node.func.id.lower(), text(node.args[0])
+        if kind in {"counter", "gauge", "histogram"} and name.startswith("millrace_"):
+            labels = node.args[2] if len(node.args) > 2 else None
+            used[name] = (kind, [text(label) for label in labels.elts] if isinstance(labels, ast.List) else [])
+    assert used == {name: (metric["kind"], metric["labels"]) for name, metric in TELEMETRY["metrics"].items()}
+
+
+def test_every_attribute_of_a_span_is_in_the_telemetry_contract() -> None:
+    """Attributes are named where they are set: as keys of a dict, or to `set_attribute`."""
+    named: set[str] = set()
+    for node in each_node():
+        if isinstance(node, ast.Dict):
+            named |= {text(key) for key in node.keys}
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "set_attribute":
+            named.add(text(node.args[0]))
+    assert {name for name in named if name.startswith("millrace.")} == {*TELEMETRY["attributes"]}
+
+
+def test_no_page_of_ours_pulls_anything_from_elsewhere() -> None:
+    pulls = re.compile(r"""(src|href)\s*=\s*["']?(https?:)?//|@import|url\(["']?(https?:)?//""")
+    pages = {".html", ".js", ".css", ".svg"}
+    for path in (path for folder in [*LIBS, *SERVICES] for path in folder.rglob("*") if path.suffix in pages):
+        assert not pulls.search(path.read_text()), path
+
+
+def test_the_chassis_alone_makes_apps_and_leaves_out_the_pages_that_pull_scripts_from_elsewhere() -> None:
+    makers = {path for folder in [*LIBS, *SERVICES] for path in sources(folder) if "FastAPI(" in path.read_text()}
+    assert makers == {ROOT / "libs/chassis/millrace/chassis/http.py"}
+    assert "docs_url=None, redoc_url=None" in makers.pop().read_text()
+
+
+def test_evaluation_is_imported_without_torch() -> None:
+    """Scoring is a process of its own that ends with its evaluation; the service itself stays small."""
+    check = f"import sys, millrace.evaluation.app; assert not {HEAVY} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", check], check=True)

@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import MessageSizeTooLargeError, ProducerFenced
-from harness import Bus, Running, eventually, live, make
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import MessageSizeTooLargeError
+from faststream.kafka import KafkaBroker
+from harness import Bus, Running, database, eventually, live, make
 
-from millrace.chassis import Unknown, consumer, wire
+from millrace.chassis import Settings, Unknown, consumer, wire
 from millrace.chassis.relay import INLINE
 from millrace.events import DocumentAccepted, DocumentSubmitted, Event, Route, WorkspaceRouted
 from millrace.probe.app import World, build_app
@@ -121,7 +124,7 @@ async def test_a_large_body_travels_by_reference(live_probe: Running, bus: Bus) 
 
 
 async def _raw(probe: Running) -> wire.Record:
-    from aiokafka import AIOKafkaConsumer, TopicPartition
+    from aiokafka import TopicPartition
 
     consumer = AIOKafkaConsumer(bootstrap_servers=probe.db.settings.kafka, isolation_level="read_committed")
     await consumer.start()
@@ -134,18 +137,71 @@ async def _raw(probe: Running) -> wire.Record:
         await consumer.stop()
 
 
-async def test_a_second_relay_fences_a_zombie(live_probe: Running) -> None:
-    settings = live_probe.db.settings
-    name = f"{settings.name}.relay{settings.group_suffix}"
-    successor = AIOKafkaProducer(bootstrap_servers=settings.kafka, transactional_id=name)
-    await successor.start()
-    zombie = AIOKafkaProducer(bootstrap_servers=settings.kafka, transactional_id=name)
-    await zombie.start()
-    with pytest.raises(ProducerFenced):
-        async with successor.transaction():
-            await successor.send_and_wait(DocumentAccepted.topic, b"{}", key=b"k")
-    await zombie.stop()
-    await successor.stop()
+async def test_a_batch_that_outlasts_kafkas_patience_is_neither_lost_nor_endless_nor_counted_twice(
+    stack: Endpoints, bus: Bus, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its member is put out of the group; what it had in hand commits in Postgres, and its positions end the rest."""
+    whole = consumer.broker
+
+    def hasty(settings: Settings) -> KafkaBroker:
+        broker = whole(settings)
+        broker.subscriber = partial(broker.subscriber, max_poll_interval_ms=1000)  # type: ignore[method-assign]
+        return broker
+
+    monkeypatch.setattr(consumer, "broker", hasty)
+    world.stuck = True
+    await bus.publish(*(document(workspace=f"w-{number % 5}") for number in range(100)))
+    async with live(stack, "probe", partial(build_app, world=world), batch=10) as probe:
+        await eventually(lambda: world.batches)
+        await eventually(lambda: _is(members(probe), 0))
+        world.stuck = False
+        world.hold.set()
+        await eventually(lambda: _is(counted(probe), 100))
+        await eventually(lambda: _is(members(probe), 1))
+        await bus.publish(document(), document())
+        await eventually(lambda: _is(counted(probe), 102))
+        tries = len(world.batches)
+        await eventually(lambda: _is(committed(probe), 102))
+        assert len(world.batches) == tries, "what is committed is not handled again"
+
+
+async def members(probe: Running) -> int:
+    """How many the probe's group has."""
+    async with admin_of(probe) as admin:
+        [response] = await admin.describe_consumer_groups([group_of(probe)])
+    [(_, _, _, _, _, found, *_)] = response.groups
+    return len(found)
+
+
+async def committed(probe: Running) -> int:
+    """How many records the probe's group has left behind, as Kafka sees it. The topic's earlier ones were deleted."""
+    async with admin_of(probe) as admin:
+        offsets = await admin.list_consumer_group_offsets(group_of(probe))
+    async with AIOKafkaConsumer(bootstrap_servers=probe.db.settings.kafka) as reader:
+        starts = await reader.beginning_offsets(list(offsets))
+    return sum(at.offset - starts[place] for place, at in offsets.items())
+
+
+def group_of(probe: Running) -> str:
+    return f"probe.on_document_submitted{probe.db.settings.group_suffix}"
+
+
+@asynccontextmanager
+async def admin_of(probe: Running) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=probe.db.settings.kafka)
+    await admin.start()
+    try:
+        yield admin
+    finally:
+        await admin.close()
+
+
+async def test_a_service_makes_no_topic_it_misses(stack: Endpoints, bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = {event: f"missing-{uuid4().hex}" for event in (DocumentSubmitted, WorkspaceRouted)}
+    for event, topic in missing.items():
+        monkeypatch.setattr(event, "topic", topic)
+    async with live(stack, "probe", build_app) as probe, admin_of(probe) as admin:
+        assert not {*missing.values()} & {*await admin.list_topics()}
 
 
 async def test_http_answers_when_it_is_on_the_topic_and_says_429_when_the_outbox_is_behind(
@@ -268,3 +324,26 @@ async def test_a_consumer_that_fetches_nothing_though_events_wait_is_ill(
     kafka.resume(*kafka.assignment())
     await eventually(lambda: _is(counted(live_probe), 2))
     assert await stuck() is None
+
+
+async def test_stopping_is_bounded_also_while_a_handler_hangs_and_the_next_takes_its_batch(
+    stack: Endpoints, bus: Bus, world: World
+) -> None:
+    world.stuck = True
+    suffix = f"-{uuid4().hex[:8]}"
+    async with database(stack, "probe") as dsn:
+        await bus.publish(document(), document())
+        async with live(stack, "probe", partial(build_app, world=world), dsn=dsn, group_suffix=suffix) as probe:
+            await eventually(lambda: world.batches)
+            async with asyncio.timeout(45):
+                await probe.service.stop()
+        world.hold.set()
+        async with live(stack, "probe", build_app, dsn=dsn, group_suffix=suffix) as successor:
+            await eventually(lambda: _is(counted(successor), 2))
+
+
+async def test_no_page_that_pulls_its_scripts_from_elsewhere_is_served(probe: Running) -> None:
+    async with probe.http() as client:
+        assert (await client.get("/openapi.json")).status_code == 200
+        for page in ("/docs", "/redoc", "/docs/oauth2-redirect", "/asyncapi"):
+            assert (await client.get(page)).status_code == 404, page

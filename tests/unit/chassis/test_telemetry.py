@@ -49,3 +49,13 @@ def test_a_traceparent_that_can_not_be_read_begins_a_trace(
     with telemetry.span(provider.get_tracer("t"), "POST /", "00-nonsense"):
         assert traceparent() is not None
     assert exporter.get_finished_spans()[0].parent is None
+
+
+@pytest.mark.parametrize(("flags", "is_sampled"), [("01", True), ("03", True), ("00", False), ("02", False)])
+def test_a_trace_is_sampled_by_one_bit_of_its_flags(flags: str, is_sampled: bool) -> None:
+    assert telemetry.sampled(f"00-{TRACE}-00f067aa0ba902b7-{flags}") is is_sampled
+
+
+def test_a_trace_that_begins_here_is_sampled_for_who_carries_on(provider: TracerProvider) -> None:
+    with telemetry.span(provider.get_tracer("t"), "POST /", None):
+        assert telemetry.sampled(traceparent())

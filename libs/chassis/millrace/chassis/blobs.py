@@ -82,9 +82,6 @@ class Blobs:
             return False
         return True
 
-    async def delete(self, key: str) -> None:
-        await self._call(key, lambda: self._client.remove_object(self._bucket, key))
-
     async def each(self, prefix: str) -> AsyncIterator[str]:
         """The keys below a prefix, in order."""
         listed = await self._call(

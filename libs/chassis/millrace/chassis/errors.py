@@ -11,6 +11,7 @@ Unavailable               it may work later: retry with back-off, 503
   Busy                    429, with a time to come back
   LeaseLost               another worker has the job
 TooManyDeadLetters        stop the service: something is wrong with it, not with the events
+LoopEnded                 stop the service: a loop of it has ended by an error nobody foresaw
 """
 
 
@@ -76,3 +77,9 @@ class TooManyDeadLetters(Exception):
         self.consumer = consumer
         self.count = count
         self.ceiling = ceiling
+
+
+class LoopEnded(Exception):
+    def __init__(self, loop: str, error: BaseException | None) -> None:
+        super().__init__(f"{loop} has ended: {error!r}" if error else f"{loop} has ended")
+        self.loop = loop

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
+from millrace.chassis import loops
 from millrace.chassis.errors import Unavailable
 from millrace.chassis.postgres import Database
 from millrace.chassis.transaction import Transaction
@@ -41,19 +42,15 @@ class GroupCommit(Generic[T]):
         self._most = most
         self._patience = patience
         self._queue: asyncio.Queue[tuple[T, asyncio.Future[None]]] = asyncio.Queue(maxsize=20 * most)
-        self._task: asyncio.Task[None] | None = None
+        self.loops: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="group commit")
+        self.loops = [asyncio.create_task(self._run(), name="group commit")]
 
     async def stop(self) -> None:
-        if self._task is None:
-            return
-        self._task.cancel()
-        await asyncio.wait({self._task}, timeout=5)
-        self._task = None
+        await loops.end(self.loops)
         while not self._queue.empty():
-            _settle([self._queue.get_nowait()[1]], Unavailable("the service is stopping"))
+            _settle([self._queue.get_nowait()], Unavailable("the service is stopping"))
 
     async def commit(self, item: T) -> None:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -63,17 +60,16 @@ class GroupCommit(Generic[T]):
     async def _run(self) -> None:
         while True:
             group = [await self._queue.get()]
-            await self._gather(group)
-            waiting = [done for _, done in group]
             try:
+                await self._gather(group)
                 await self._store([item for item, _ in group])
             except Exception as error:
-                _settle(waiting, error)
+                _settle(group, error)
             except asyncio.CancelledError:
-                _settle(waiting, Unavailable("the service is stopping"))
+                _settle(group, Unavailable("the service is stopping"))
                 raise
             else:
-                _settle(waiting, None)
+                _settle(group, None)
 
     async def _store(self, items: Sequence[T]) -> None:
         loop = asyncio.get_running_loop()
@@ -106,8 +102,8 @@ class GroupCommit(Generic[T]):
                 return
 
 
-def _settle(waiting: Sequence["asyncio.Future[None]"], error: Exception | None) -> None:
-    for done in waiting:
+def _settle(group: Sequence[tuple[T, "asyncio.Future[None]"]], error: Exception | None) -> None:
+    for _, done in group:
         if done.done():
             continue
         if error is None:

@@ -60,8 +60,10 @@ class Limits:
 
         tracer = self._tracer() or trace.NoOpTracer()
         given = headers.get(b"traceparent", b"").decode("latin-1") or None
-        with telemetry.span(tracer, f"{scope['method']} {scope['path']}", given):
+        with telemetry.span(tracer, scope["method"], given) as span:
             await self._app(scope, bounded, send)
+            if route := scope.get("route"):
+                span.update_name(f"{scope['method']} {route.path}")  # not what a caller wrote in its place
 
 
 def build(service: "Service") -> FastAPI:

@@ -13,7 +13,7 @@ import asyncpg
 import structlog
 from opentelemetry import trace
 
-from millrace.chassis import telemetry
+from millrace.chassis import loops, telemetry
 from millrace.chassis.causes import Step
 from millrace.chassis.errors import LeaseLost, Unavailable, Unprocessable
 from millrace.chassis.postgres import OUTAGE, Database
@@ -31,13 +31,16 @@ LOOK = 1.0
 ATTEMPTS = 8
 """Tries of a job that fails for a reason nobody foresaw, before it rests as failed."""
 
-CLAIM = """
-    WITH turns AS (SELECT workspace, max(claimed_at) AS last FROM jobs WHERE kind = $1 GROUP BY workspace),
+DUE = """
+    kind = $1 AND ((state = 'waiting' AND run_at <= $2) OR (state = 'running' AND lease_until < clock_timestamp()))"""
+CLAIM = f"""
+    WITH turns AS (
+        SELECT workspace,
+            (SELECT max(claimed_at) FROM jobs j WHERE j.kind = $1 AND j.workspace = due.workspace) AS last
+        FROM (SELECT DISTINCT workspace FROM jobs WHERE {DUE}) AS due),
     next AS (
-        SELECT j.id FROM jobs j JOIN turns USING (workspace)
-        WHERE j.kind = $1 AND (
-            (j.state = 'waiting' AND j.run_at <= $2) OR (j.state = 'running' AND j.lease_until < clock_timestamp()))
-        ORDER BY turns.last NULLS FIRST, j.run_at, j.id LIMIT 1 FOR UPDATE OF j SKIP LOCKED)
+        SELECT id FROM jobs JOIN turns USING (workspace) WHERE {DUE}
+        ORDER BY turns.last NULLS FIRST, run_at, id LIMIT 1 FOR UPDATE OF jobs SKIP LOCKED)
     UPDATE jobs SET state = 'running', token = token + 1, attempts = attempts + 1, claimed_at = clock_timestamp(),
         lease_until = clock_timestamp() + $3 * interval '1 second'
     FROM next WHERE jobs.id = next.id RETURNING jobs.*"""
@@ -45,8 +48,12 @@ RENEW = """
     UPDATE jobs SET lease_until = clock_timestamp() + $3 * interval '1 second'
     WHERE id = $1 AND token = $2 AND state = 'running' RETURNING id"""
 HOLD = "SELECT id FROM jobs WHERE id = $1 AND token = $2 AND state = 'running' FOR UPDATE"
-END = "UPDATE jobs SET state = $2, finished_at = clock_timestamp(), error = $3 WHERE id = $1"
-AGAIN = "UPDATE jobs SET state = 'waiting', run_at = $3, error = $4 WHERE id = $1 AND token = $2 AND state = 'running'"
+END = """
+    UPDATE jobs SET state = $3, finished_at = clock_timestamp(), error = $4
+    WHERE id = $1 AND token = $2 AND state = 'running' RETURNING id"""
+AGAIN = """
+    UPDATE jobs SET state = 'waiting', run_at = $3, error = $4
+    WHERE id = $1 AND token = $2 AND state = 'running' RETURNING id"""
 
 
 class Job:
@@ -88,12 +95,21 @@ class Job:
         """The last step: the job's end and its effects are one commit. Raises LeaseLost."""
         async with self.transaction() as tx:
             yield tx
-            await tx.execute(END, self.id, "done", None)
+            await tx.execute(END, self.id, self.token, "done", None)
         self.ended = True
 
     async def later(self, at: datetime, why: str = "") -> None:
-        """Ends this claim; the job runs again at a time."""
-        await self._db.pool.execute(AGAIN, self.id, self.token, at, why or None)
+        """Ends this claim; the job runs again at a time. Raises LeaseLost."""
+        await self._end(AGAIN, at, why or None)
+
+    async def fail(self, why: str) -> None:
+        """Ends the job for good. Raises LeaseLost."""
+        await self._end(END, "failed", why)
+
+    async def _end(self, statement: str, *args: Any) -> None:
+        """A zombie fails and comes back later too, and must not do so in its successor's name."""
+        if await self._db.pool.fetchval(statement, self.id, self.token, *args) is None:
+            raise LeaseLost(self.kind, self.key, self.token)
         self.ended = True
 
 
@@ -129,22 +145,18 @@ class Worker:
         self._work = work
         self._db = db
         self._wake = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self.loops: list[asyncio.Task[None]] = []
         db.on_scheduled.append(self._wake.set)
 
     async def start(self) -> None:
-        self._tasks = [
-            asyncio.create_task(self._loop(), name=f"{self._work.kind}-{number}")
+        self.loops = [
+            asyncio.create_task(self._loop(), name=f"worker {self._work.kind}-{number}")
             for number in range(self._work.concurrency)
         ]
 
     async def stop(self) -> None:
         """Cancels what runs; another worker claims it when the lease is over."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=5)
-        self._tasks = []
+        await loops.end(self.loops)
 
     async def _loop(self) -> None:
         while True:
@@ -179,12 +191,8 @@ class Worker:
         assert running is not None
         lost: list[bool] = []
         keeper = asyncio.create_task(self._keep(job, running, lost))
-        end = "done"
         try:
-            await self._work.function(job, **self._work.bound)
-            if not job.ended:
-                async with job.finish():
-                    pass
+            end = await self._attempt(job)
         except LeaseLost as error:
             end = "lost"
             log.warning("job lost", kind=job.kind, key=job.key, because=str(error))
@@ -193,29 +201,39 @@ class Worker:
                 raise
             running.uncancel()
             end = "lost"
-        except Unprocessable as error:
-            end = "failed"
-            await self._db.pool.execute(END, job.id, "failed", str(error))
-            log.error("job failed", kind=job.kind, key=job.key, because=str(error))
-        except Exception as error:
-            end = await self._again(job, error)
         finally:
             keeper.cancel()
         telemetry.JOBS.labels(job.kind, end).inc()
 
+    async def _attempt(self, job: Job) -> str:
+        """Does the work and says how this claim ended. Raises LeaseLost."""
+        try:
+            await self._work.function(job, **self._work.bound)
+            if not job.ended:
+                async with job.finish():
+                    pass
+        except LeaseLost:
+            raise
+        except Unprocessable as error:
+            log.error("job failed", kind=job.kind, key=job.key, because=str(error))
+            await job.fail(str(error))
+            return "failed"
+        except Exception as error:
+            return await self._again(job, error)
+        return "done"
+
     async def _again(self, job: Job, error: Exception) -> str:
-        """Sets the next try, or gives up; how the claim ended."""
-        foreseen = isinstance(error, Unavailable)
+        """Sets the next try, or gives up; how the claim ended. Raises LeaseLost."""
+        foreseen, why = isinstance(error, Unavailable), f"{type(error).__name__}: {error}"
         if not foreseen and job.attempt >= ATTEMPTS:
             log.exception("job given up", kind=job.kind, key=job.key, attempt=job.attempt)
-            await self._db.pool.execute(END, job.id, "failed", f"{type(error).__name__}: {error}")
+            await job.fail(why)
             return "failed"
         pause = min(0.5 * 2 ** min(job.attempt, 6), 30.0)
         (log.warning if foreseen else log.exception)(
             "job again", kind=job.kind, key=job.key, because=str(error), pause_s=pause
         )
-        at = self._db.clock.now() + timedelta(seconds=pause)
-        await self._db.pool.execute(AGAIN, job.id, job.token, at, f"{type(error).__name__}: {error}")
+        await job.later(self._db.clock.now() + timedelta(seconds=pause), why)
         return "again"
 
     async def _keep(self, job: Job, running: "asyncio.Task[Any]", lost: list[bool]) -> None:

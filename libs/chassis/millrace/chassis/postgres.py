@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from importlib import import_module, resources
 from pathlib import Path
 
@@ -27,6 +27,7 @@ OUTAGE = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
     asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
     asyncpg.SerializationError,
     asyncpg.QueryCanceledError,
     asyncpg.IdleInTransactionSessionTimeoutError,
@@ -34,6 +35,12 @@ OUTAGE = (
     TimeoutError,
 )
 """What asyncpg raises when the server or the network is at fault, or another try may win."""
+
+CONNECTS, ANSWERS = 5.0, 30.0
+"""Seconds for a connection and for a statement: without them a network that falls silent is waited for without end."""
+
+STEP = 1000
+"""Rows that housekeeping deletes in one commit, whatever has gathered: neither locks nor memory grow with it."""
 
 MIGRATING = 0x6D696C6C
 """Advisory lock held while a schema is migrated."""
@@ -72,8 +79,8 @@ class Database:
                 self.settings.postgres,
                 min_size=1,
                 max_size=self.settings.pool,
-                timeout=5,
-                command_timeout=30,
+                timeout=CONNECTS,
+                command_timeout=ANSWERS,
                 max_inactive_connection_lifetime=60,
                 reset=untouched,
                 server_settings={
@@ -167,31 +174,47 @@ class Database:
             await asyncio.sleep(0.02)
 
     async def keep_house(self) -> None:
-        """Makes the inbox's next days and drops what is past remembering."""
+        """Makes the inbox's next days and drops what is past remembering, a step at a time.
+
+        A finished job goes `jobs_days` after its end, and its kind and key may then be scheduled anew. A repetition of
+        what scheduled it does not: the position and the inbox, which remember longer, let none through.
+        """
         today = self.clock.now().date()
-        async with self.pool.acquire() as connection:
-            for ahead in range(-1, 3):
-                day = today + timedelta(days=ahead)
-                try:
-                    await connection.execute(
-                        f"CREATE TABLE IF NOT EXISTS inbox_{day:%Y%m%d} PARTITION OF inbox "
-                        f"FOR VALUES FROM ('{day}') TO ('{day + timedelta(days=1)}')"
-                    )
-                except asyncpg.CheckViolationError:
-                    log.info("inbox day stays in the default partition", day=str(day))
-            last = today - timedelta(days=self.settings.inbox_days)
-            for row in await connection.fetch(
-                """SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-                   WHERE i.inhparent = 'inbox'::regclass"""
-            ):
-                name = row["relname"]
-                if name == "inbox_other":
-                    await connection.execute("DELETE FROM inbox_other WHERE seen_on < $1", last)
-                elif name < f"inbox_{last:%Y%m%d}":  # its events may have come late: what counts is when they came
-                    held = await connection.fetchval(f"SELECT EXISTS (SELECT FROM {name} WHERE seen_on >= $1)", last)
-                    if not held:
-                        await connection.execute(f"DROP TABLE {name}")
-            await connection.execute("DELETE FROM dead_letters WHERE expires_at < now()")
+        last = today - timedelta(days=self.settings.inbox_days)
+        await self._make_days(today)
+        await self._drop_days(last)
+        await self._delete("inbox_other", "seen_on < $1", last)
+        await self._delete("dead_letters", "expires_at < now()")
+        await self._delete("jobs", "finished_at < now() - $1 * interval '1 day'", self.settings.jobs_days)
+
+    async def _make_days(self, today: date) -> None:
+        for ahead in range(-1, 3):
+            day = today + timedelta(days=ahead)
+            try:
+                await self.pool.execute(
+                    f"CREATE TABLE IF NOT EXISTS inbox_{day:%Y%m%d} PARTITION OF inbox "
+                    f"FOR VALUES FROM ('{day}') TO ('{day + timedelta(days=1)}')"
+                )
+            except asyncpg.CheckViolationError:
+                log.info("inbox day stays in the default partition", day=str(day))
+
+    async def _drop_days(self, last: date) -> None:
+        """Drops days in which nothing was seen since: events may have come late, and what counts is when they came."""
+        days = await self.pool.fetch(
+            """SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+               WHERE i.inhparent = 'inbox'::regclass AND c.relname <> 'inbox_other' AND c.relname < $1""",
+            f"inbox_{last:%Y%m%d}",
+        )
+        for name in (row["relname"] for row in days):
+            if not await self.pool.fetchval(f"SELECT EXISTS (SELECT FROM {name} WHERE seen_on >= $1)", last):
+                await self.pool.execute(f"DROP TABLE IF EXISTS {name}")
+
+    async def _delete(self, table: str, past: str, *args: object) -> None:
+        """Deletes rows, STEP by STEP; what another replica deletes already is left to it."""
+        some = f"SELECT ctid FROM {table} WHERE {past} LIMIT {STEP} FOR UPDATE SKIP LOCKED"
+        delete = f"DELETE FROM {table} WHERE ctid = ANY(ARRAY({some}))"
+        while await self.pool.execute(delete, *args) == f"DELETE {STEP}":
+            pass
 
 
 async def untouched(connection: object) -> None:

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerFenced
 from pydantic_core import from_json
 
-from millrace.chassis import leases, telemetry, wire
+from millrace.chassis import leases, loops, telemetry, wire
 from millrace.chassis.blobs import Blobs
 from millrace.chassis.errors import Unavailable
 from millrace.chassis.leases import Lease
@@ -50,19 +50,15 @@ class Relay:
         self._blobs = blobs
         self._lease = Lease(db, "relay")
         self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self.loops: list[asyncio.Task[None]] = []
         db.on_emitted.append(self._wake.set)
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="relay")
+        self.loops = [asyncio.create_task(self._run(), name="relay")]
 
     async def stop(self) -> None:
         """Publishes what it has in hand and gives the lease back."""
-        if self._task is None:
-            return
-        self._task.cancel()
-        await asyncio.wait({self._task}, timeout=5)
-        self._task = None
+        await loops.end(self.loops)
 
     async def _run(self) -> None:
         pause = 0.2

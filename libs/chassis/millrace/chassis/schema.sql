@@ -41,3 +41,6 @@ CREATE TABLE IF NOT EXISTS jobs (
     UNIQUE (kind, key)
 );
 CREATE INDEX IF NOT EXISTS jobs_due ON jobs (kind, run_at) WHERE state IN ('waiting', 'running');
+-- Whose turn it is: the newest claim of a workspace. And what housekeeping deletes.
+CREATE INDEX IF NOT EXISTS jobs_turns ON jobs (kind, workspace, claimed_at);
+CREATE INDEX IF NOT EXISTS jobs_finished ON jobs (finished_at) WHERE finished_at IS NOT NULL;

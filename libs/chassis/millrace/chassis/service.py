@@ -5,9 +5,10 @@ import contextlib
 import gc
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any, Protocol
 
+import asyncpg
 import structlog
 import uvicorn
 import uvloop
@@ -20,7 +21,7 @@ from millrace.chassis import consumer, http, telemetry
 from millrace.chassis.blobs import Blobs
 from millrace.chassis.clock import Clock
 from millrace.chassis.consumer import Consumer
-from millrace.chassis.errors import NotFound, Unavailable
+from millrace.chassis.errors import LoopEnded, NotFound, Unavailable
 from millrace.chassis.handlers import Handler
 from millrace.chassis.intake import Intake
 from millrace.chassis.jobs import Work, Worker
@@ -37,7 +38,11 @@ PATIENCE = 60.0
 
 
 class Resource(Protocol):
-    """Something that starts before the handlers and stops after them; `ready` is optional."""
+    """Something that starts before the handlers and stops after them.
+
+    Optional: `ready`, and `loops`, the tasks that run from its start to its stop. One that ends in between halts the
+    service: what relays, reads or works no longer is worse than a process that is started again.
+    """
 
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
@@ -79,6 +84,7 @@ class Service:
         self._halted: BaseException | None = None
         self._server: uvicorn.Server | None = None
         self._chores: list[asyncio.Task[None]] = []
+        self._stopping = False
 
     @property
     def eats(self) -> frozenset[type[Event]]:
@@ -100,7 +106,7 @@ class Service:
         return http.build(self)
 
     def ill(self) -> list[str]:
-        """Why this process should be killed: consumers that no longer consume."""
+        """Why this process should be killed: consumers that no longer consume, a loop that has ended."""
         problems = [problem for each in self.consumers if (problem := each.stuck())]
         return problems + ([str(self._halted)] if self._halted else [])
 
@@ -127,15 +133,17 @@ class Service:
         await patiently(self.db.start)
         await patiently(self._kafka_answers)
         self._chores = [
-            asyncio.create_task(repeated(self._keep_house, every=3600)),
-            asyncio.create_task(repeated(self._measure, every=3)),
+            asyncio.create_task(repeated(self.db.keep_house, every=3600), name="housekeeping"),
+            asyncio.create_task(repeated(self._measure, every=3), name="measuring"),
         ]
+        self._watch(self._chores)
         self._bus = consumer.broker(self.settings)
         self.consumers = [Consumer(intake, self.settings, self._bus, self.halt) for intake in self.intakes]
         workers = [Worker(work, self.db) for work in self.jobs]
         for resource in [*self.tables, *self.resources, Relay(self.settings, self.db, self.blobs), *workers]:
             await resource.start()
             self._running.append(resource)
+            self._watch(getattr(resource, "loops", ()))
         if self.consumers:
             await self._bus.start()
         self.started = True
@@ -143,7 +151,7 @@ class Service:
 
     async def stop(self) -> None:
         """Stops taking, then working, then publishing. Bounded."""
-        self.started = False
+        self.started, self._stopping = False, True
         await asyncio.gather(*(each.stop() for each in self.consumers))
         if self._bus is not None and self.consumers:
             with contextlib.suppress(TimeoutError):
@@ -166,6 +174,16 @@ class Service:
         if self._server is not None:
             self._server.should_exit = True
 
+    def _watch(self, loops: Iterable[asyncio.Task[None]]) -> None:
+        for loop in loops:
+            loop.add_done_callback(self._ended)
+
+    def _ended(self, loop: asyncio.Task[None]) -> None:
+        error = None if loop.cancelled() else loop.exception()
+        if not self._stopping:
+            log.error("loop ended", loop=loop.get_name(), exc_info=error)
+            self.halt(LoopEnded(loop.get_name(), error))
+
     async def _kafka_answers(self) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.settings.kafka, request_timeout_ms=4000)
         try:
@@ -178,18 +196,9 @@ class Service:
 
     async def _measure(self) -> None:
         """What each replica must know of itself, whoever leads: how far the outbox and its handlers are behind."""
-        try:
-            await self.db.measure_outbox()
-            for each in self.consumers:
-                await each.measure_lag()
-        except (Unavailable, KafkaError, *OUTAGE) as error:
-            log.info("not measured", because=f"{type(error).__name__}: {error}")
-
-    async def _keep_house(self) -> None:
-        try:
-            await self.db.keep_house()
-        except (Unavailable, *OUTAGE) as error:
-            log.warning("housekeeping waits", because=str(error))
+        await self.db.measure_outbox()
+        for each in self.consumers:
+            await each.measure_lag()
 
     async def serve(self) -> int:
         """Runs until a signal or a halt; the exit code."""
@@ -222,8 +231,12 @@ class Service:
 
 
 async def repeated(act: Callable[[], Awaitable[None]], *, every: float) -> None:
+    """A chore. What Kafka or Postgres refuse, also since another replica does the same, waits for the next turn."""
     while True:
-        await act()
+        try:
+            await act()
+        except (Unavailable, KafkaError, asyncpg.PostgresError, *OUTAGE) as error:
+            log.warning("chore waits", chore=act.__name__, because=f"{type(error).__name__}: {error}")
         await asyncio.sleep(every)
 
 

@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     outbox_ceiling: int = Field(default=50_000, description="outbox rows above which HTTP answers 429")
     dead_letter_ceiling: int = Field(default=1000, description="dead letters a minute above which the service stops")
     inbox_days: int = Field(default=8, description="how long ids are remembered; no shorter than traffic topics keep")
+    jobs_days: int = Field(default=7, description="how long finished jobs are kept; payloads may hold masked texts")
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from millrace.chassis import wire
+from millrace.chassis import loops, wire
 from millrace.chassis.consumer import FETCH_WAIT_MS
 from millrace.chassis.errors import Unavailable, Unknown, Unprocessable
 from millrace.chassis.settings import Settings
@@ -43,7 +43,7 @@ class Table(Generic[V]):
         self._on_change = on_change
         self._values: dict[str, V] = {}
         self._consumer: AIOKafkaConsumer | None = None
-        self._task: asyncio.Task[None] | None = None
+        self.loops: list[asyncio.Task[None]] = []
         self._read: dict[TopicPartition, int] = {}
         self._moved = asyncio.Condition()
         self.caught_up = False
@@ -64,13 +64,10 @@ class Table(Generic[V]):
         return self._values[key]
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name=f"table {self.topic}")
+        self.loops = [asyncio.create_task(self._run(), name=f"table {self.topic}")]
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task}, timeout=5)
-            self._task = None
+        await loops.end(self.loops)
 
     def ready(self) -> str | None:
         return None if self.caught_up else f"{self.topic} is not read to its end yet"

@@ -33,6 +33,8 @@ LAG = Gauge("millrace_lag_events", "Events of the handler's partitions not yet c
 OUTBOX = Gauge("millrace_outbox_events", "Events that wait for the relay")
 JOBS = Counter("millrace_jobs_total", "Claims of jobs by how they ended", ["kind", "end"])
 
+SAMPLED = frozenset("13579bdf")
+
 _propagator = TraceContextTextMapPropagator()
 
 
@@ -91,12 +93,19 @@ def span(tracer: trace.Tracer, name: str, traceparent: str | None, **attributes:
             yield current
         return
     context = trace.set_span_in_context(above) if above else None
-    with tracer.start_as_current_span(name, context=context, attributes=attributes) as current:
-        yield current
+    with tracer.start_as_current_span(
+        name, context=context, attributes=attributes, record_exception=False, set_status_on_exception=False
+    ) as current:
+        try:
+            yield current
+        except Exception as error:
+            current.set_status(trace.StatusCode.ERROR, type(error).__name__)  # what it says may name a person
+            raise
 
 
 def sampled(traceparent: str | None) -> bool:
-    return traceparent is not None and traceparent.endswith("1")
+    """By the lowest bit of the flags: the next says that the trace's id is random, as those that begin here are."""
+    return traceparent is not None and traceparent[-1:] in SAMPLED
 
 
 __all__ = ["SpanContext", "parent", "sampled", "span", "start", "traceparent_of"]

@@ -23,6 +23,10 @@ class Recorder:
         self._most = best_effort_most
         self._unwaited: set[asyncio.Task[None]] = set()
 
+    @property
+    def loops(self) -> list[asyncio.Task[None]]:
+        return self._group.loops
+
     async def start(self) -> None:
         await self._group.start()
 

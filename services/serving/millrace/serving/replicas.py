@@ -32,17 +32,17 @@ class Replicas:
         self._open: dict[tuple[str, int], WorkspaceRouted] = {}
         self._joined = False
         self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self.loops: list[asyncio.Task[None]] = []
         routes.reported.append(self._heard)
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="replica")
+        self.loops = [asyncio.create_task(self._run(), name="replica")]
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+        for loop in self.loops:
+            loop.cancel()
             with suppress(asyncio.CancelledError):
-                await self._task
+                await loop
         with suppress(Unavailable):
             async with self._db.transaction() as tx:
                 await store.leave(tx, self.replica)

@@ -30,6 +30,7 @@ class World:
 
     down: bool = False
     broken: bool = False
+    stuck: bool = False
     batches: list[int] = field(default_factory=list)
     worked: list[tuple[str, int]] = field(default_factory=list)
     hold: asyncio.Event = field(default_factory=asyncio.Event)
@@ -42,6 +43,8 @@ async def on_document_submitted(events: Sequence[DocumentSubmitted], tx: Transac
         raise Unavailable("the world is down")
     if world.broken:
         raise RuntimeError("nobody foresaw this")
+    if world.stuck:
+        await world.hold.wait()
     for event in events:
         if event.text == "refuse":
             tx.refuse(event, Unprocessable("refused alone"))
@@ -52,7 +55,7 @@ async def on_document_submitted(events: Sequence[DocumentSubmitted], tx: Transac
         name = event.document_id or str(event.id)
         await tx.execute("INSERT INTO seen VALUES ($1, 1) ON CONFLICT (document_id) DO UPDATE SET n = seen.n + 1", name)
         if event.text == "poison":
-            raise Unprocessable("poison")
+            raise Unprocessable(f"poison {event.subject or ''}".rstrip())
         if event.text == "job":
             await tx.schedule("count", key=name, workspace=event.workspace, cause=event, payload={"text": event.text})
         tx.emit(accepted(event, name))
