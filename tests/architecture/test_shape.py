@@ -20,7 +20,7 @@ ALLOWED = {
     "chassis": {"events", "privacy", "workspace"},
     "learn": {"workspace", "events"},
     "stack": {"chassis", "events"},
-    "client": {"events"},
+    "client": set(),
 }
 SHARED = {"events", "privacy", "workspace", "chassis"}
 LEARNERS = {"dedup", "training", "evaluation", "serving"}

@@ -4,7 +4,8 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
 from pathlib import Path
 from uuid import UUID
 
@@ -13,6 +14,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from checker import problems
 from harness import eventually, make
+from kept import read_tables
+from log import read_log
 
 from millrace.chassis import wire
 from millrace.events import DocumentSubmitted, Event, FeedbackGiven, InteractionLogged, PredictionServed
@@ -21,7 +24,7 @@ from millrace.stack.supervisor import Supervisor
 WORKSPACES = ("north", "south")
 EVENTS = 20_000
 RATE = 160
-"""Events a second: the stream outlasts the killing."""
+"""Events a second."""
 
 SPEC = """
 workspace: {name}
@@ -48,16 +51,19 @@ async def up(data_folder: Path) -> AsyncIterator[Supervisor]:
 async def test_kills_lose_nothing_and_count_nothing_twice(up: Supervisor) -> None:
     for name in WORKSPACES:
         await apply(up, name)
-    streaming = asyncio.create_task(stream(up.seen().endpoints.kafka))
     names = [process.name for process in up.seen().processes if process.service]
-    for name in [*names, "kafka", *names, "postgres"]:
-        await kill(up, name)
-    sent = await streaming
-    assert len(sent) == EVENTS
-    found: list[str] = []
+    killed = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        streaming = group.create_task(stream(up.seen().endpoints.kafka, killed))
+        for name in [*names, "kafka", *names, "postgres"]:
+            await kill(up, name)
+        assert not streaming.done(), "the last kill fell after the stream"
+        killed.set()
+    sent, found = streaming.result(), list[str]()
 
     async def settled() -> bool:
-        found[:] = await problems(up.seen().endpoints.kafka, up.seen().endpoints.postgres)
+        ends = up.seen().endpoints
+        found[:] = problems(sent, await read_log(ends.kafka), await read_tables(ends.postgres))
         return not found
 
     try:
@@ -84,44 +90,45 @@ async def kill(up: Supervisor, name: str) -> None:
     await eventually(lambda: up.seen().process(name).pid not in {None, process.pid}, within=60)
 
 
-async def stream(kafka: str) -> list[Event]:
-    """Publishes the events at an even rate, and returns when Kafka has all of them."""
-    made = events()
+async def stream(kafka: str, killed: asyncio.Event) -> list[Event]:
+    """Publishes `EVENTS` at an even rate, and more until all were killed; returns them when Kafka has taken each."""
     producer = AIOKafkaProducer(
         bootstrap_servers=kafka, enable_idempotence=True, acks="all", request_timeout_ms=60_000, linger_ms=5
     )
     await producer.start()
+    sent: list[Event] = []
     waiting = []
     try:
-        for number, event in enumerate(made):
+        for event in events():
+            if len(sent) >= EVENTS and killed.is_set():
+                break
             headers = wire.to_kafka(wire.headers_of(event, "chaos", None))
             waiting.append(await producer.send(event.topic, event.body(), key=event.key.encode(), headers=headers))
-            if number % RATE == RATE - 1:
+            sent.append(event)
+            if len(sent) % RATE == 0:
                 await asyncio.sleep(1.0)
         await asyncio.gather(*waiting)
     finally:
         await producer.stop()
-    return made
+    return sent
 
 
-def events() -> list[Event]:
-    """Documents, interactions, predictions and labels for both workspaces, some of them near duplicates."""
+def events() -> Iterator[Event]:
+    """Documents, interactions, predictions and labels for both workspaces, without end; some texts come again."""
     chance = random.Random(11)
-    made: list[Event] = []
-    for number in range(EVENTS // 4):
+    for number in count():
         workspace = WORKSPACES[number % 2]
         text = (
             " ".join(chance.choices(WORDS, k=14))
-            if number % 10
+            if number % 11
             else "where is the parcel that I sent on monday morning"
         )
         common = {"workspace": workspace, "id": UUID(int=chance.getrandbits(128), version=4)}
         fresh = {"workspace": workspace, "id": UUID(int=chance.getrandbits(128), version=4)}
-        made.append(make(DocumentSubmitted, **common, source="crm", document_id=f"d-{number}", text=text, label="late"))
-        made.append(make(InteractionLogged, **fresh, source="chat", input=" ".join(chance.choices(WORDS, k=12))))
-        made.append(prediction(chance, workspace, number))
-        made.append(label(chance, workspace, number))
-    return made
+        yield make(DocumentSubmitted, **common, source="crm", document_id=f"d-{number}", text=text, label="late")
+        yield make(InteractionLogged, **fresh, source="chat", input=" ".join(chance.choices(WORDS, k=12)))
+        yield prediction(chance, workspace, number)
+        yield label(chance, workspace, number)
 
 
 def prediction(chance: random.Random, workspace: str, number: int) -> PredictionServed:

@@ -104,6 +104,15 @@ async def test_a_label_by_prediction_reaches_answers_of_the_request_that_come_la
     assert not any(event.trusted for event in events)
 
 
+@pytest.mark.parametrize("labels_first", [True, False])
+async def test_what_is_said_is_recorded_in_its_order(feedback: Running, labels_first: bool) -> None:
+    given = [said(request_id=f"q-{number}") for number in range(0, 40, 2)]
+    answers = [served(number) for number in range(0, 40, 2)]
+    for batch in (given, answers) if labels_first else (answers, given):
+        await feedback.deliver(batch)
+    assert [event.feedback_id for event in await feedback.emitted(FeedbackRecorded)] == [str(one.id) for one in given]
+
+
 async def test_a_repeated_batch_changes_nothing(feedback: Running) -> None:
     given = [said(request_id=f"q-{number}") for number in range(5)]
     answers = [served(number) for number in range(5)]

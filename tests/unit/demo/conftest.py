@@ -207,6 +207,7 @@ def facts() -> Facts:
     ]
     for event in events:
         told.add(event)
+    told.given["label"] += 1
     told.calls += calls(40, 1000, "w-1", lambda n: n % 20 != 0)
     told.calls += calls(60, 2000, "w-1", lambda n: n % 4 == 0)
     told.calls += calls(100, 1000, "w-2", lambda n: n % 20 != 10)

@@ -2,6 +2,7 @@ import asyncio
 import json
 
 import httpx
+import pytest
 
 from millrace.client import AsyncClient, Retries
 from millrace.demo.customers import CUSTOMERS, LATER_SHARE, Crowd, Customers
@@ -15,8 +16,9 @@ NEW = [Text(f"a new message number {n} about a locker", "locker") for n in range
 class Services:
     """Answers `late` to everything, and fails every request whose text holds `fail_on`."""
 
-    def __init__(self, fail_on: str = "\0") -> None:
+    def __init__(self, fail_on: str = "\0", *, taken: int = 202) -> None:
         self.fail_on = fail_on
+        self.taken = taken
         self.asked: list[dict[str, str]] = []
         self.told: list[dict[str, object]] = []
 
@@ -24,7 +26,7 @@ class Services:
         body = json.loads(request.content)
         if request.url.path == "/v1/feedback":
             self.told += body
-            return httpx.Response(202, json={"ids": []})
+            return httpx.Response(self.taken, json={"ids": []})
         (asked,) = body["inputs"]
         self.asked.append(asked)
         if self.fail_on in asked["text"]:
@@ -71,6 +73,22 @@ async def test_a_request_that_fails_is_counted_and_hinders_nobody() -> None:
     assert failed
     assert facts.failed == len(failed) < len(facts.calls) / 4
     assert "503" in failed[0].failure
+
+
+async def test_a_call_that_fails_in_whatever_way_is_a_failed_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(AsyncClient, "predict", broken)
+    facts = await run(Services(), Crowd(OLD, NEW), 0.2)
+    assert facts.failed == len(facts.calls) > 0
+    assert facts.failures == {"RuntimeError": facts.failed}
+
+
+async def test_feedback_that_is_refused_is_counted_as_not_taken() -> None:
+    facts = await run(Services(taken=422), Crowd(OLD, NEW), 0.5)
+    assert not facts.failed
+    assert facts.untaken.total()
 
 
 def test_after_the_shift_a_share_of_what_is_written_is_new() -> None:

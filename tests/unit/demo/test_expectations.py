@@ -77,6 +77,25 @@ def test_detection_counts_requests_from_the_shift_to_the_alarm(facts: Facts) -> 
     assert expect.detection(Facts()) is None
 
 
+def test_a_call_that_failed_is_no_answer(facts: Facts) -> None:
+    facts.calls = [replace(call, version=None) for call in facts.calls]
+    assert "600 answers before the shift" in broken(expect.stable(facts))
+
+
+@pytest.mark.parametrize(
+    ("harm", "promise"),
+    [
+        (lambda facts: facts.untaken.update(["rejected"]), "all feedback was taken"),
+        (lambda facts: facts.unread.update(["document.kept.v1: body"]), "every event could be read"),
+    ],
+)
+def test_what_was_not_taken_or_not_read_breaks_a_promise(
+    facts: Facts, harm: Callable[[Facts], None], promise: str
+) -> None:
+    harm(facts)
+    assert broken(expect.nothing_failed(facts)) == [promise]
+
+
 def test_an_alarm_before_the_shift_is_false(facts: Facts) -> None:
     facts.shift = START + timedelta(seconds=64)
     assert "no false alarm" in broken(expect.stable(facts))
@@ -140,6 +159,6 @@ def test_a_rollback_for_another_reason_is_not_the_harm(facts: Facts) -> None:
 
 def test_one_failed_request_is_one_too_many(facts: Facts) -> None:
     facts.calls.append(Call(START, None, failure="serving gave no answer"))
-    (check,) = expect.nothing_failed(facts)
+    check = expect.nothing_failed(facts)[0]
     assert not check.kept
     assert "serving gave no answer" in check.seen

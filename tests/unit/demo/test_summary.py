@@ -17,6 +17,7 @@ def played(*, kept: bool = True) -> list[Outcome]:
 def test_the_summary_has_the_keys_that_are_promised(facts: Facts) -> None:
     told = json.loads(json.dumps(summary(facts, played(), FOUND, up_s=21.0, rss_mb=2900.4, took_s=280.0)))
     assert told["ok"] is True
+    assert told["total_s"] == 301.0
     assert set(told) >= {"ok", "steps", "versions", "counts", "detection", "regained", "stack"}
     assert all(set(step) == {"name", "at_s", "took_s", "evidence"} for step in told["steps"])
     assert all(set(one) >= {"id", "method", "stage", "scores"} for one in told["versions"])

@@ -1,4 +1,6 @@
 import io
+import json
+import shlex
 from datetime import UTC, datetime, timedelta
 
 from rich.console import Console
@@ -52,9 +54,13 @@ def test_a_registration_is_told_by_its_own_event_only(facts: Facts) -> None:
 def test_the_end_names_versions_figures_and_where_to_look(facts: Facts) -> None:
     console = paper()
     told = summary(facts, [], None, up_s=20.0, rss_mb=2048.0, took_s=250.0)
-    conclude(console, facts, told, console_url="http://127.0.0.1:1", serving="http://127.0.0.1:2", name="w")
+    where = {"console_url": "http://127.0.0.1:1", "serving": "http://127.0.0.1:2", "name": "w"}
+    conclude(console, facts, told, **where, text="it's 'late'")
     lines = written(console)
-    assert "http://127.0.0.1:2/v1/workspaces/w/predict" in lines
+    curl = shlex.split(next(line for line in lines.splitlines() if "curl" in line))
+    assert "http://127.0.0.1:2/v1/workspaces/w/predict" in curl
+    assert json.loads(curl[-1]) == {"text": "it's 'late'"}
+    assert "270 s, 20 s of them to start" in lines
     assert "90.0%, after the shift down to 50.0%, with w-2 back at 90.0%" in lines
     assert "A promise was broken" in lines
 

@@ -15,9 +15,10 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from millrace.stack import Endpoints, S3Endpoint, compose_endpoints
+from millrace.stack import Endpoints, S3Endpoint, compose_endpoints, s3
 from millrace.stack.closure import closure
 from millrace.stack.kafka import PROPERTIES
+from millrace.stack.postgres import SETTINGS
 from millrace.stack.services import discover, environment, peculiar, provisioning
 
 ROOT = Path(__file__).parents[3]
@@ -80,12 +81,29 @@ def test_compose_tells_a_service_what_up_tells_it(name: str) -> None:
     assert f"{name}:" in service["environment"][f"{name.upper()}_POSTGRES"], "a role of its own"
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", compose()["services"])
 def test_compose_confines_a_service(name: str) -> None:
     service = compose()["services"][name]
-    assert service["read_only"] and service["cap_drop"] == ["ALL"] and service["user"] == "10001:10001"
+    user, _, group = service["user"].partition(":")
+    assert int(user) > 0 and int(group) > 0
+    assert service["cap_drop"] == ["ALL"] and service["security_opt"] == ["no-new-privileges:true"]
+    assert service.get("read_only", False) or name == "kafka", "Kafka's image writes its configuration when it starts"
     assert service["deploy"]["resources"]["limits"]["memory"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_compose_starts_a_service_once_all_is_provisioned(name: str) -> None:
+    service = compose()["services"][name]
+    assert service["user"] == "10001:10001"
     assert service["depends_on"]["provision"]["condition"] == "service_completed_successfully"
+
+
+@pytest.mark.parametrize("name", [*SERVICES, "s3"])
+def test_a_volume_belongs_to_the_user_who_writes_it(name: str) -> None:
+    service = compose()["services"][name]
+    image = service["build"].get("dockerfile_inline") or (ROOT / "Dockerfile").read_text()
+    for volume in service.get("volumes", ()):
+        assert f"mkdir {volume.split(':')[1]} && chown {service['user']} {volume.split(':')[1]}" in image
 
 
 def test_compose_opens_nothing_beyond_this_machine_and_no_port_twice() -> None:
@@ -118,6 +136,24 @@ def test_compose_runs_kafka_as_up_runs_it() -> None:
     for name, value in PROPERTIES.items():
         if name != "listener.security.protocol.map":  # one listener more: the host's
             assert given[f"KAFKA_{name.upper().replace('.', '_')}"] == str(value), name
+
+
+def test_compose_runs_postgres_as_up_runs_it() -> None:
+    given = {option.removeprefix("-c") for option in compose()["services"]["postgres"]["command"][1:]}
+    up = {f"{name}={value}" for name, value in SETTINGS.items()}
+    # where it listens is compose's affair
+    assert given == up - {"listen_addresses=127.0.0.1", "unix_socket_directories="}
+
+
+def test_compose_and_kubernetes_run_s3_as_up_runs_it() -> None:
+    composed, orchestrated = compose()["services"]["s3"], container(of_kind("StatefulSet")["s3"])
+    set_there = {each["name"]: each["value"] for each in orchestrated["env"]}
+    for given, variables in ((composed["command"], composed["environment"]), (orchestrated["args"], set_there)):
+        where = ("-dir=", "-ip=", "-ip.bind=", "-s3.port=", "-s3.config=")
+        assert {option for option in given if not option.startswith(where)} == {"mini", *s3.OPTIONS}
+        assert variables == {"GOMEMLIMIT": s3.MEMORY}
+    assert f"FROM {orchestrated['image']}" in composed["build"]["dockerfile_inline"]
+    assert composed["entrypoint"] == orchestrated["command"]
 
 
 def test_the_console_knows_where_every_service_is() -> None:

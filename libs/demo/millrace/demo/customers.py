@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
-from millrace.client import AsyncClient, Event, Gatherer, MillraceError, feedback
+from millrace.client import AsyncClient, Event, Gatherer, Undelivered, feedback
 from millrace.demo.facts import Call, Facts
 from millrace.demo.material import Text
 
@@ -123,8 +123,11 @@ class Customers:
             for call in self._calls:
                 call.cancel()
         await asyncio.gather(*self._calls, return_exceptions=True)
-        with suppress(MillraceError):
+        try:
             await self._told.close()
+        except Undelivered as failure:
+            self._facts.untaken[_why(failure.because)] += len(failure.ids)
+        self._facts.untaken.update(receipt.outcome for receipt in self._told.refused)
 
     async def _write(self) -> None:
         due = monotonic()
@@ -139,8 +142,8 @@ class Customers:
         at, started = datetime.now(UTC), monotonic()
         try:
             answer = await self._asking.predict(self._workspace, request.text, unit=request.unit, request_id=request.id)
-        except MillraceError as failure:
-            self._facts.calls.append(Call(at, None, failure=str(failure)))
+        except Exception as failure:  # of whatever kind: the customer has no answer
+            self._facts.calls.append(Call(at, None, failure=_why(failure)))
             return
         call = Call(at, answer.version, answer.arm, answer.probability, (monotonic() - started) * 1000)
         right = answer.label == request.truth
@@ -166,6 +169,13 @@ class Customers:
             basis="shown" if kind == "rating" else "blind",
             actor=request.unit if kind == "rating" else None,
         )
-        with suppress(MillraceError):
+        try:
             await self._told.add(event)
             self._facts.given[kind] += 1
+        except Exception as failure:
+            self._facts.untaken[_why(failure)] += 1
+
+
+def _why(failure: Exception) -> str:
+    """A failure in words; some of Python's own have none but their name."""
+    return str(failure) or type(failure).__name__

@@ -81,6 +81,16 @@ def latencies(facts: Facts, cycle: UUID | None) -> dict[str, float]:
     return found
 
 
+def reckoning(facts: Facts) -> dict[str, Any]:
+    return {
+        "requests": len(facts.calls),
+        "failed": facts.failed,
+        "failures": dict(facts.failures),
+        "untaken": dict(facts.untaken),
+        "unread": dict(facts.unread),
+    }
+
+
 def scores(judged: ModelEvaluated | None) -> dict[str, float]:
     """By suite.metric."""
     if judged is None:

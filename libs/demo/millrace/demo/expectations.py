@@ -1,5 +1,6 @@
 """What the story promises of each step: pure functions over facts."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -114,7 +115,7 @@ def applied(facts: Facts, cycle: UUID | None) -> bool:
 
 def stable(facts: Facts) -> list[Check]:
     """Before the shift."""
-    before = [call for call in facts.calls if facts.shift is None or call.at < facts.shift]
+    before = [call for call in facts.calls if call.version and (facts.shift is None or call.at < facts.shift)]
     alarms = facts.of(DriftDetected, lambda event: facts.shift is None or event.occurred_at < facts.shift)
     right = before_shift(facts)
     return [
@@ -200,10 +201,17 @@ def harm_rolled_back(facts: Facts, cycle: UUID | None) -> list[Check]:
 
 
 def nothing_failed(facts: Facts) -> list[Check]:
-    """Over every switch of the story."""
-    failures = sorted({call.failure for call in facts.calls if call.failure})
-    seen = f"{facts.failed} of {len(facts.calls)}" + (f": {failures[0]}" if failures else "")
-    return [Check("not one request failed", bool(facts.calls) and not facts.failed, seen)]
+    """Over every switch of the story; what was told of it, too, stands on all that happened."""
+    untaken, unread = facts.untaken.total(), facts.unread.total()
+    return [
+        Check(
+            "not one request failed",
+            bool(facts.calls) and not facts.failed,
+            f"{facts.failed} of {len(facts.calls)}{_most(facts.failures)}",
+        ),
+        Check("all feedback was taken", bool(facts.given) and not untaken, f"{untaken} not{_most(facts.untaken)}"),
+        Check("every event could be read", bool(facts.seen) and not unread, f"{unread} not{_most(facts.unread)}"),
+    ]
 
 
 def drift_cycles(facts: Facts) -> list[RetrainingRequested]:
@@ -289,6 +297,11 @@ def _condition(condition: object) -> str:
     text, left, right = (getattr(condition, name) for name in ("condition", "left", "right"))
     figures = f" ({left:.3f} against {right:.3f})" if left is not None and right is not None else ""
     return f"{text}{figures} {getattr(condition, 'verdict', '')}"
+
+
+def _most(reasons: Counter[str]) -> str:
+    """The most frequent reason, if there is any."""
+    return "".join(f", e.g. {reason}" for reason, _ in reasons.most_common(1))
 
 
 def _share(value: float | None) -> str:

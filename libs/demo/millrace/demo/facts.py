@@ -48,6 +48,10 @@ class Facts:
     masks: Counter[str] = field(default_factory=Counter)
     published: int = 0
     given: Counter[str] = field(default_factory=Counter)
+    untaken: Counter[str] = field(default_factory=Counter)
+    """Feedback that was refused or did not get out, by why."""
+    unread: Counter[str] = field(default_factory=Counter)
+    """Records that could not be read, by topic and why."""
     shift: datetime | None = None
     seen: set[UUID] = field(default_factory=set)
 
@@ -96,6 +100,11 @@ class Facts:
     @property
     def failed(self) -> int:
         return sum(call.version is None for call in self.calls)
+
+    @property
+    def failures(self) -> Counter[str]:
+        """What failed calls met, by message."""
+        return Counter(call.failure for call in self.calls if call.version is None)
 
     def labelled(self, where: Callable[[Call], bool] = lambda call: True) -> list[Call]:
         return [call for call in self.calls if call.right is not None and where(call)]

@@ -65,7 +65,17 @@ async def play(
         rss_mb=place.rss_mb(),
         took_s=monotonic() - began,
     )
-    _end(console, place, declaration.name, facts, told, summary_file)
+    if summary_file:
+        _write(summary_file, told)
+    conclude(
+        console,
+        facts,
+        told,
+        console_url=place.services.get("console", ""),
+        serving=place.services["serving"],
+        name=declaration.name,
+        text=texts.later[0].text,
+    )
     return 0 if told["ok"] else 1
 
 
@@ -81,13 +91,8 @@ async def _through(story: Play, telling: Telling) -> None:
         await asyncio.gather(*story.errands, return_exceptions=True)
 
 
-def _end(
-    console: Console, place: Place, name: str, facts: Facts, told: dict[str, Any], summary_file: Path | None
-) -> None:
-    if summary_file:
-        summary_file.write_text(json.dumps(told, indent=2, default=str) + "\n", encoding="utf-8")
-    services = place.services
-    conclude(console, facts, told, console_url=services.get("console", ""), serving=services["serving"], name=name)
+def _write(file: Path, told: dict[str, Any]) -> None:
+    file.write_text(json.dumps(told, indent=2, default=str) + "\n", encoding="utf-8")
 
 
 def prepared(data: Path | None) -> tuple[Material, Declaration]:

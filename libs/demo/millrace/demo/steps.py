@@ -138,7 +138,7 @@ async def stable(play: Play) -> Told:
         lambda facts: len(facts.calls) - facts.failed >= expect.STABLE and len(facts.labelled()) >= WINDOW, 60
     )
     return expect.stable(play.facts), {
-        "answers": len(play.facts.calls),
+        "answers": len(play.facts.calls) - play.facts.failed,
         "labels": len(play.facts.labelled()),
         "accuracy": expect.before_shift(play.facts),
     }
@@ -196,7 +196,7 @@ async def harmful_version(play: Play) -> Told:
 
 async def reckoning(play: Play) -> Told:
     await play.crew.aclose()
-    return expect.nothing_failed(play.facts), {"requests": len(play.facts.calls), "failed": play.facts.failed}
+    return expect.nothing_failed(play.facts), evidence.reckoning(play.facts)
 
 
 @dataclass(frozen=True)

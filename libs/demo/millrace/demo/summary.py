@@ -45,6 +45,7 @@ def summary(
     return {
         "ok": ok(outcomes),
         "took_s": round(took_s, 1),
+        "total_s": round(up_s + took_s, 1),
         "steps": [
             {
                 "name": outcome.name,

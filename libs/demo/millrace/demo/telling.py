@@ -1,6 +1,8 @@
 """The story as people see it: lines that stay, and below them a panel that moves."""
 
 import asyncio
+import json
+import shlex
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
@@ -110,9 +112,9 @@ class Telling:
 
 
 def conclude(
-    console: Console, facts: Facts, told: dict[str, Any], *, console_url: str, serving: str, name: str
+    console: Console, facts: Facts, told: dict[str, Any], *, console_url: str, serving: str, name: str, text: str
 ) -> None:
-    """The table of versions, the story in figures, and where to look next."""
+    """The table of versions, the story in figures, and where to look next: `text` is one to ask about."""
     console.print()
     console.rule("[bold]What happened[/]", align="left", style="dim")
     console.print(_versions(told["versions"]))
@@ -128,8 +130,9 @@ def conclude(
     console.print(
         f"{counts['failed_requests']} of {counts['predictions'] + counts['failed_requests']} requests failed."
     )
-    took, stack = told["took_s"], told["stack"]
-    console.print(f"[dim]{took:.0f} s after {stack['up_s']:g} s of starting; {stack['rss_mb'] / 1024:.1f} GB in all[/]")
+    total, stack = told["total_s"], told["stack"]
+    memory = f"{stack['rss_mb'] / 1024:.1f} GB in all"
+    console.print(f"[dim]{total:.0f} s, {stack['up_s']:g} s of them to start; {memory}[/]")
     verdict = (
         "[bold green]Every promise was kept.[/]" if told["ok"] else "[bold red]A promise was broken: see ✗ above.[/]"
     )
@@ -137,9 +140,9 @@ def conclude(
     console.print()
     console.print("Look around:")
     console.print(f"  {console_url}")
-    path = f"{serving}/v1/workspaces/{name}/predict"
+    path, body = f"{serving}/v1/workspaces/{name}/predict", json.dumps({"text": text}, ensure_ascii=False)
     console.print(
-        f"""  curl -s {path} -H 'content-type: application/json' -d '{{"text": "the PodStop will not open"}}'""",
+        f"  curl -s {path} -H 'content-type: application/json' -d {shlex.quote(body)}",
         soft_wrap=True,
         markup=False,
         highlight=False,

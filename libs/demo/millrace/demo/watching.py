@@ -1,16 +1,13 @@
 """Reads the topics into facts, as any service could."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
 from time import monotonic
-from typing import Protocol
-from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer
-from pydantic import ValidationError
 
+from millrace.chassis import Malformed, wire
 from millrace.demo.facts import Facts
 from millrace.events import (
     DatasetFailed,
@@ -20,7 +17,6 @@ from millrace.events import (
     DocumentKept,
     DocumentRejected,
     DriftDetected,
-    Envelope,
     EvaluationFailed,
     Event,
     FeedbackRecorded,
@@ -63,17 +59,6 @@ WATCHED: tuple[type[Event], ...] = (
     WorkspaceConfigured,
     WorkspaceRouted,
 )
-
-
-class Record(Protocol):
-    @property
-    def topic(self) -> str: ...
-    @property
-    def timestamp(self) -> int: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def headers(self) -> object: ...
 
 
 class Watcher:
@@ -128,24 +113,13 @@ async def _read(consumer: AIOKafkaConsumer, watcher: Watcher) -> None:
         batches = await consumer.getmany(timeout_ms=500, max_records=2000)
         records = [record for batch in batches.values() for record in batch]
         records.sort(key=lambda record: record.timestamp)
-        watcher.note(event for record in records if (event := parsed(record)))
+        watcher.note(read(records, watcher.facts))
 
 
-def parsed(record: Record) -> Event | None:
-    """The event in a record; None for one that the contracts do not know."""
-    headers = {name: value or b"" for name, value in record.headers}  # type: ignore[attr-defined]
-    kind = Event.by_topic[record.topic]
-    arrived = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-    try:
-        cycle = headers.get("ce_cycleid", b"").decode()
-        occurred = headers.get("ce_time", b"").decode()
-        envelope = Envelope(
-            id=UUID(headers["ce_id"].decode()),
-            source=headers.get("ce_source", b"").decode(),
-            occurred_at=datetime.fromisoformat(occurred) if occurred else arrived,
-            known_at=arrived,
-            cycle_id=UUID(cycle) if cycle else None,
-        )
-        return kind.parse(envelope, record.value or b"")
-    except (KeyError, ValueError, UnicodeDecodeError, ValidationError):
-        return None
+def read(records: Iterable[wire.Record], facts: Facts) -> Iterator[Event]:
+    """The events in records. One that can't be read, or whose body travels by reference, is counted."""
+    for record in records:
+        try:
+            yield wire.decode(Event.by_topic[record.topic], record)
+        except Malformed as reason:
+            facts.unread[f"{record.topic}: {reason}"] += 1

@@ -17,6 +17,9 @@ from .process import Command
 
 PROBE_BUCKET = "millrace-ready"
 ROLES = ("master", "volume", "filer", "s3", "admin")
+OPTIONS = ("-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=false", "-master.telemetry=false")
+MEMORY = "300MiB"
+"""What Go's runtime tries to stay under."""
 
 
 class S3(Part):
@@ -50,11 +53,11 @@ class S3(Part):
             "-ip=127.0.0.1",
             "-ip.bind=127.0.0.1",
             *options,
+            *OPTIONS,
         ]
-        command += [f"-s3.port={self._port}", "-s3.port.iceberg=0", "-s3.port.lance=0"]
-        command += [f"-s3.config={self._identities}", "-webdav=false", "-admin.ui=false", "-master.telemetry=false"]
+        command += [f"-s3.port={self._port}", f"-s3.config={self._identities}"]
         command += [f"-s3.localSocket={self.folder}/s3.sock", f"-filer.localSocket={self.folder}/filer.sock"]
-        environment = {**os.environ, "GOMEMLIMIT": "300MiB"}
+        environment = {**os.environ, "GOMEMLIMIT": MEMORY}
         return Command("s3", command, cwd=self.folder, log=self.log, env=environment)
 
     def answers(self) -> bool:

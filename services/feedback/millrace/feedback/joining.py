@@ -1,9 +1,13 @@
-"""Both sides of the join: each holds the requests and predictions it is about before it looks for the other."""
+"""Both sides of the join: each holds the requests and predictions it is about before it looks for the other.
+
+Pairs are recorded in the order of the side that came last.
+"""
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from millrace.chassis import Transaction, Unavailable
 from millrace.events import FeedbackGiven, PredictionServed
@@ -28,7 +32,9 @@ async def join_predictions(events: Sequence[PredictionServed], tx: Transaction) 
     said = await store.feedback_for(tx, {(event.workspace, event.request_id) for event in events}, names)
     if said:
         requests = {(event.workspace, event.request_id) for event in events}
-        await _join(tx, said, await store.predictions_for(tx, requests, names))
+        turn = {(event.workspace, event.prediction_id): number for number, event in enumerate(events)}
+        pairs = await _pairs(tx, said, await store.predictions_for(tx, requests, names))
+        await _record(tx, sorted(pairs, key=lambda pair: _turn(turn, *pair)))
 
 
 async def join_feedback(given: Sequence[Given], tx: Transaction) -> None:
@@ -43,31 +49,40 @@ async def join_feedback(given: Sequence[Given], tx: Transaction) -> None:
     found = await store.predictions_for(tx, held, names)
     if any((prediction.workspace, prediction.request_id) not in held for prediction in found):
         raise Unavailable("a prediction came while its feedback was read")
-    joined = await _join(tx, new, found)
-    waiting = {one.feedback_id for one in new} - joined
+    pairs = await _pairs(tx, new, found)
+    await _record(tx, pairs)
+    waiting = {one.feedback_id for one in new} - {feedback.feedback_id for feedback, _ in pairs}
     for one in given:
         if one.feedback.feedback_id in waiting:
             await _wait(tx, one)
 
 
-async def _join(tx: Transaction, said: Iterable[Feedback], predictions: Sequence[Prediction]) -> set[object]:
-    """Joins feedback to predictions, emits the new pairs, and gives the ids of the feedback that joined any."""
+def _turn(turn: dict[tuple[str, str], int], feedback: Feedback, prediction: Prediction) -> tuple[int, datetime, UUID]:
+    """By prediction, then by when each thing was said; a prediction that came before has its pairs already."""
+    return turn.get((prediction.workspace, prediction.prediction_id), -1), feedback.known_at, feedback.feedback_id
+
+
+async def _pairs(tx: Transaction, said: Iterable[Feedback], predictions: Sequence[Prediction]) -> list[store.Pair]:
+    """Each feedback with the predictions that it speaks of."""
     said = await _resolve(tx, list(said), predictions)
     by_place: dict[tuple[str, str, str], list[Prediction]] = {}
     for prediction in predictions:
         by_place.setdefault((prediction.workspace, "request", prediction.request_id), []).append(prediction)
         by_place.setdefault((prediction.workspace, "name", prediction.prediction_id), []).append(prediction)
-    pairs = [
+    return [
         (feedback, prediction)
         for feedback in said
         for place in _places(feedback)
         for prediction in by_place.get(place, ())
         if speaks_of(feedback, prediction)
     ]
+
+
+async def _record(tx: Transaction, pairs: Sequence[store.Pair]) -> None:
+    """Joins pairs, and emits those that are new."""
     if pairs:
         for feedback, prediction in await store.append_joined(tx, pairs):
             tx.emit(recorded(feedback, prediction))
-    return {feedback.feedback_id for feedback, _ in pairs}
 
 
 def _places(feedback: Feedback) -> list[tuple[str, str, str]]:

@@ -68,7 +68,7 @@ class Confidence(Error):
 
 @dataclass(frozen=True, slots=True)
 class Novelty(Scale):
-    """The distance to the nearest reference centroid, in standard deviations of the reference: 0.5 is its mean.
+    """The distance to the nearest held-out reference, in standard deviations of the reference: 0.5 is its mean.
 
     Distances crowd a narrow band of their range; stretched over it, a shift shows several times sooner.
     """

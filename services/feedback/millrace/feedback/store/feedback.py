@@ -10,7 +10,10 @@ from millrace.feedback.store.locks import Place, columns, hold_predictions, hold
 
 
 async def append_feedback(tx: Transaction, given: Sequence[Feedback], deadlines: Sequence[datetime]) -> list[Feedback]:
-    """Keeps feedback, the first of each id, and gives what was new. `deadlines` say until when each may wait."""
+    """Keeps feedback, the first of each id, and gives what was new, in its order.
+
+    `deadlines` say until when each may wait.
+    """
     first: dict[Any, tuple[Feedback, datetime]] = {}
     for feedback, deadline in zip(given, deadlines, strict=True):
         first.setdefault((feedback.workspace, feedback.feedback_id), (feedback, deadline))
@@ -28,7 +31,8 @@ async def append_feedback(tx: Transaction, given: Sequence[Feedback], deadlines:
            ORDER BY workspace, feedback_id ON CONFLICT DO NOTHING RETURNING workspace, feedback_id""",
         *values,
     )
-    return [first[row["workspace"], row["feedback_id"]][0] for row in inserted]
+    new = {(row["workspace"], row["feedback_id"]) for row in inserted}
+    return [feedback for key, (feedback, _) in first.items() if key in new]
 
 
 async def feedback_for(tx: Transaction, requests: Collection[Place], names: Collection[Place]) -> list[Feedback]:

@@ -10,7 +10,7 @@ Pair = tuple[Feedback, Prediction]
 
 
 async def append_joined(tx: Transaction, pairs: Sequence[Pair]) -> list[Pair]:
-    """Keeps pairs, and gives those that were new."""
+    """Keeps pairs, and gives those that were new, in the order given."""
     first = {(f.workspace, f.feedback_id, p.prediction_id): (f, p) for f, p in pairs}
     rows = [
         (
@@ -31,7 +31,8 @@ async def append_joined(tx: Transaction, pairs: Sequence[Pair]) -> list[Pair]:
            ON CONFLICT DO NOTHING RETURNING workspace, feedback_id, prediction_id""",
         *(list(column) for column in zip(*rows, strict=True)),
     )
-    return [first[row["workspace"], row["feedback_id"], row["prediction_id"]] for row in inserted]
+    new = {(row["workspace"], row["feedback_id"], row["prediction_id"]) for row in inserted}
+    return [pair for key, pair in first.items() if key in new]
 
 
 async def said_of(tx: Transaction, workspace: str, request_id: str, most: int) -> list[dict[str, Any]]:

@@ -1,0 +1,6 @@
+"""So that the tests can import chaos' checker."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "chaos"))
