@@ -328,8 +328,8 @@ async def live(
     async with database(stack, name) as own:
         more.setdefault("group_suffix", f"-{uuid4().hex[:8]}")
         service = build_app(settings_for(stack, name, dsn or own, **more), clock=SystemClock())
-        await service.start()
         try:
+            await service.start()
             yield Running(service, FakeClock())
         finally:
             await service.stop()

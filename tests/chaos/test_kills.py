@@ -5,8 +5,10 @@ import os
 import random
 import signal
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
@@ -20,6 +22,8 @@ from log import read_log
 from millrace.chassis import wire
 from millrace.events import DocumentSubmitted, Event, FeedbackGiven, InteractionLogged, PredictionServed
 from millrace.stack.supervisor import Supervisor
+
+E = TypeVar("E", bound=Event)
 
 WORKSPACES = ("north", "south")
 EVENTS = 20_000
@@ -123,19 +127,25 @@ def events() -> Iterator[Event]:
             if number % 11
             else "where is the parcel that I sent on monday morning"
         )
-        common = {"workspace": workspace, "id": UUID(int=chance.getrandbits(128), version=4)}
-        fresh = {"workspace": workspace, "id": UUID(int=chance.getrandbits(128), version=4)}
-        yield make(DocumentSubmitted, **common, source="crm", document_id=f"d-{number}", text=text, label="late")
-        yield make(InteractionLogged, **fresh, source="chat", input=" ".join(chance.choices(WORDS, k=12)))
+        yield new(
+            DocumentSubmitted, chance, workspace, source="crm", document_id=f"d-{number}", text=text, label="late"
+        )
+        yield new(InteractionLogged, chance, workspace, source="chat", input=" ".join(chance.choices(WORDS, k=12)))
         yield prediction(chance, workspace, number)
         yield label(chance, workspace, number)
 
 
+def new(kind: type[E], chance: random.Random, workspace: str, **fields: Any) -> E:
+    """An event of long ago that is known only now."""
+    id = UUID(int=chance.getrandbits(128), version=4)
+    return make(kind, id=id, known_at=datetime.now(UTC), workspace=workspace, **fields)
+
+
 def prediction(chance: random.Random, workspace: str, number: int) -> PredictionServed:
-    return make(
+    return new(
         PredictionServed,
-        id=UUID(int=chance.getrandbits(128), version=4),
-        workspace=workspace,
+        chance,
+        workspace,
         lane=0,
         request_id=f"q-{number}",
         prediction_id=f"p-{number}",
@@ -153,10 +163,10 @@ def prediction(chance: random.Random, workspace: str, number: int) -> Prediction
 
 
 def label(chance: random.Random, workspace: str, number: int) -> FeedbackGiven:
-    return make(
+    return new(
         FeedbackGiven,
-        id=UUID(int=chance.getrandbits(128), version=4),
-        workspace=workspace,
+        chance,
+        workspace,
         kind="label",
         value=chance.choice(["late", "lost"]),
         source="agent",

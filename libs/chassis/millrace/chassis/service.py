@@ -145,7 +145,11 @@ class Service:
             self._running.append(resource)
             self._watch(getattr(resource, "loops", ()))
         if self.consumers:
-            await self._bus.start()
+            try:
+                await self._bus.start()
+            except KafkaError as error:
+                topics = sorted({intake.handler.event.topic for intake in self.intakes})
+                raise Unavailable(f"Kafka: {type(error).__name__} on subscribing to {', '.join(topics)}") from error
         self.started = True
         log.info("started", service=self.name)
 
@@ -169,8 +173,8 @@ class Service:
             self._provider.shutdown()
 
     def halt(self, error: BaseException) -> None:
-        """Ends the process with an error code."""
-        self._halted = error
+        """Ends the process with an error code. What halted it first is told."""
+        self._halted = self._halted or error
         if self._server is not None:
             self._server.should_exit = True
 
