@@ -135,10 +135,10 @@ def events() -> Iterator[Event]:
         yield label(chance, workspace, number)
 
 
-def new(kind: type[E], chance: random.Random, workspace: str, **fields: Any) -> E:
+def new(event: type[E], chance: random.Random, workspace: str, **fields: Any) -> E:
     """An event of long ago that is known only now."""
     id = UUID(int=chance.getrandbits(128), version=4)
-    return make(kind, id=id, known_at=datetime.now(UTC), workspace=workspace, **fields)
+    return make(event, id=id, known_at=datetime.now(UTC), workspace=workspace, **fields)
 
 
 def prediction(chance: random.Random, workspace: str, number: int) -> PredictionServed:
