@@ -29,8 +29,8 @@ def test_padding_is_declared() -> None:
 def test_own_categories_are_declared() -> None:
     declaration = Declaration.read(FILE)
     declaration.rename("own-tickets")
-    declaration.carry(["one", "two"], min_labels=500)
+    declaration.carry(["one", "two"], min_labels=500, min_examples=7)
     spec = load(declaration.text())
     assert (spec.workspace, spec.labels.names, spec.train.min_labels) == ("own-tickets", ("one", "two"), 500)
-    assert spec.labels.new == "admit"
-    assert spec.data.languages == ()
+    assert (spec.labels.new, spec.labels.min_examples) == ("admit", 7)
+    assert spec.data.languages == () and not declaration.monolingual

@@ -1,4 +1,5 @@
 import csv
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,8 @@ def test_own_data_gets_a_workspace_of_its_own(file: Path) -> None:
     assert declaration.name == "own-tickets"
     assert declaration.spec["labels"]["names"] == texts.labels
     assert declaration.spec["train"]["min_labels"] == 500
+    fewest = min(Counter(text.label for text in texts.history).values())
+    assert 0 < declaration.spec["labels"]["min_examples"] < fewest
 
 
 def test_a_story_is_played_in_a_workspace_where_nothing_happened_yet() -> None:

@@ -42,6 +42,11 @@ def test_exactly_the_junk_is_refused(stream: tuple[list[Text], Expected]) -> Non
     assert all(refused(text) == code for text, code in JUNK)
 
 
+def test_other_languages_are_junk_only_where_languages_are_declared(history: list[Text]) -> None:
+    texts, expected = mixed(history, foreign=False)
+    assert sum(refused(text.text) is not None for text in texts) == expected.rejected == 28
+
+
 def test_exactly_the_personal_data_is_masked(stream: tuple[list[Text], Expected]) -> None:
     texts, expected = stream
     found = [mask(text.text).counts for text in texts]

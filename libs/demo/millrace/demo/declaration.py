@@ -31,9 +31,14 @@ class Declaration:
     def rename(self, name: str) -> None:
         self.spec["workspace"] = name
 
-    def carry(self, labels: Sequence[str], *, min_labels: int) -> None:
-        """For a user's own categories, of which more have to be learnt."""
-        self.spec["labels"] = {**self.spec["labels"], "names": list(labels)}
+    @property
+    def monolingual(self) -> bool:
+        """Whether texts in other languages than those declared are refused."""
+        return bool(self.spec["data"].get("languages"))
+
+    def carry(self, labels: Sequence[str], *, min_labels: int, min_examples: int) -> None:
+        """For a user's own categories, of which more have to be learnt, and of some of them there may be few texts."""
+        self.spec["labels"] = {**self.spec["labels"], "names": list(labels), "min_examples": min_examples}
         self.spec["data"] = {key: value for key, value in self.spec["data"].items() if key != "languages"}
         self.spec["train"] = {**self.spec["train"], "min_labels": min_labels}
 

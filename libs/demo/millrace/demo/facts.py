@@ -44,6 +44,8 @@ class Facts:
     ledger: list[Event] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    sorted_out: Counter[str] = field(default_factory=Counter)
+    """Documents kept, matched or rejected, by source."""
     reasons: Counter[str] = field(default_factory=Counter)
     masks: Counter[str] = field(default_factory=Counter)
     published: int = 0
@@ -67,11 +69,14 @@ class Facts:
                 self.masks.update(event.masked)
             case DocumentRejected():
                 self.counts["rejected"] += 1
+                self.sorted_out[event.source] += 1
                 self.reasons.update(reason.code for reason in event.reasons[:1])
             case DocumentKept():
                 self.counts["kept" if event.feedback_id is None else "kept from feedback"] += 1
+                self.sorted_out[event.source] += 1
             case DocumentDuplicated():
                 self.counts["duplicated"] += 1
+                self.sorted_out[event.source] += 1
                 self.counts[f"duplicated {event.kind}"] += 1
             case PredictionServed():
                 self.counts["predictions"] += 1

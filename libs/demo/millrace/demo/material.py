@@ -12,7 +12,8 @@ HELD_BACK = 5
 GOLDEN_SHARE = 0.2
 GOLDEN_MOST = 50
 HISTORY_SHARE = 0.5
-WRONG_AT_MOST = 700
+WRONG_AT_MOST = 1200
+"""Of a file with many categories: enough to be proven by its golden rows, also where each category is few of them."""
 WRONG_SHARE = 0.8
 """Of the live texts of a category that a bad source mixes up: few beside its history would change nothing."""
 CONFUSED = 4

@@ -62,8 +62,10 @@ class Expected:
         return self.exact + self.near
 
 
-def mixed(texts: Sequence[Text], *, seed: int = 7) -> tuple[list[Text], Expected]:
+def mixed(texts: Sequence[Text], *, foreign: bool = True, seed: int = 7) -> tuple[list[Text], Expected]:
     """The texts with repeats, personal data and junk in them, and what should come of it.
+
+    `foreign` junk is in other languages: only where languages are declared is it any.
 
     Needs texts that are no near repeats of each other and hold no personal data; of others the counts are lower bounds.
     A repeat comes after what it repeats.
@@ -84,7 +86,7 @@ def mixed(texts: Sequence[Text], *, seed: int = 7) -> tuple[list[Text], Expected
         placed.append((_after(at, len(texts), random), Text(_respaced(stream[at].text, number), stream[at].label)))
     for at in near:
         placed.append((_after(at, len(texts), random), Text(_mistyped(stream[at].text, random), stream[at].label)))
-    junk = [text for text, _ in JUNK] * JUNK_OF_EACH
+    junk = [text for text, why in JUNK if foreign or why != "language"] * JUNK_OF_EACH
     placed.extend((random.uniform(0, len(texts)), Text(text, texts[0].label)) for text in junk)
     placed.sort(key=lambda pair: pair[0])
     return [text for _, text in placed], Expected(

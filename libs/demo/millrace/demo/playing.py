@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -103,7 +104,8 @@ def prepared(data: Path | None) -> tuple[Material, Declaration]:
         return material.example(folder), declaration
     texts = material.own(data)
     declaration.rename(_slug(data.stem))
-    declaration.carry(texts.labels, min_labels=OWN_MIN_LABELS)
+    fewest = min(Counter(text.label for text in texts.history).values())
+    declaration.carry(texts.labels, min_labels=OWN_MIN_LABELS, min_examples=fewest // 2)  # half may be repeats
     return texts, declaration
 
 

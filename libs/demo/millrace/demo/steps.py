@@ -100,7 +100,7 @@ Told = tuple[Sequence[Check], dict[str, Any]]
 
 async def take_in(play: Play) -> Told:
     await play.desk.apply(play.declaration.text())
-    stream, expected = mixed(play.material.history)
+    stream, expected = mixed(play.material.history, foreign=play.declaration.monolingual)
     play.teller.says(
         f"{expected.published} messages of history hide {expected.exact} exact and {expected.near} near repeats, "
         f"{expected.masked} with personal data, {expected.rejected} of junk"
@@ -169,10 +169,9 @@ async def recovery(play: Play) -> Told:
 
 async def bad_source(play: Play) -> Told:
     wrong, name = play.material.wrong, play.declaration.name
-    kept = play.facts.counts["kept"] + len(wrong)
     play.teller.says(f"{len(wrong)} wrong labels come from {PARTNER}, a source that is trusted")
     await play.publish(wrong, source=PARTNER)
-    await play.until(lambda facts: facts.counts["kept"] >= kept, 60)
+    await play.until(lambda facts: facts.sorted_out[PARTNER] >= len(wrong), 60)
     await play.desk.in_corpus(name, play.facts.counts["kept"] + play.facts.counts["kept from feedback"])
     cycle = await play.desk.train(name, note=f"{PARTNER} is new", methods=("linear-probe",))
     await play.until(lambda facts: facts.end(cycle) is not None, 240)
