@@ -93,6 +93,13 @@ class Tables:
                     table.caught_up = True
 
 
+class Drained:
+    """What a table reads where there is no Kafka: nothing is to come but what is put in by hand."""
+
+    async def end_offsets(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        return {}
+
+
 class Running:
     """A service on real Postgres, driven by hand."""
 
@@ -237,6 +244,8 @@ async def running(
         await service.db.keep_house()
         for resource in service.resources:
             await resource.start()
+        for table in service.tables:
+            table._consumer = Drained()
         service.started = True
         try:
             yield Running(service, clock)

@@ -14,7 +14,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 from faststream.kafka import KafkaBroker
 from harness import Bus, Running, database, eventually, live, make
 
-from millrace.chassis import Settings, Unavailable, Unknown, consumer, wire
+from millrace.chassis import Settings, Table, Unavailable, Unknown, consumer, tables, wire
 from millrace.chassis.relay import INLINE
 from millrace.events import DocumentAccepted, DocumentSubmitted, Event, Route, WorkspaceRouted
 from millrace.probe.app import World, build_app
@@ -296,6 +296,26 @@ async def test_a_table_is_read_to_its_end_before_a_key_is_unknown(
         await eventually(lambda: _revision(table, name) == revision)  # noqa: B023
     again = await table.get(name)
     assert again.route.revision == 2
+
+
+async def test_a_key_is_not_unknown_before_its_table_has_read_anything(
+    stack: Endpoints, probe: Running, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Work that is due at a start asks before the table is connected: it waits, and fails for good by no race."""
+    name = f"early-{uuid4().hex[:6]}"
+    await bus.publish(make(WorkspaceRouted, workspace=name, route=Route(revision=1, workspace_revision=1)))
+    table: Table[WorkspaceRouted] = Table(WorkspaceRouted, probe.db.settings)
+    early = asyncio.create_task(table.get(name))
+    await asyncio.sleep(0)
+    await table.start()
+    try:
+        assert (await early).route.revision == 1
+    finally:
+        await table.stop()
+    monkeypatch.setattr(tables, "REACH", 0.1)
+    never: Table[WorkspaceRouted] = Table(WorkspaceRouted, probe.db.settings)
+    with pytest.raises(Unavailable):
+        await never.get(name)
 
 
 def _revision(table: object, name: str) -> int | None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from harness import Running, eventually, make, running
@@ -37,6 +37,8 @@ class Engine:
         self.holds: dict[Arm, asyncio.Event] = {}
         self.texts: list[str] = []
         self.queues: dict[Arm, int] = {}
+
+    loops: ClassVar[list[asyncio.Task[None]]] = []
 
     async def start(self) -> None: ...
     async def stop(self) -> None: ...

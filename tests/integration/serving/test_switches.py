@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 from harness import Bus, Running, eventually, live, make
 from routings import LABELS, configured, routed
 
@@ -184,6 +185,19 @@ async def test_a_replica_that_dies_blocks_a_revision_only_until_its_lease_ends(
         told = await applied(bus, name, 2)
         assert (told.ok, told.replicas) == (True, 1)
         assert asyncio.get_running_loop().time() - started > 1.5
+
+
+@pytest.mark.parametrize("loop", ["shadow", "desk production", "desk canary", "desk shadow", "group commit", "replica"])
+async def test_a_loop_of_serving_that_ends_makes_the_process_ill(stack: Endpoints, tmp_path: Path, loop: str) -> None:
+    async with live(stack, "serving", build_app, cache=tmp_path) as alone, alone.http() as client:
+        [running] = [task for task in asyncio.all_tasks() if task.get_name() == loop]
+        running.cancel()
+
+        async def ill() -> bool:
+            answer = await client.get("/healthz")
+            return answer.status_code == 503 and f"{loop} has ended" in answer.json()["problems"]
+
+        await eventually(ill)
 
 
 async def test_a_canary_too_slow_to_answer_has_failed_and_its_callers_are_answered_by_production(

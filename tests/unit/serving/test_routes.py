@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
@@ -29,6 +29,8 @@ class Answering:
 class Engine:
     def __init__(self) -> None:
         self.loads: list[str] = []
+
+    loops: ClassVar[list[asyncio.Task[None]]] = []
 
     async def start(self) -> None: ...
     async def stop(self) -> None: ...

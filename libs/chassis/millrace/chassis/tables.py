@@ -20,6 +20,9 @@ log = structlog.get_logger()
 
 V = TypeVar("V")
 
+REACH = 10.0
+"""Seconds that a key which is not known yet is looked for: until the table is connected and read to its end."""
+
 
 class Table(Generic[V]):
     """The last event of each key of a topic, kept up to date.
@@ -58,7 +61,7 @@ class Table(Generic[V]):
     async def get(self, key: str) -> V:
         """The value of a key. Reads to the table's present end before it raises Unknown; raises Unavailable."""
         if key not in self._values:
-            await self._reach(await self._ends())
+            await self._reach_end()
         if key not in self._values:
             raise Unknown(self.topic, key)
         return self._values[key]
@@ -106,8 +109,9 @@ class Table(Generic[V]):
             places = list(consumer.assignment())
             if not places:
                 raise OSError(f"topic {self.topic} does not exist")
-            self._consumer, self._read = consumer, dict.fromkeys(places, 0)
+            self._read = dict.fromkeys(places, 0)
             ends = await consumer.end_offsets(places)
+            self._consumer = consumer
             while True:
                 for records in (await consumer.getmany(timeout_ms=500)).values():
                     for record in records:
@@ -130,24 +134,22 @@ class Table(Generic[V]):
             return
         await self.put(event)
 
-    async def _ends(self) -> dict[TopicPartition, int]:
-        if self._consumer is None:
-            return {}
+    async def _reach_end(self) -> None:
+        """Returns when all is read that the topic holds now. Before the first connection nothing is known of that."""
         try:
-            ends: dict[TopicPartition, int] = await self._consumer.end_offsets(list(self._read))
+            async with asyncio.timeout(REACH):
+                while (consumer := self._consumer) is None:
+                    await self._until(lambda: self._consumer is not None)
+                ends = await consumer.end_offsets(list(self._read))
+                await self._until(lambda: all(self._read.get(place, 0) >= end for place, end in ends.items()))
         except KafkaError as error:
             raise Unavailable(f"Kafka: {error}") from error
-        return ends
-
-    async def _reach(self, ends: dict[TopicPartition, int]) -> None:
-        def reached() -> bool:
-            return all(self._read.get(place, 0) >= end for place, end in ends.items())
-
-        try:
-            async with asyncio.timeout(10), self._moved:
-                await self._moved.wait_for(reached)
         except TimeoutError as error:
-            raise Unavailable(f"{self.topic} could not be read to its end within 10 s") from error
+            raise Unavailable(f"{self.topic} could not be read to its end within {REACH:g} s") from error
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        async with self._moved:
+            await self._moved.wait_for(holds)
 
 
 def workspaces(

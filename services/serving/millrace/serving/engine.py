@@ -27,6 +27,10 @@ class Model(Protocol):
 class Engine(Protocol):
     """Loads models and answers with them. ``ask`` raises Overloaded, AnswerLate, or what the model raised."""
 
+    @property
+    def loops(self) -> list[asyncio.Task[None]]:
+        """Its tasks that run from start to stop."""
+
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
     async def load(self, folder: Path, parameters: Parameters) -> Model: ...
@@ -63,7 +67,7 @@ class Desk:
         self._queue: asyncio.Queue[Asked] = asyncio.Queue()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"torch-{arm}")
         self._held: list[Asked] = []
-        self._task: asyncio.Task[None] | None = None
+        self.loops: list[asyncio.Task[None]] = []
         metrics.WAITING.labels(arm).set_function(self._queue.qsize)
 
     @property
@@ -71,13 +75,13 @@ class Desk:
         return self._queue.qsize() + len(self._held)
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name=f"desk {self.arm}")
+        self.loops = [asyncio.create_task(self._run(), name=f"desk {self.arm}")]
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+        for loop in self.loops:
+            loop.cancel()
             with suppress(asyncio.CancelledError):
-                await self._task
+                await loop
         while not self._queue.empty():
             self._held.append(self._queue.get_nowait())
         _fail(self._held, Unavailable("the service is stopping"))
@@ -118,13 +122,14 @@ class Desk:
         texts = [text for _, text, _ in batch]
         try:
             answers = await asyncio.get_running_loop().run_in_executor(self._thread, model.predict, texts)
+            answered = list(zip(batch, answers, strict=True))
         except asyncio.CancelledError:
             _fail(batch, Unavailable("the service is stopping"))
             raise
         except Exception as error:
             _fail(batch, error)
             return
-        for (_, _, waiting), answer in zip(batch, answers, strict=True):
+        for (_, _, waiting), answer in answered:
             if not waiting.done():
                 waiting.set_result(answer)
 
@@ -142,6 +147,10 @@ class TorchEngine:
             arm: Desk(arm, wait=wait, most=most, queue_most=queue_most, within=seconds)
             for arm, seconds in patience.items()
         }
+
+    @property
+    def loops(self) -> list[asyncio.Task[None]]:
+        return [loop for desk in self._desks.values() for loop in desk.loops]
 
     async def start(self) -> None:
         for desk in self._desks.values():

@@ -72,6 +72,10 @@ class Routes:
         """Whether the table of routes is read to its end; history is not served again."""
         metrics.LOADED.set_function(lambda: len(self._loaded))
 
+    @property
+    def loops(self) -> list[asyncio.Task[None]]:
+        return self._engine.loops
+
     async def start(self) -> None:
         await self._engine.start()
 

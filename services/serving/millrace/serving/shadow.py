@@ -35,16 +35,16 @@ class Shadow:
         self._routes = routes
         self._recorder = recorder
         self._queue: asyncio.Queue[tuple[Live, Request]] = asyncio.Queue(maxsize=most)
-        self._task: asyncio.Task[None] | None = None
+        self.loops: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="shadow")
+        self.loops = [asyncio.create_task(self._run(), name="shadow")]
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+        for loop in self.loops:
+            loop.cancel()
             with suppress(asyncio.CancelledError):
-                await self._task
+                await loop
 
     def offer(self, live: Live, request: Request) -> None:
         """Never waits."""
@@ -67,6 +67,8 @@ class Shadow:
                 await asyncio.gather(*(self._answer(live, request) for live, request in batch))
             except Unavailable as error:
                 log.warning("shadow not recorded", because=str(error))
+            except Exception:  # whatever it is, production's callers are answered by this process too
+                log.exception("shadow not recorded")
             await asyncio.sleep((perf_counter() - started) * (1 / SHARE - 1))
 
     async def _answer(self, live: Live, request: Request) -> None:
