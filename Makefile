@@ -23,11 +23,12 @@ install: .venv/installed  ## everything into .venv
 demo: install  ## the whole story on this machine; ARGS="--exit --summary FILE" are passed on
 	$(BIN)/millrace demo $(ARGS)
 
-check: install  ## style, types, import direction, contracts
+check: install  ## style, types, contracts, import direction
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(addsuffix /millrace,$(ROOTS))
 	$(BIN)/python contracts/derive.py --check
+	$(BIN)/pytest -q tests/architecture
 
 test: install  ## everything: unit, contracts, architecture, integration, chaos, browser, end to end
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium; } >/dev/null 2>&1 || echo "chromium can't be installed here: the browser tests will say so and be skipped"

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import json
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -169,7 +170,7 @@ class Running:
             rows = await tx.fetch("SELECT * FROM outbox WHERE topic = $1 ORDER BY seq", event.topic)
         found = []
         for row in rows:
-            headers = wire.from_printable_map(row["headers"])
+            headers = [(name, value.encode()) for name, value in json.loads(row["headers"]).items()]
             found.append(
                 wire.decode(event, wire.Received(row["topic"], 0, 0, 0, row["key"].encode(), row["body"], headers))
             )

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -47,11 +48,11 @@ class Whole:
     def __init__(self, running: Running) -> None:
         self.running = running
 
-    def millrace(self, *arguments: str) -> Said:
-        """One command on this stack."""
+    def millrace(self, *arguments: str, data: Path | None = None) -> Said:
+        """One command on this stack, or on another data folder."""
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = run([*arguments, "--data", str(self.running.data)])
+            code = run([*arguments, "--data", str(data or self.running.data)])
         return Said(code, out.getvalue(), err.getvalue())
 
     def post(self, service: str, path: str, body: Any, **headers: str) -> httpx.Response:

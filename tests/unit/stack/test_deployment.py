@@ -28,9 +28,15 @@ CORE = {"v1", "apps/v1", "batch/v1", "policy/v1"}
 
 
 def told(name: str) -> set[str]:
-    """The names of the settings that `millrace up` gives a service."""
+    """The names of the settings that `millrace up` gives a service, and where large temporary files go."""
     common = environment(name, ENDPOINTS, dsn="postgresql://x", secret="s", port=1)
-    return {*common, *peculiar(name, Path("/data"), {})}
+    return {*common, *peculiar(name, Path("/data"), {}), *(["TMPDIR"] if writes_files(name) else [])}
+
+
+def writes_files(name: str) -> bool:
+    """Whether a service writes more than fits in memory: whole datasets, versions, runs."""
+    code = "".join(path.read_text() for path in (ROOT / "services" / name / "millrace").rglob("*.py"))
+    return "import tempfile" in code or "from tempfile import" in code
 
 
 @cache
@@ -74,6 +80,7 @@ def test_compose_runs_every_service_there_is_and_nothing_else() -> None:
 def test_compose_tells_a_service_what_up_tells_it(name: str) -> None:
     service = compose()["services"][name]
     assert {*service["environment"]} == told(name)
+    assert service.get("volumes", []) == ([f"{name}:{service['environment']['TMPDIR']}"] if writes_files(name) else [])
     assert service["build"]["args"]["SERVICE"] == name
     port = service["environment"][f"{name.upper()}_HTTP_PORT"]
     assert service["ports"][0].endswith(f":{port}")
@@ -185,6 +192,8 @@ def test_kubernetes_tells_a_service_what_up_tells_it(name: str) -> None:
     deployment = of_kind("Deployment")[name]
     runs = container(deployment)
     assert {each["name"] for each in runs["env"]} == told(name)
+    mounts = {each["mountPath"] for each in runs["volumeMounts"]}
+    assert {each["value"] for each in runs["env"] if each["name"] == "TMPDIR"} == mounts - {"/tmp"}
     assert runs["image"].startswith(f"millrace/{name}:")
     assert runs["readinessProbe"]["httpGet"]["path"] == "/readyz"
     assert runs["livenessProbe"]["httpGet"]["path"] == "/healthz"

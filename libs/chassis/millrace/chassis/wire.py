@@ -184,8 +184,3 @@ def from_printable(headers: str) -> list[tuple[str, bytes | None]]:
         (name, None if value is None else value.encode("utf-8", "surrogateescape"))
         for name, value in json.loads(headers)
     ]
-
-
-def from_printable_map(headers: str) -> list[tuple[str, bytes | None]]:
-    """The headers of an outbox row, as a record would have them."""
-    return [(name, value.encode()) for name, value in json.loads(headers).items()]

@@ -1,13 +1,13 @@
 """What a command talks to: a running stack, or addresses from the environment."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from millrace.stack.endpoints import Endpoints
 from millrace.stack.state import Running, find
 
 from .failure import Failure, NotRunning
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Target:
-    """Services found by name. $MILLRACE_<SERVICE>_URL wins over the stack that runs on the data folder.
+    """Services found by name. $MILLRACE_<SERVICE>_URL and $MILLRACE_KAFKA win over the stack on the data folder.
 
     So the same commands work against compose or Kubernetes: MILLRACE_REGISTRY_URL=https://... millrace versions.
     """
@@ -34,9 +34,17 @@ class Target:
         return running
 
     @property
-    def endpoints(self) -> Endpoints:
-        """Kafka, Postgres and S3 of the stack on this machine. Raises NotRunning."""
-        return self.running.endpoints
+    def kafka(self) -> str:
+        """Return Kafka's bootstrap servers. Raises NotRunning."""
+        return os.environ.get("MILLRACE_KAFKA") or self.running.endpoints.kafka
+
+    @property
+    def services(self) -> list[str]:
+        """Return the services' names: of the stack on this machine, and those given an address. Raises NotRunning."""
+        given = {found[1].lower() for name in os.environ if (found := re.fullmatch(r"MILLRACE_([A-Z]+)_URL", name))}
+        if given and find(self.data) is None:
+            return sorted(given)
+        return sorted(given | {each.service for each in self.running.processes if each.service})
 
     def url(self, service: str) -> str:
         """Return where a service's HTTP answers. Raises NotRunning, or Failure when the stack has no such service."""

@@ -18,7 +18,7 @@ def build_app(settings: Settings, *, clock: Clock) -> Service:
         settings=settings,
         clock=clock,
         db=db,
-        http=routes(db),
+        http=routes(db, specs),
         tables=[specs],
         handlers=[
             on_document_kept.bind(workspaces=specs, part_rows=settings.part_rows),

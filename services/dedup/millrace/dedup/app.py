@@ -15,7 +15,7 @@ def build_app(settings: Settings, *, clock: Clock) -> Service:
         settings=settings,
         clock=clock,
         db=db,
-        http=routes(db),
+        http=routes(db, specs),
         tables=[specs],
         handlers=[on_document_accepted.bind(workspaces=specs), on_feedback_recorded.bind(workspaces=specs)],
         jobs=[job_reindex],

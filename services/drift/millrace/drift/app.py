@@ -16,7 +16,7 @@ def build_app(settings: Settings, *, clock: Clock) -> Service:
         settings=settings,
         clock=clock,
         db=db,
-        http=routes(db),
+        http=routes(db, declared),
         tables=[declared],
         handlers=[
             on_prediction_served.bind(workspaces=declared, cool_down=settings.cool_down),

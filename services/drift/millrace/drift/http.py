@@ -4,12 +4,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from millrace.chassis import Database
+from millrace.chassis import Database, Table
 from millrace.drift import store
 from millrace.drift.domain import Monitor, moment, series
+from millrace.workspace import Workspace
 
 
-def routes(db: Database) -> APIRouter:
+def routes(db: Database, workspaces: Table[Workspace]) -> APIRouter:
     router = APIRouter()
 
     @router.get("/v1/monitors")
@@ -20,6 +21,7 @@ def routes(db: Database) -> APIRouter:
         alarms: Annotated[int, Query(ge=0, le=200)] = 20,
     ) -> dict[str, Any]:
         """The monitors of a version (in production unless named), each with its recent means, and the latest alarms."""
+        await workspaces.get(workspace)
         async with db.reading() as tx:
             shown = version or await store.latest_version(tx, workspace)
             kept = await store.each_monitor(tx, workspace, shown) if shown else []

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from millrace.chassis import Database, NotFound
-from millrace.evaluation.store import evaluations, steps
+from millrace.evaluation.store import evaluations, specs, steps
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 
@@ -24,6 +24,7 @@ def routes(db: Database) -> APIRouter:
     async def list_evaluations(workspace: str, limit: Limit = 20) -> list[dict[str, Any]]:
         """The workspace's evaluations, newest first; `verdict` is null while one runs."""
         async with db.reading() as tx:
+            await specs.known(tx, workspace)
             return await evaluations.newest(tx, workspace, limit)
 
     @router.get("/v1/evaluations/{id}")
@@ -38,6 +39,7 @@ def routes(db: Database) -> APIRouter:
     async def list_rollouts(workspace: str, limit: Limit = 20) -> list[dict[str, Any]]:
         """The steps of the workspace's rollouts, newest first; `verdict` is null while one runs."""
         async with db.reading() as tx:
+            await specs.known(tx, workspace)
             return await steps.newest(tx, workspace, limit)
 
     return router

@@ -48,6 +48,7 @@ def routes(
     @router.get("/v1/feedback")
     async def said(workspace: str, request_id: str) -> dict[str, Any]:
         """What was said of a request, and which of its answers that joined."""
+        await workspaces.get(workspace)
         async with db.reading() as tx:
             found = await store.said_of(tx, workspace, request_id, MOST)
         return {"workspace": workspace, "request_id": request_id, "feedback": found}
@@ -59,6 +60,7 @@ def routes(
         points: Annotated[int, Query(ge=1, le=500)] = 60,
     ) -> dict[str, Any]:
         """Accuracy of each version and arm over its `last` labels that may judge: trusted, and given blind."""
+        await workspaces.get(workspace)
         async with db.reading() as tx:
             judged = await store.latest_judged(tx, workspace, last)
         return {"workspace": workspace, "versions": [asdict(one) for one in qualities(judged, points)]}
@@ -66,6 +68,7 @@ def routes(
     @router.get("/v1/annotations")
     async def annotations(workspace: str, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> dict[str, Any]:
         """Answers that wait for a label. Post it as feedback that names the request."""
+        await workspaces.get(workspace)
         async with db.reading() as tx:
             return {"workspace": workspace, "annotations": await store.open_annotations(tx, workspace, limit)}
 

@@ -25,7 +25,7 @@ def each(
 ) -> None:
     """List dead letters, newest first, with their reasons."""
     target = Target(data)
-    names = [service] if service else sorted({each.service for each in target.running.processes if each.service})
+    names = [service] if service else target.services
     asked: dict[str, Any] = {"limit": limit} | ({"handler": handler} if handler else {})
     found: list[dict[str, Any]] = []
     for name in names:

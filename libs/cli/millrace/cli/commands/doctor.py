@@ -38,12 +38,12 @@ async def _examine(target: Target, workspace: str, patience: float, *, quiet: bo
     import httpx
 
     from millrace.cli.doctor.probe import Probe, flow
+    from millrace.stack.services import find_root
 
-    running = target.running
-    urls = {each.service: target.url(each.service) for each in running.processes if each.service}
-    readers = flow(running.root)
+    urls = {name: target.url(name) for name in target.services}
+    readers = flow(find_root())
     async with httpx.AsyncClient(timeout=patience) as http:
-        probe = Probe(running.endpoints.kafka, urls, set(readers), readers, http, patience)
+        probe = Probe(target.kafka, urls, set(readers), readers, http, patience)
         try:
             steps = await _go(probe.hops(), quiet)
             if workspace and steps[-1]["ok"]:

@@ -81,8 +81,7 @@ def _client(target: Target) -> "Client":
         from millrace.client import Client, Services
     except ImportError as error:
         raise Failure("publishing needs millrace-client", hint="pip install millrace-client") from error
-    where = {name: target.url(name) for name in ("ingestion", "serving", "feedback")}
-    return Client(Services(**where))
+    return Client(Services.at(target.url("ingestion")))  # nothing else is asked
 
 
 def _report(counts: Counter[str], refused: list[dict[str, Any]]) -> Any:

@@ -1,4 +1,4 @@
-"""millrace up, down, status, logs, bases"""
+"""millrace up, down, status, logs"""
 
 import signal
 import threading

@@ -58,6 +58,7 @@ class Probe:
     def __post_init__(self) -> None:
         self.ears = Ears(self.kafka, self.topics, WORKSPACE)
         self.submitted: dict[str, str] = {}
+        self.observed = ""
         self.cycle = ""
         self.rows = 0
 
@@ -69,7 +70,10 @@ class Probe:
             Hop("a workspace is declared", "registry", self._declare),
             Hop("HTTP -> document.submitted", "ingestion", self._submit_by_http),
             Hop("Kafka -> document.submitted", "ingestion", self._submit_by_kafka),
-            Hop("document.submitted -> document.accepted", "ingestion", self._follows("document.accepted.v1")),
+            Hop("Kafka -> interaction.logged", "ingestion", self._log_interaction),
+            Hop("Kafka -> observation.submitted", "ingestion", self._observe),
+            Hop("documents, interactions -> document.accepted", "ingestion", self._follows("document.accepted.v1")),
+            Hop("observation.submitted -> observation.accepted", "ingestion", self._observed),
             Hop("document.accepted -> document.kept", "dedup", self._follows("document.kept.v1")),
             Hop("document.kept -> corpus", "datasets", self._corpus),
             Hop("by hand -> retraining.requested", "training", self._train),
@@ -125,13 +129,7 @@ class Probe:
         return f"{WORKSPACE}, revision {applied['revision']}"
 
     def _document(self) -> dict[str, str]:
-        words = " ".join(secrets.token_hex(3) for _ in range(8))
-        return {
-            "workspace": WORKSPACE,
-            "source": "doctor",
-            "text": f"Is everybody well today? {words}",
-            "label": "well",
-        }
+        return {"workspace": WORKSPACE, "source": "doctor", "text": _question(), "label": "well"}
 
     async def _submit_by_http(self) -> str:
         await self._listen()
@@ -143,21 +141,43 @@ class Probe:
         return event["id"]
 
     async def _submit_by_kafka(self) -> str:
+        self.submitted["Kafka"] = await self._publish("document.submitted.v1", self._document())
+        return self.submitted["Kafka"]
+
+    async def _log_interaction(self) -> str:
+        logged = {"workspace": WORKSPACE, "source": "doctor", "input": _question(), "label": "well"}
+        self.submitted["an interaction"] = await self._publish("interaction.logged.v1", logged)
+        return self.submitted["an interaction"]
+
+    async def _observe(self) -> str:
+        seen = {"workspace": WORKSPACE, "source": "doctor", "entity": "doctor", "values": {"pulse": 60}}
+        self.observed = await self._publish("observation.submitted.v1", seen)
+        return self.observed
+
+    async def _publish(self, topic: str, fields: dict[str, Any]) -> str:
+        """Send an event as any product does, and return its id."""
         from aiokafka import AIOKafkaProducer
         from aiokafka.errors import KafkaError
 
         identity = str(uuid.uuid4())
-        told = {"specversion": "1.0", "id": identity, "source": "doctor", "type": "document.submitted.v1"}
+        told = {"specversion": "1.0", "id": identity, "source": "doctor", "type": topic}
         headers = [(f"ce_{key}", value.encode()) for key, value in told.items()]
         headers += [("ce_time", datetime.now(UTC).isoformat().encode()), ("content-type", b"application/json")]
-        body = json.dumps(self._document()).encode()
+        body = json.dumps(fields).encode()
         try:
             async with AIOKafkaProducer(bootstrap_servers=self.kafka, acks="all") as producer:
-                await producer.send_and_wait("document.submitted.v1", body, key=WORKSPACE.encode(), headers=headers)
+                await producer.send_and_wait(topic, body, key=WORKSPACE.encode(), headers=headers)
         except (KafkaError, OSError) as error:
             raise HopFailed(f"could not publish: {type(error).__name__}") from error
-        self.submitted["Kafka"] = identity
         return identity
+
+    async def _observed(self) -> str:
+        found = await self.ears.wait(
+            lambda record: record.topic == "observation.accepted.v1" and record.cause == self.observed, self.patience
+        )
+        if found is None:
+            raise HopFailed(f"no observation.accepted.v1 within {self.patience:.0f} s", "millrace logs ingestion")
+        return found.id
 
     def _follows(self, topic: str) -> Callable[[], Awaitable[str]]:
         async def listen() -> str:
@@ -167,7 +187,7 @@ class Probe:
                     self.patience,
                 )
                 if found is None:
-                    raise HopFailed(f"no {topic} for the document sent by {way} within {self.patience:.0f} s")
+                    raise HopFailed(f"no {topic} for what was sent by {way} within {self.patience:.0f} s")
             return f"{len(self.submitted)} documents"
 
         return listen
@@ -241,13 +261,16 @@ class Probe:
 
     async def _has_read(self, reader: str, topic: str) -> bool:
         from aiokafka.admin import AIOKafkaAdminClient
+        from aiokafka.errors import KafkaError
 
         last = _last(record for record in self.ears.heard if record.topic == topic)
         admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka, request_timeout_ms=5000)
-        await admin.start()
         try:
+            await admin.start()
             group = f"{reader}.on_{topic.rpartition('.')[0].replace('.', '_')}"
             committed = await admin.list_consumer_group_offsets(group)
+        except (KafkaError, OSError) as error:
+            raise HopFailed(f"Kafka at {self.kafka}: {type(error).__name__}") from error
         finally:
             await admin.close()
         at = {place.partition: mark.offset for place, mark in committed.items() if place.topic == topic}
@@ -272,6 +295,11 @@ class Probe:
         if refuse and not answer.is_success:
             raise HopFailed(f"{service} answered {answer.status_code}: {answer.text[:300]}", look)
         return answer
+
+
+def _question() -> str:
+    """A text that no other resembles."""
+    return f"Is everybody well today? {' '.join(secrets.token_hex(3) for _ in range(8))}"
 
 
 def _last(records: Iterable[Heard]) -> dict[int, int]:

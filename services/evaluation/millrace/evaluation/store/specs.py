@@ -6,8 +6,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from millrace.chassis import Transaction, Unavailable, Unprocessable
+from millrace.chassis import NotFound, Transaction, Unavailable, Unprocessable
 from millrace.workspace import Workspace
+
+
+class WorkspaceUnknown(NotFound):
+    """No revision of it has come."""
+
+    def __init__(self, workspace: str) -> None:
+        super().__init__(f"no workspace {workspace!r}: no revision of it has been read")
+        self.workspace = workspace
 
 
 class SpecNotRead(Unavailable):
@@ -31,6 +39,12 @@ class SpecUnreadable(Unprocessable):
 async def save(tx: Transaction, specs: Iterable[tuple[str, int, dict[str, Any]]]) -> None:
     rows = [(workspace, revision, json.dumps(spec)) for workspace, revision, spec in specs]
     await tx.executemany("INSERT INTO specs VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", rows)
+
+
+async def known(tx: Transaction, workspace: str) -> None:
+    """Raises WorkspaceUnknown."""
+    if not await tx.fetchval("SELECT EXISTS (SELECT FROM specs WHERE workspace = $1)", workspace):
+        raise WorkspaceUnknown(workspace)
 
 
 async def load(tx: Transaction, workspace: str, revision: int) -> Workspace:
