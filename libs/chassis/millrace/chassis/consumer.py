@@ -16,7 +16,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage, KafkaMessage
 
-from millrace.chassis import telemetry
+from millrace.chassis import loops, telemetry
 from millrace.chassis.errors import TooManyDeadLetters, Unavailable
 from millrace.chassis.intake import Intake, Read
 from millrace.chassis.settings import Settings
@@ -152,17 +152,10 @@ class Consumer:
                 log.exception("batch fails", handler=self.intake.consumer, records=len(records), pause_s=pause)
             finally:
                 self._trying_since = None
-            if time.monotonic() + pause > deadline or await self._stopped_within(pause):
+            if time.monotonic() + pause > deadline or await loops.set_within(self._stopping, pause):
                 return False
             pause = min(pause * 2, 10.0)
             reading = asyncio.create_task(self.intake.read(records))
-
-    async def _stopped_within(self, seconds: float) -> bool:
-        try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
-        except TimeoutError:
-            return False
-        return True
 
     async def _settle(self, records: Records) -> None:
         """Kafka's offsets follow Postgres; a commit that a rebalance refuses is made up for by the positions."""

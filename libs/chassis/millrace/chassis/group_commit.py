@@ -97,7 +97,8 @@ class GroupCommit(Generic[T]):
             if left <= 0:
                 return
             try:
-                group.append(await asyncio.wait_for(self._queue.get(), left))
+                async with asyncio.timeout(left):
+                    group.append(await self._queue.get())
             except TimeoutError:
                 return
 

@@ -163,16 +163,10 @@ class Worker:
             try:
                 self._wake.clear()
                 if not await self.once():
-                    await self._rest()
+                    await loops.set_within(self._wake, LOOK)
             except (Unavailable, *OUTAGE) as error:
                 log.warning("worker waits", kind=self._work.kind, because=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(1.0)
-
-    async def _rest(self) -> None:
-        try:
-            await asyncio.wait_for(self._wake.wait(), LOOK)
-        except TimeoutError:
-            return
 
     async def once(self) -> bool:
         """Claims and runs one due job; whether there was one."""

@@ -107,12 +107,9 @@ class Relay:
 
     async def _woken(self, within: float) -> bool:
         """Whether something was emitted here before the time was up."""
-        try:
-            await asyncio.wait_for(self._wake.wait(), within)
-        except TimeoutError:
-            return False
-        self._wake.clear()
-        return True
+        if woken := await loops.set_within(self._wake, within):
+            self._wake.clear()
+        return woken
 
     async def _publish(self, producer: AIOKafkaProducer) -> int:
         rows = await self._db.pool.fetch(READ, MOST)

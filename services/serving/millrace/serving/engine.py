@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from millrace.chassis import Unavailable
+from millrace.chassis import Unavailable, loops
 from millrace.events import Arm
 from millrace.learn import Parameters, Prediction, Shelf
 from millrace.serving import metrics
@@ -78,10 +77,7 @@ class Desk:
         self.loops = [asyncio.create_task(self._run(), name=f"desk {self.arm}")]
 
     async def stop(self) -> None:
-        for loop in self.loops:
-            loop.cancel()
-            with suppress(asyncio.CancelledError):
-                await loop
+        await loops.end(self.loops)
         while not self._queue.empty():
             self._held.append(self._queue.get_nowait())
         _fail(self._held, Unavailable("the service is stopping"))

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from millrace.chassis import Database, Table, Unavailable
+from millrace.chassis import Database, Table, Unavailable, loops
 from millrace.events import RouteApplied, WorkspaceRouted
 from millrace.serving import store
 from millrace.serving.domain import Report, conclude
@@ -39,10 +39,7 @@ class Replicas:
         self.loops = [asyncio.create_task(self._run(), name="replica")]
 
     async def stop(self) -> None:
-        for loop in self.loops:
-            loop.cancel()
-            with suppress(asyncio.CancelledError):
-                await loop
+        await loops.end(self.loops)
         with suppress(Unavailable):
             async with self._db.transaction() as tx:
                 await store.leave(tx, self.replica)
@@ -60,8 +57,7 @@ class Replicas:
                 await self.beat()
             except Unavailable as error:
                 log.warning("heartbeat missed", because=str(error))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._heartbeat)
+            await loops.set_within(self._wake, self._heartbeat)
 
     async def beat(self) -> None:
         """Renews the lease, says what is new, and concludes what all have said."""

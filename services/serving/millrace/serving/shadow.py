@@ -1,12 +1,11 @@
 """Shadow, off the caller's path: a bounded queue and one batch in flight; what does not fit is dropped and counted."""
 
 import asyncio
-from contextlib import suppress
 from time import perf_counter
 
 import structlog
 
-from millrace.chassis import Clock, Unavailable
+from millrace.chassis import Clock, Unavailable, loops
 from millrace.serving import metrics
 from millrace.serving.answers import Request, answer
 from millrace.serving.engine import Engine
@@ -41,10 +40,7 @@ class Shadow:
         self.loops = [asyncio.create_task(self._run(), name="shadow")]
 
     async def stop(self) -> None:
-        for loop in self.loops:
-            loop.cancel()
-            with suppress(asyncio.CancelledError):
-                await loop
+        await loops.end(self.loops)
 
     def offer(self, live: Live, request: Request) -> None:
         """Never waits."""
