@@ -83,9 +83,21 @@ def test_the_words_of_a_service_become_the_failure(monkeypatch: pytest.MonkeyPat
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(404, json={"error": {"code": "version_not_found", "message": "no version 7"}})
 
+    from millrace.cli import Target
+
     monkeypatch.setenv("MILLRACE_REGISTRY_URL", "http://registry")
     monkeypatch.setattr(httpx, "HTTPTransport", lambda **_: httpx.MockTransport(answer))
     monkeypatch.setattr(httpx.Client, "_init_transport", lambda self, **_: httpx.MockTransport(answer))
     with pytest.raises(Failure, match="no version 7") as caught, Target(tmp_path).http("registry") as registry:
         registry.get("/v1/versions/7")
     assert caught.value.kind == "version_not_found"
+
+
+def test_services_elsewhere_are_those_given_an_address_and_a_mirror_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from millrace.cli import Target
+
+    monkeypatch.setenv("MILLRACE_REGISTRY_URL", "http://registry")
+    monkeypatch.setenv("MILLRACE_MAVEN_URL", "http://mirror")
+    assert Target(tmp_path).services == ["registry"]

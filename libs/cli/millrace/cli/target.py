@@ -1,13 +1,13 @@
 """What a command talks to: a running stack, or addresses from the environment."""
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from millrace.stack.services import discover, find_root
 from millrace.stack.state import Running, find
 
 from .failure import Failure, NotRunning
@@ -41,7 +41,7 @@ class Target:
     @property
     def services(self) -> list[str]:
         """Return the services' names: of the stack on this machine, and those given an address. Raises NotRunning."""
-        given = {found[1].lower() for name in os.environ if (found := re.fullmatch(r"MILLRACE_([A-Z]+)_URL", name))}
+        given = {name for name in discover(find_root()) if os.environ.get(f"MILLRACE_{name.upper()}_URL")}
         if given and find(self.data) is None:
             return sorted(given)
         return sorted(given | {each.service for each in self.running.processes if each.service})
