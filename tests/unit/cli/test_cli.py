@@ -83,8 +83,6 @@ def test_the_words_of_a_service_become_the_failure(monkeypatch: pytest.MonkeyPat
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(404, json={"error": {"code": "version_not_found", "message": "no version 7"}})
 
-    from millrace.cli import Target
-
     monkeypatch.setenv("MILLRACE_REGISTRY_URL", "http://registry")
     monkeypatch.setattr(httpx, "HTTPTransport", lambda **_: httpx.MockTransport(answer))
     monkeypatch.setattr(httpx.Client, "_init_transport", lambda self, **_: httpx.MockTransport(answer))
