@@ -6,7 +6,7 @@ space := $(empty) $(empty)
 export MYPYPATH := $(subst $(space),:,$(strip $(ROOTS))):tests
 STACK ?= embedded
 
-.PHONY: help install demo check test test-e2e test-unit test-integration contracts clean
+.PHONY: help install demo check test test-e2e test-unit test-integration contracts peers clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -46,6 +46,13 @@ test-integration: install  ## on real parts; STACK=embedded|compose
 contracts: install  ## schemas, AsyncAPI and flow.json from the code
 	$(BIN)/python contracts/derive.py
 
+peers: .venv/peers/installed  ## what benches measure us beside, in an environment of its own
+.venv/peers/installed: bench/peers.txt | install
+	$(PYTHON) -m venv .venv/peers
+	.venv/peers/bin/python -m pip install -q -r bench/peers.txt
+	@touch $@
+
+bench-dedup bench-masking bench-profile: peers
 bench-%: install  ## bench-bus, bench-rest, bench-loop, ...
 	$(BIN)/python bench/$*.py $(ARGS)
 

@@ -6,6 +6,7 @@ from millrace.events.documents import (
     DocumentDuplicated,
     DocumentKept,
     DocumentRejected,
+    DocumentRetired,
     DocumentSubmitted,
     InteractionLogged,
     ObservationAccepted,
@@ -34,6 +35,7 @@ from millrace.events.parts import (
     Trigger,
     Verdict,
 )
+from millrace.events.privacy import ErasureConfirmed, SubjectErased
 from millrace.events.registry import (
     EvaluationRequested,
     ModelRegistered,
@@ -65,9 +67,11 @@ __all__ = [
     "DocumentDuplicated",
     "DocumentKept",
     "DocumentRejected",
+    "DocumentRetired",
     "DocumentSubmitted",
     "DriftDetected",
     "Envelope",
+    "ErasureConfirmed",
     "EvaluationFailed",
     "EvaluationRequested",
     "Event",

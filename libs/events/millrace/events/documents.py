@@ -1,6 +1,6 @@
 """Texts and observations on their way from a product to a clean corpus."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -133,3 +133,16 @@ class DocumentDuplicated(Event):
     kind: str = Field(description="exact or near")
     similarity: float = Field(ge=0, le=1)
     cluster: str
+
+
+class DocumentRetired(Event):
+    """A document is gone at its source or was withdrawn there: what stands of it, known until now, stands no more.
+
+    Readers compare `known_at`: a row of the same document that was known later is a new revision, and stays.
+    """
+
+    retention = "traffic"
+
+    document_id: str
+    source: str
+    because: Literal["vanished", "withdrawn"]
