@@ -27,6 +27,7 @@ E = TypeVar("E", bound=Event)
 
 CONTRACTS = Path(__file__).parents[1] / "contracts"
 PARTITIONS = 3
+SECRET = "a test's secret"
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
 
@@ -208,7 +209,7 @@ def settings_for(stack: Endpoints, name: str, dsn: str, **more: Any) -> Any:
         s3_access_key=stack.s3.access_key,
         s3_secret_key=stack.s3.secret_key,
         s3_bucket="millrace",
-        secret="a test's secret",
+        secret=SECRET,
         **more,
     )
 

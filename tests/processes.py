@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from harness import eventually
+from harness import SECRET, eventually
 
 from millrace.stack import Endpoints
 
@@ -36,7 +36,7 @@ async def process(
         "S3_URL": stack.s3.url,
         "S3_ACCESS_KEY": stack.s3.access_key,
         "S3_SECRET_KEY": stack.s3.secret_key,
-        "SECRET": "a test's secret",
+        "SECRET": SECRET,
         "HTTP_PORT": port,
         **settings,
     }

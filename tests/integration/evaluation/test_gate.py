@@ -3,10 +3,10 @@
 import json
 from uuid import uuid4
 
-from harness import Running
+from harness import Running, make
 from worlds import LABELS, SmallEngine, configured, deployment, kept, put_dataset, put_model, request
 
-from millrace.events import EvaluationFailed, ModelEvaluated
+from millrace.events import DocumentRetired, ErasureConfirmed, EvaluationFailed, ModelEvaluated, SubjectErased
 
 ROWS = {
     suite: [(f"{suite} {number}", LABELS[number % 3]) for number in range(count)]
@@ -203,3 +203,39 @@ async def test_a_version_is_scored_as_it_will_be_served(evaluation: Running, eng
     await evaluation.work()
     assert engine.parameters["candidate"] == {"pad_to": 256}
     assert len(engine.asked) == 2
+
+
+async def arrived(evaluation: Running) -> list[str]:
+    async with evaluation.db.reading() as tx:
+        return [row["document_id"] for row in await tx.fetch("SELECT document_id FROM arrivals ORDER BY 1")]
+
+
+async def test_labels_of_a_person_who_is_forgotten_and_of_retired_documents_judge_no_more(
+    evaluation: Running,
+) -> None:
+    gone = "p-" + "0" * 32
+    await evaluation.deliver([kept(1, subject=gone), kept(2), kept(3), kept(4)])
+    at = kept(5).known_at
+    await evaluation.deliver([make(SubjectErased, at=at, erasure="e-1", subject=gone)])
+    retired = {"source": "desk", "because": "vanished"}
+    await evaluation.deliver([make(DocumentRetired, at=at, document_id=name, **retired) for name in ("k-2", "k-4")])
+    await evaluation.work()
+    assert await arrived(evaluation) == ["k-3"]
+    [confirmed] = await evaluation.emitted(ErasureConfirmed)
+    assert (confirmed.erasure, confirmed.service, confirmed.erased) == ("e-1", "evaluation", {"labels": 1})
+    late = [kept(4), kept(5, subject=gone)]
+    new = [kept(6, subject=gone, after=30.0), kept(2, after=30.0)]
+    await evaluation.deliver([*late, *new])
+    assert await arrived(evaluation) == ["k-2", "k-3", "k-6"]
+
+
+async def test_no_text_of_a_label_that_joined_fresh_stays_in_blobs(evaluation: Running) -> None:
+    manifest = await prepared(evaluation, candidate=0.0, production=0.3)
+    await evaluation.deliver([kept(number) for number in range(20)])
+    before = {name async for name in evaluation.service.blobs.each("parcels/")}
+    await evaluation.deliver([request(manifest)])
+    await evaluation.work()
+    [event] = await evaluation.emitted(ModelEvaluated)
+    added = {name async for name in evaluation.service.blobs.each("parcels/")} - before
+    assert {name.split("/")[1] for name in added} == {"evaluations", "answers"}
+    assert [name for name in added if "/evaluations/" in name] == [event.report]

@@ -12,7 +12,16 @@ import pytest
 from harness import START, Running, make, running
 
 from millrace.chassis import Unavailable
-from millrace.events import DriftDetected, Event, FeedbackGiven, FeedbackRecorded, PredictionServed, WorkspaceConfigured
+from millrace.events import (
+    DriftDetected,
+    ErasureConfirmed,
+    Event,
+    FeedbackGiven,
+    FeedbackRecorded,
+    PredictionServed,
+    SubjectErased,
+    WorkspaceConfigured,
+)
 from millrace.feedback.app import build_app
 from millrace.stack import Endpoints
 
@@ -362,3 +371,46 @@ async def test_old_rows_are_forgotten(feedback: Running) -> None:
     assert await feedback.work("forget") == 1
     left = await feedback.snapshot()
     assert not any(left[table] for table in ("requests", "predictions", "feedback", "joined"))
+
+
+GONE = "p-" + "0" * 32
+OTHER = "p-" + "1" * 32
+
+
+async def erase(feedback: Running, at: int) -> ErasureConfirmed:
+    known = START + at * timedelta(seconds=1)
+    await feedback.deliver([make(SubjectErased, at=known, erasure=f"e-{at}", subject=GONE)])
+    await feedback.work()
+    return (await feedback.emitted(ErasureConfirmed))[-1]
+
+
+async def test_a_persons_answers_and_words_go_and_the_others_stay(feedback: Running) -> None:
+    await feedback.deliver([served(n, unit=GONE if n < 3 else OTHER) for n in range(6)])
+    await feedback.deliver([said(request_id=f"q-{n}") for n in range(6)])
+    await feedback.deliver([said(kind="rating", value=-1.0, prediction_id="p-5-production", actor=GONE)])
+    confirmed = await erase(feedback, at=10)
+    assert (confirmed.service, confirmed.erased) == ("feedback", {"predictions": 3, "feedback": 4})
+    async with feedback.db.reading() as tx:
+        assert {row["unit"] for row in await tx.fetch("SELECT unit FROM predictions")} == {OTHER}
+        assert await tx.fetchval("SELECT count(*) FROM feedback") == 3
+        assert await tx.fetchval("SELECT count(*) FROM joined") == 3
+
+
+async def test_what_was_known_before_an_erasure_and_comes_after_is_not_kept(feedback: Running) -> None:
+    confirmed = await erase(feedback, at=10)
+    assert confirmed.erased == {}
+    await feedback.deliver([served(9, unit=GONE), served(11, unit=GONE), served(9, arm="canary", unit=OTHER)])
+    await feedback.deliver([said(request_id="q-11", actor=GONE)])
+    async with feedback.db.reading() as tx:
+        kept = await tx.fetch("SELECT prediction_id FROM predictions ORDER BY 1")
+        assert [row["prediction_id"] for row in kept] == ["p-11-production", "p-9-canary"]
+        assert await tx.fetchval("SELECT count(*) FROM feedback") == 0
+
+
+async def test_an_erasure_in_many_steps_is_counted_whole_and_confirmed_once(
+    feedback: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("millrace.chassis.erasure.STEP", 2)
+    await feedback.deliver([served(n, unit=GONE) for n in range(7)])
+    assert (await erase(feedback, at=10)).erased == {"predictions": 7}
+    assert len(await feedback.emitted(ErasureConfirmed)) == 1

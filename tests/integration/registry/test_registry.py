@@ -11,6 +11,7 @@ from harness import Running, make, running
 from millrace.chassis import Blobs
 from millrace.events import (
     ConditionResult,
+    ErasureConfirmed,
     EvaluationRequested,
     ModelEvaluated,
     ModelRegistered,
@@ -315,3 +316,29 @@ async def test_versions_are_listed_with_stage_and_scores(registry: Running) -> N
     assert version["scores"] == {"golden.macro_f1": 0.9} and version["validation"] == {"macro_f1": 0.9}
     assert [one["workspace"] for one in await get(registry, "")] == ["parcels"]
     assert (await get(registry, "/nobody/versions", 404))["error"]["workspace"] == "nobody"
+
+
+async def test_versions_that_learned_from_erased_rows_are_flagged_and_those_that_went_on_from_them(
+    registry: Running,
+) -> None:
+    first = await candidate(registry, "run-1")
+    await judge(registry, first)
+    await confirm(registry)
+    blobs = Blobs(registry.service.settings)
+    for run, fields in (
+        ("run-2", {"dataset": "sha256:other", "environment": {"start": "sha256:weights"}}),
+        ("run-3", {"dataset": "sha256:other"}),
+    ):
+        await blobs.put(f"parcels/models/{run}/weights.safetensors", b"weights")
+        await registry.deliver([trained(run, **fields)])
+        await registry.work("inspect")
+    second, third = (event.version for event in (await registry.emitted(ModelRegistered))[-2:])
+    told = make(ErasureConfirmed, erasure="e-1", service="datasets", datasets=["sha256:rows"])
+    await registry.deliver([told, make(ErasureConfirmed, erasure="e-1", service="feedback")])
+    [confirmed] = await registry.emitted(ErasureConfirmed)
+    assert (confirmed.service, confirmed.versions) == ("registry", [first, second])
+    shown = {one["version"]: one["erasures"] for one in await get(registry, "/parcels/versions")}
+    assert shown == {first: ["e-1"], second: ["e-1"], third: []}
+    entries = [one for one in await get(registry, "/parcels/ledger") if one["kind"] == "redacted"]
+    assert {one["version"] for one in entries} == {first, second}
+    assert (await route(registry)).production.version == first

@@ -8,11 +8,19 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from harness import Running, eventually, make, running
+from harness import SECRET, Running, eventually, make, running
 from routings import LABELS, artifact_of, bare, configured, routed
 
-from millrace.events import Arm, Deployment, PredictionRequested, PredictionServed
+from millrace.events import (
+    Arm,
+    Deployment,
+    ErasureConfirmed,
+    PredictionRequested,
+    PredictionServed,
+    SubjectErased,
+)
 from millrace.learn import Parameters, Prediction
+from millrace.privacy import derived_key, pseudonym
 from millrace.serving.app import build_app
 from millrace.stack import Endpoints
 
@@ -79,6 +87,10 @@ class Serving:
         shown: dict[str, Any] = answer.json()
         return shown
 
+    def named(self, unit: str) -> str:
+        """What a unit is called behind serving."""
+        return pseudonym(unit, derived_key(SECRET, "parcels"))
+
     async def served(self) -> list[PredictionServed]:
         return await self.service.emitted(PredictionServed)
 
@@ -118,7 +130,7 @@ async def test_an_answer_is_committed_masked_before_it_is_given(
         }
         assert event.text == "Where is my parcel? Mail me at [EMAIL]"
         assert engine.texts == [event.text], "what is scored is masked too"
-        assert (event.revision, event.unit, event.lane, event.tokens) == (2, "c-1", 0, 8)
+        assert (event.revision, event.unit, event.lane, event.tokens) == (2, parcels.named("c-1"), 0, 8)
         assert event.latency_ms > 0
         assert "jo.doe" not in str(await parcels.service.snapshot())
 
@@ -250,6 +262,22 @@ async def test_an_answer_that_took_longer_than_a_canary_is_given_says_so(
         await asked
         await parcels.predict(text=WHERE, request_id="q-swift")
         assert {event.request_id: event.late for event in await parcels.served()} == {"q-slow": True, "q-swift": False}
+
+
+async def test_requests_of_a_person_who_is_forgotten_wait_no_more(
+    stack: Endpoints, engine: Engine, tmp_path: Path
+) -> None:
+    async with serving(stack, engine, tmp_path) as parcels:
+        asked = [make(PredictionRequested, text=WHERE, request_id=f"q-{n}", unit=f"c-{n % 3}") for n in range(9)]
+        await parcels.service.deliver(asked)
+        await parcels.service.deliver([make(SubjectErased, erasure="e-1", subject=parcels.named("c-1"))])
+        await parcels.service.work("erase")
+        [confirmed] = await parcels.service.emitted(ErasureConfirmed)
+        assert (confirmed.service, confirmed.erased) == ("serving", {"requests": 3})
+        await parcels.service.work("answer")
+        assert {event.unit for event in await parcels.served()} == {parcels.named("c-0"), parcels.named("c-2")}
+        async with parcels.service.db.reading() as tx:  # the texts of what is answered are kept by feedback alone
+            assert await tx.fetchval("SELECT payload FROM jobs WHERE kind = 'answer'") == "{}"
 
 
 async def test_requests_by_topic_wait_for_a_first_version(stack: Endpoints, engine: Engine, tmp_path: Path) -> None:

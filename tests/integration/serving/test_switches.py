@@ -11,10 +11,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from harness import Bus, Running, eventually, live, make
+from harness import SECRET, Bus, Running, eventually, live, make
 from routings import LABELS, configured, routed
 
 from millrace.events import Deployment, PredictionRequested, PredictionServed, RouteApplied
+from millrace.privacy import derived_key, pseudonym
 from millrace.serving.app import build_app
 from millrace.stack import Endpoints
 
@@ -47,11 +48,15 @@ class Customers:
             client = self._clients[(customer + number) % len(self._clients)]
             response = await client.post(f"/v1/workspaces/{self._workspace}/predict", json=body)
             if response.status_code == 200:
-                self.answers.append(response.json() | {"unit": body["unit"]})
+                self.answers.append(response.json() | {"named": self._named(body["unit"])})
             else:
                 self.failures.append(response.text)
             number += 1
             await asyncio.sleep(0.05)
+
+    def _named(self, unit: str) -> str:
+        """What a unit is called behind serving."""
+        return pseudonym(unit, derived_key(SECRET, self._workspace))
 
     def have(self, answers: int) -> bool:
         return len(self.answers) > answers
@@ -109,7 +114,7 @@ async def ready(client: httpx.AsyncClient) -> bool:
 
 
 def check_arms(answers: list[dict[str, Any]], events: list[PredictionServed]) -> None:
-    canary = {answer["unit"] for answer in answers if answer["arm"] == "canary"}
+    canary = {answer["named"] for answer in answers if answer["arm"] == "canary"}
     assert canary, "the canary was asked"
     assert {answer["version"] for answer in answers if answer["arm"] == "canary"} == {"v2"}
     by_revision: dict[int, dict[str, set[str]]] = {}

@@ -1,5 +1,6 @@
 """What every service stands on. See the README beside this package."""
 
+from millrace.chassis import erasure
 from millrace.chassis.blobs import Blobs
 from millrace.chassis.causes import Step, command, traceparent
 from millrace.chassis.clock import Clock, SystemClock
@@ -51,6 +52,7 @@ __all__ = [
     "Unprocessable",
     "Work",
     "command",
+    "erasure",
     "handles",
     "run",
     "traceparent",

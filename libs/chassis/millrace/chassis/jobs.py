@@ -49,7 +49,8 @@ RENEW = """
     WHERE id = $1 AND token = $2 AND state = 'running' RETURNING id"""
 HOLD = "SELECT id FROM jobs WHERE id = $1 AND token = $2 AND state = 'running' FOR UPDATE"
 END = """
-    UPDATE jobs SET state = $3, finished_at = clock_timestamp(), error = $4
+    UPDATE jobs SET state = $3, finished_at = clock_timestamp(), error = $4,
+        payload = CASE $3 WHEN 'done' THEN '{}' ELSE payload END
     WHERE id = $1 AND token = $2 AND state = 'running' RETURNING id"""
 AGAIN = """
     UPDATE jobs SET state = 'waiting', run_at = $3, error = $4

@@ -185,6 +185,7 @@ class Database:
         await self._drop_days(last)
         await self._delete("inbox_other", "seen_on < $1", last)
         await self._delete("dead_letters", "expires_at < now()")
+        await self._delete("erased", "seen_at < now() - $1 * interval '1 day'", self.settings.inbox_days)
         await self._delete("jobs", "finished_at < now() - $1 * interval '1 day'", self.settings.jobs_days)
 
     async def _make_days(self, today: date) -> None:

@@ -29,6 +29,13 @@ CREATE TABLE IF NOT EXISTS dead_letters (
 );
 CREATE INDEX IF NOT EXISTS dead_letters_at ON dead_letters (at);
 
+-- Who asked to be forgotten, and how much of them went. Kept as long as topics may still bring what was known before.
+CREATE TABLE IF NOT EXISTS erased (
+    erasure text PRIMARY KEY, workspace text NOT NULL, subject text NOT NULL, known_at timestamptz NOT NULL,
+    counts jsonb NOT NULL DEFAULT '{}', seen_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX IF NOT EXISTS erased_people ON erased (workspace, subject);
+
 CREATE TABLE IF NOT EXISTS leases (
     name text PRIMARY KEY, holder uuid NOT NULL, token bigint NOT NULL, until timestamptz NOT NULL
 );

@@ -35,7 +35,7 @@ class Transaction:
     ) -> None:
         self.now = now
         self._connection = connection
-        self._source = source
+        self.source = source
         self._emits = frozenset(emits)
         self._tracer = tracer
         self._outbox: list[tuple[str, str, str, bytes]] = []
@@ -76,7 +76,7 @@ class Transaction:
         """
         if type(event) not in self._emits:
             raise TypeError(f"{type(event).__name__} is not among what this may emit")
-        headers = wire.headers_of(event, self._source, self._trace(event))
+        headers = wire.headers_of(event, self.source, self._trace(event))
         if headers["ce_id"] in self._ids:
             raise ValueError(f"{type(event).__name__} {event.id} is emitted twice; give the second another ordinal")
         self._ids.add(headers["ce_id"])
@@ -118,7 +118,7 @@ class Transaction:
         self.scheduled = True
         await self._connection.execute(
             INSERT_JOB,
-            uuid5(wire.FOREIGN, f"{self._source}|{kind}|{key}"),
+            uuid5(wire.FOREIGN, f"{self.source}|{kind}|{key}"),
             kind,
             key,
             workspace,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hmac
+import re
+
+_PSEUDONYM = re.compile(r"p-[0-9a-f]{32}")
 
 
 def pseudonym(subject: str, key: bytes) -> str:
@@ -10,6 +13,11 @@ def pseudonym(subject: str, key: bytes) -> str:
     if not key:
         raise ValueError("a pseudonym needs a key")
     return "p-" + hmac.digest(key, subject.encode("utf-8", "surrogatepass"), "sha256").hex()[:32]
+
+
+def pseudonymous(name: str, key: bytes) -> str:
+    """The pseudonym of a name; one that is a pseudonym already stays. Raises ValueError for an empty key."""
+    return name if _PSEUDONYM.fullmatch(name) else pseudonym(name, key)
 
 
 def derived_key(secret: str, scope: str) -> bytes:

@@ -3,14 +3,17 @@
 from millrace.chassis import Blobs, Clock, Database, Service
 from millrace.evaluation.engine import Engine, Process
 from millrace.evaluation.http import routes
+from millrace.evaluation.job_erase import job_erase
 from millrace.evaluation.job_evaluate import job_evaluate
 from millrace.evaluation.job_expire import job_expire
 from millrace.evaluation.job_sweep import job_sweep
 from millrace.evaluation.on_document_kept import on_document_kept
+from millrace.evaluation.on_document_retired import on_document_retired
 from millrace.evaluation.on_evaluation_requested import on_evaluation_requested
 from millrace.evaluation.on_feedback_recorded import on_feedback_recorded
 from millrace.evaluation.on_prediction_served import on_prediction_served
 from millrace.evaluation.on_route_applied import on_route_applied
+from millrace.evaluation.on_subject_erased import on_subject_erased
 from millrace.evaluation.on_workspace_configured import on_workspace_configured
 from millrace.evaluation.on_workspace_routed import on_workspace_routed
 from millrace.evaluation.settings import Settings
@@ -29,6 +32,8 @@ def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None)
         handlers=[
             on_workspace_configured,
             on_document_kept,
+            on_document_retired,
+            on_subject_erased,
             on_evaluation_requested,
             on_workspace_routed,
             on_route_applied,
@@ -37,6 +42,7 @@ def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None)
         ],
         jobs=[
             job_evaluate.bind(blobs=Blobs(settings), engine=engine, attempts=settings.attempts),
+            job_erase,
             job_expire,
             job_sweep,
         ],

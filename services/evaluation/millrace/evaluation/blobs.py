@@ -32,10 +32,13 @@ class ManifestUnreadable(Unprocessable):
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A suite: its blob, and a digest that is equal for equal rows. `later` of them came after the training cut."""
+    """A suite: its blob, and a digest that is equal for equal rows. `later` of them came after the training cut.
+
+    With such rows it is a file here, and no blob: people's texts are kept by datasets alone, which can erase them.
+    """
 
     suite: str
-    blob: str
+    blob: str | Path
     digest: str
     perturb: str | None = None
     later: int = 0
@@ -82,7 +85,7 @@ def perturbed(suites: Sequence[Rows]) -> list[Rows]:
     return [*suites, *derived]
 
 
-async def extend(blobs: Blobs, workspace: str, cut: Dataset, arrivals: Sequence[Arrival], folder: Path) -> list[Rows]:
+async def extend(blobs: Blobs, cut: Dataset, arrivals: Sequence[Arrival], folder: Path) -> list[Rows]:
     """The suites, fresh with the rows that came after the training cut.
 
     A row of a cluster that the training rows know stays out: it would test what was learnt by heart.
@@ -93,7 +96,7 @@ async def extend(blobs: Blobs, workspace: str, cut: Dataset, arrivals: Sequence[
     held = (
         {name: [] for name in COLUMNS}
         if fresh is None
-        else await _columns(blobs, fresh.blob, folder / "held.parquet", *COLUMNS)
+        else await _columns(blobs, str(fresh.blob), folder / "held.parquet", *COLUMNS)
     )
     taken = set(held["id"])
     later = [row for row in arrivals if row.cluster not in seen and row.document_id not in taken]
@@ -102,10 +105,9 @@ async def extend(blobs: Blobs, workspace: str, cut: Dataset, arrivals: Sequence[
     added = [[getattr(row, field) for row in later] for field in ("document_id", "text", "label", "cluster")]
     table = {name: [*held[name], *more] for name, more in zip(COLUMNS, added, strict=True)}
     digest = f"sha256:{sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()}"
-    path, blob = folder / "fresh.parquet", f"{workspace}/evaluations/suites/{digest.removeprefix('sha256:')}.parquet"
+    path = folder / "fresh.parquet"
     await asyncio.to_thread(pyarrow.parquet.write_table, pyarrow.table(table), path)
-    await blobs.put_file(blob, path)
-    return [Rows(FRESH, blob, digest, later=len(later)), *(rows for rows in cut.suites if rows.suite != FRESH)]
+    return [Rows(FRESH, path, digest, later=len(later)), *(rows for rows in cut.suites if rows.suite != FRESH)]
 
 
 async def _columns(blobs: Blobs, blob: str, path: Path, *names: str) -> dict[str, list[Any]]:
@@ -114,11 +116,13 @@ async def _columns(blobs: Blobs, blob: str, path: Path, *names: str) -> dict[str
     return {name: table.column(name).to_pylist() for name in names}
 
 
-async def fetch(blobs: Blobs, wanted: Iterable[Rows], folder: Path) -> dict[str, Path]:
+async def fetch(blobs: Blobs, wanted: Iterable[Rows], folder: Path) -> dict[str | Path, Path]:
     """Files of rows, by blob."""
-    paths: dict[str, Path] = {}
+    paths: dict[str | Path, Path] = {}
     for rows in wanted:
-        if rows.blob not in paths:
+        if isinstance(rows.blob, Path):
+            paths[rows.blob] = rows.blob
+        elif rows.blob not in paths:
             paths[rows.blob] = folder / f"rows-{len(paths)}.parquet"
             await blobs.get_file(rows.blob, paths[rows.blob])
     return paths

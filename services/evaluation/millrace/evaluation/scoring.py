@@ -94,7 +94,7 @@ async def _suites(job: Job, request: EvaluationRequested, spec: Workspace, blobs
     async with job.transaction() as tx:
         retired = spec.data.retired
         later = await arrivals.since(tx, request.workspace, cut.created_at, retired=retired, labels=cut.labels)
-    return perturbed(await extend(blobs, request.workspace, cut, later, folder))
+    return perturbed(await extend(blobs, cut, later, folder))
 
 
 async def _run(

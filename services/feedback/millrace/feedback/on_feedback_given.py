@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from millrace.chassis import Table, Transaction, Unprocessable, handles
+from millrace.chassis import Table, Transaction, Unprocessable, erasure, handles
 from millrace.events import FeedbackGiven, FeedbackRecorded
 from millrace.feedback.domain import admit
 from millrace.feedback.joining import Given, join_feedback
@@ -20,5 +20,18 @@ async def on_feedback_given(
             given.append(Given(event, admit(event, workspace, secret), workspace.feedback.wait))
         except Unprocessable as reason:
             tx.refuse(event, reason)
+    given = await _unless_erased(given, tx)
     if given:
         await join_feedback(given, tx)
+
+
+async def _unless_erased(given: list[Given], tx: Transaction) -> list[Given]:
+    """Without what people said who asked to be forgotten since."""
+    said = [one.feedback for one in given]
+    gone = await erasure.gone(tx, {(one.workspace, one.actor) for one in said if one.actor})
+    return [
+        one
+        for one in given
+        if (until := gone.get((one.feedback.workspace, one.feedback.actor or ""))) is None
+        or one.feedback.known_at > until
+    ]

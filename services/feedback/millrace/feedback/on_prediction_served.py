@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 
-from millrace.chassis import Malformed, Transaction, handles
+from millrace.chassis import Malformed, Transaction, erasure, handles
 from millrace.events import FeedbackRecorded, PredictionServed
 from millrace.feedback.domain import checked
 from millrace.feedback.joining import join_predictions
@@ -17,8 +17,19 @@ async def on_prediction_served(events: Sequence[PredictionServed], tx: Transacti
             kept.append(checked(event))
         except Malformed as reason:
             tx.refuse(event, reason)
+    kept = await _unless_erased(kept, tx)
     if not kept:
         return
     await join_predictions(kept, tx)
     tomorrow = datetime.combine(tx.now.date() + timedelta(days=1), time(), UTC)
     await tx.schedule("forget", key=f"{tomorrow:%Y-%m-%d}", workspace="", cause=events[0], at=tomorrow)
+
+
+async def _unless_erased(events: list[PredictionServed], tx: Transaction) -> list[PredictionServed]:
+    """Without answers to people who asked to be forgotten since."""
+    gone = await erasure.gone(tx, {(event.workspace, event.unit) for event in events if event.unit})
+    return [
+        event
+        for event in events
+        if (until := gone.get((event.workspace, event.unit or ""))) is None or event.known_at > until
+    ]

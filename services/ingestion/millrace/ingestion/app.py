@@ -4,12 +4,16 @@ from datetime import timedelta
 
 from millrace.chassis import Clock, Database, GroupCommit, Service, workspaces
 from millrace.ingestion.engine import Engine, Languages
+from millrace.ingestion.http import erasing, withdrawing
 from millrace.ingestion.http.posting import EMITS, Posted, write
 from millrace.ingestion.http.routes import routes
+from millrace.ingestion.job_erase import job_erase
 from millrace.ingestion.job_expire import job_expire
 from millrace.ingestion.on_document_submitted import on_document_submitted
+from millrace.ingestion.on_erasure_confirmed import on_erasure_confirmed
 from millrace.ingestion.on_interaction_logged import on_interaction_logged
 from millrace.ingestion.on_observation_submitted import on_observation_submitted
+from millrace.ingestion.on_subject_erased import on_subject_erased
 from millrace.ingestion.settings import Settings
 from millrace.ingestion.taking import Rules
 
@@ -19,20 +23,27 @@ def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None)
     db = Database(settings, clock)
     specs = workspaces(settings)
     kept = timedelta(days=settings.quarantine_days)
-    rules = Rules(specs, engine, settings.secret.get_secret_value(), kept)
+    secret = settings.secret.get_secret_value()
+    rules = Rules(specs, engine, secret, kept)
     group: GroupCommit[Posted] = GroupCommit(db, write(rules), emits=EMITS, wait=0.002, most=50)
     return Service(
         settings=settings,
         clock=clock,
         db=db,
-        http=routes(db, group, specs, most=settings.most_events, clock=clock),
-        emits_http=EMITS,
+        http=[
+            routes(db, group, specs, most=settings.most_events, clock=clock),
+            erasing.routes(db, specs, clock=clock, secret=secret),
+            withdrawing.routes(db, specs, clock=clock),
+        ],
+        emits_http=(*EMITS, *erasing.EMITS, *withdrawing.EMITS),
         tables=[specs],
         handlers=[
             on_document_submitted.bind(rules=rules),
             on_interaction_logged.bind(rules=rules),
             on_observation_submitted.bind(rules=rules),
+            on_subject_erased,
+            on_erasure_confirmed,
         ],
-        jobs=[job_expire.bind(kept=kept, clock=clock)],
+        jobs=[job_erase, job_expire.bind(kept=kept, clock=clock)],
         resources=[*([engine] if isinstance(engine, Languages) else []), group],
     )

@@ -73,11 +73,13 @@ async def save_sources(tx: Transaction, outcomes: Mapping[tuple[str, str], Count
     )
 
 
-async def quarantine(tx: Transaction, event: Event, source: str, reasons: Sequence[Reason], text: str | None) -> None:
+async def quarantine(
+    tx: Transaction, event: Event, source: str, reasons: Sequence[Reason], text: str | None, subject: str | None
+) -> None:
     """Keep a rejected record, masked."""
     await tx.execute(
-        """INSERT INTO quarantine (event_id, workspace, topic, source, reasons, masked_text, rejected_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING""",
+        """INSERT INTO quarantine (event_id, workspace, topic, source, reasons, masked_text, rejected_at, subject)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING""",
         event.id,
         event.workspace,
         event.topic,
@@ -85,12 +87,25 @@ async def quarantine(tx: Transaction, event: Event, source: str, reasons: Sequen
         json.dumps([reason.model_dump() for reason in reasons]),
         text,
         tx.now,
+        subject,
     )
 
 
 async def rejections(tx: Transaction, ids: Collection[UUID]) -> dict[UUID, list[Reason]]:
     rows = await tx.fetch("SELECT event_id, reasons FROM quarantine WHERE event_id = ANY($1)", list(ids))
     return {row["event_id"]: [Reason(**reason) for reason in json.loads(row["reasons"])] for row in rows}
+
+
+async def erase(tx: Transaction, workspace: str, subject: str, most: int) -> dict[str, int]:
+    """Takes out up to `most` quarantined records of a person."""
+    rows = await tx.fetch(
+        """DELETE FROM quarantine WHERE ctid = ANY (ARRAY(
+               SELECT ctid FROM quarantine WHERE workspace = $1 AND subject = $2 LIMIT $3)) RETURNING 1""",
+        workspace,
+        subject,
+        most,
+    )
+    return {"quarantined": len(rows)}
 
 
 async def expire(tx: Transaction, workspace: str, before: datetime) -> None:

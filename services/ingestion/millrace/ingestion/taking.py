@@ -122,8 +122,8 @@ async def _record(tx: Transaction, examined: Sequence[tuple[Event, Examined]], r
     await store.count(tx, counts)
     rejected = [(event, result) for event, result in examined if result.reasons]
     for event, result in rejected:
-        text = result.text[:2000] if isinstance(result, Document) else None
-        await store.quarantine(tx, event, result.source, result.reasons, text)
+        text, subject = (result.text[:2000], result.subject) if isinstance(result, Document) else (None, None)
+        await store.quarantine(tx, event, result.source, result.reasons, text, subject)
     expires = tx.now + rules.kept + timedelta(days=1)
     for workspace, cause in {event.workspace: event for event, _ in rejected}.items():
         key = f"{workspace}/{tx.now:%Y-%m-%d}"

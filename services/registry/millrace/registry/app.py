@@ -5,6 +5,7 @@ from millrace.registry.declaring import EMITS
 from millrace.registry.http import routes
 from millrace.registry.job_inspect import job_inspect
 from millrace.registry.ledger import MOVES
+from millrace.registry.on_erasure_confirmed import on_erasure_confirmed
 from millrace.registry.on_evaluation_failed import on_evaluation_failed
 from millrace.registry.on_model_evaluated import on_model_evaluated
 from millrace.registry.on_model_trained import on_model_trained
@@ -30,6 +31,7 @@ def build_app(settings: Settings, *, clock: Clock) -> Service:
             on_evaluation_failed,
             on_rollout_judged,
             on_route_applied,
+            on_erasure_confirmed,
         ],
         jobs=[job_inspect.bind(blobs=blobs)],
     )

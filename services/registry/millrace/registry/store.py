@@ -195,7 +195,7 @@ def _overview(row: asyncpg.Record) -> dict[str, Any]:
 async def each_version(tx: Transaction, name: str, limit: int) -> list[dict[str, Any]]:
     """The newest versions first, each with where it stands and how it was judged."""
     rows = await tx.fetch(
-        f"SELECT {VERSION}, trained, created_at, staged_at FROM versions WHERE workspace = $1"
+        f"SELECT {VERSION}, erasures, trained, created_at, staged_at FROM versions WHERE workspace = $1"
         " ORDER BY number DESC LIMIT $2",
         name,
         limit,
@@ -214,6 +214,23 @@ def _shown(row: asyncpg.Record) -> dict[str, Any]:
         "validation": trained["scores"],
         "seconds": trained["seconds"],
     }
+
+
+async def flag(tx: Transaction, workspace: str, datasets: Collection[str], erasure: str) -> list[str]:
+    """Notes an erasure at the versions of datasets that it reached and those that went on from them; by number."""
+    rows = await tx.fetch(
+        """WITH RECURSIVE learned AS (
+               SELECT id FROM versions WHERE workspace = $1 AND dataset = ANY($2)
+               UNION
+               SELECT v.id FROM versions v JOIN learned ON v.parent = learned.id
+                   AND (v.method = 'declare' OR v.trained -> 'environment' ? 'start'))
+           UPDATE versions v SET erasures = array_append(erasures, $3) FROM learned
+           WHERE v.id = learned.id AND NOT $3 = ANY(erasures) RETURNING v.id, v.number""",
+        workspace,
+        list(datasets),
+        erasure,
+    )
+    return [row["id"] for row in sorted(rows, key=lambda row: row["number"])]
 
 
 async def each_entry(tx: Transaction, name: str, limit: int, version: str | None) -> list[dict[str, Any]]:

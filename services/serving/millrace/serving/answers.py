@@ -8,7 +8,7 @@ from uuid import uuid4
 from millrace.chassis import Clock, Malformed, Step, Unavailable, command
 from millrace.events import Arm, PredictionServed
 from millrace.learn import Prediction
-from millrace.privacy import mask
+from millrace.privacy import derived_key, mask, pseudonymous
 from millrace.serving import metrics
 from millrace.serving.domain import prediction_id
 from millrace.serving.engine import Engine, Overloaded
@@ -55,14 +55,18 @@ def accept(
     cause: Step | None = None,
     key: str | None = None,
     max_text: int,
+    secret: str,
 ) -> Request:
-    """Masks before anything else sees the text. ``key`` is what the arm sticks to where there is no unit.
+    """Masks before anything else sees the text, and names the unit by its pseudonym: it may be a person's id.
+
+    ``key`` is what the arm sticks to where there is no unit; ``secret`` keys pseudonyms.
 
     Raises Malformed.
     """
     if not text.strip() or len(text) > max_text or "\x00" in text:
         raise Malformed("text", f"1 to {max_text} characters, one of them more than a space, none of them NUL")
     request_id = request_id or str(uuid4())
+    unit = pseudonymous(unit, derived_key(secret, workspace.workspace)) if unit else None
     return Request(workspace, mask(text).text, request_id, unit, cause, unit or key or request_id, perf_counter())
 
 

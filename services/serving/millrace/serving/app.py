@@ -6,7 +6,9 @@ from millrace.serving.blobs import Artifacts
 from millrace.serving.engine import Engine, TorchEngine
 from millrace.serving.http import routers
 from millrace.serving.job_answer import job_answer
+from millrace.serving.job_erase import job_erase
 from millrace.serving.on_prediction_requested import on_prediction_requested
+from millrace.serving.on_subject_erased import on_subject_erased
 from millrace.serving.predictor import Predictor
 from millrace.serving.recorder import Recorder
 from millrace.serving.replicas import Replicas
@@ -48,6 +50,7 @@ def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None)
         routed=routed,
         canary_within=settings.canary_within,
     )
+    secret = settings.secret.get_secret_value()
     return Service(
         settings=settings,
         clock=clock,
@@ -55,7 +58,10 @@ def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None)
         http=routers(predictor, routes, db, settings),
         emits_http=[PredictionServed, RouteApplied],
         tables=[specs, routed],
-        handlers=[on_prediction_requested.bind(specs=specs, max_text=settings.max_text)],
-        jobs=[job_answer.bind(predictor=predictor, max_text=settings.max_text)],
+        handlers=[
+            on_prediction_requested.bind(specs=specs, max_text=settings.max_text, secret=secret),
+            on_subject_erased,
+        ],
+        jobs=[job_erase, job_answer.bind(predictor=predictor, max_text=settings.max_text, secret=secret)],
         resources=[routes, recorder, shadow, replicas],
     )

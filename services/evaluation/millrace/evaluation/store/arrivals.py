@@ -1,11 +1,11 @@
 """Labelled rows as they come: the newest of each workspace."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from millrace.chassis import Transaction
-from millrace.events import DocumentKept
+from millrace.events import DocumentKept, DocumentRetired
 
 MOST = 5000
 JOIN = 400  # enough to prove a margin of 0.01, and scored within seconds
@@ -28,9 +28,9 @@ async def append(tx: Transaction, workspace: str, kept: Sequence[DocumentKept]) 
         [event.replaces for event in kept if event.replaces],
     )
     await tx.executemany(
-        """INSERT INTO arrivals (workspace, document_id, source, text, label, cluster, known_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING""",
-        [(workspace, e.document_id, e.source, e.text, e.label, e.cluster, e.known_at) for e in kept],
+        """INSERT INTO arrivals (workspace, document_id, source, text, label, cluster, subject, known_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING""",
+        [(workspace, e.document_id, e.source, e.text, e.label, e.cluster, e.subject, e.known_at) for e in kept],
     )
     await tx.execute(
         """DELETE FROM arrivals WHERE workspace = $1 AND (known_at < $2 OR seq <=
@@ -39,6 +39,45 @@ async def append(tx: Transaction, workspace: str, kept: Sequence[DocumentKept]) 
         tx.now - KEPT,
         MOST,
     )
+
+
+async def retire(tx: Transaction, events: Sequence[DocumentRetired]) -> None:
+    """Lets go of retired documents; a tombstone keeps out what was known before and comes after."""
+    await tx.executemany(
+        """INSERT INTO retired (workspace, document_id, known_at) VALUES ($1, $2, $3)
+           ON CONFLICT (workspace, document_id)
+           DO UPDATE SET known_at = greatest(retired.known_at, excluded.known_at)""",
+        [(event.workspace, event.document_id, event.known_at) for event in events],
+    )
+    await tx.executemany(
+        "DELETE FROM arrivals WHERE workspace = $1 AND document_id = $2 AND known_at <= $3",
+        [(event.workspace, event.document_id, event.known_at) for event in events],
+    )
+    await tx.execute("DELETE FROM retired WHERE known_at < $1", tx.now - 2 * KEPT)
+
+
+async def retired(tx: Transaction, documents: Collection[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
+    """Those documents that were retired, each with the time until which what was known of it stands no more."""
+    if not documents:
+        return {}
+    rows = await tx.fetch(
+        """SELECT * FROM retired WHERE (workspace, document_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))""",
+        [workspace for workspace, _ in documents],
+        [document for _, document in documents],
+    )
+    return {(row["workspace"], row["document_id"]): row["known_at"] for row in rows}
+
+
+async def erase(tx: Transaction, workspace: str, subject: str, most: int) -> dict[str, int]:
+    """Takes out up to `most` texts of a person."""
+    rows = await tx.fetch(
+        """DELETE FROM arrivals WHERE ctid = ANY (ARRAY(
+               SELECT ctid FROM arrivals WHERE workspace = $1 AND subject = $2 LIMIT $3)) RETURNING 1""",
+        workspace,
+        subject,
+        most,
+    )
+    return {"labels": len(rows)}
 
 
 async def since(

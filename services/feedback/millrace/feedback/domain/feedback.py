@@ -1,6 +1,5 @@
 """A feedback as it is kept: checked, masked, and named by who said it."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -8,12 +7,11 @@ from uuid import UUID
 from millrace.chassis import Malformed, wire
 from millrace.events import Envelope, FeedbackGiven, PredictionServed
 from millrace.events.parts import Basis, FeedbackKind
-from millrace.privacy import derived_key, mask, pseudonym
+from millrace.privacy import derived_key, mask, pseudonymous
 from millrace.workspace import Workspace
 
 LONGEST_ID = 200
 LONGEST_VALUE = 20_000
-PSEUDONYM = re.compile(r"p-[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +89,7 @@ def _corrected(event: FeedbackGiven) -> UUID | None:
 
 
 def _unnamed(event: FeedbackGiven, secret: str) -> str | None:
-    if event.actor is None or PSEUDONYM.fullmatch(event.actor):
-        return event.actor
-    return pseudonym(event.actor, derived_key(secret, event.workspace))
+    return pseudonymous(event.actor, derived_key(secret, event.workspace)) if event.actor else event.actor
 
 
 def _short(field: str, text: str | None, most: int) -> str:

@@ -1,6 +1,7 @@
 """The service's tables."""
 
 from millrace.feedback.store.annotations import candidates, labels_since, open_annotations, put_up
+from millrace.feedback.store.erasure import erase
 from millrace.feedback.store.feedback import append_feedback, drop_expired, feedback_for, resolve
 from millrace.feedback.store.joined import Pair, append_joined, latest_judged, said_of
 from millrace.feedback.store.locks import hold_predictions, hold_requests
@@ -15,6 +16,7 @@ __all__ = [
     "append_predictions",
     "candidates",
     "drop_expired",
+    "erase",
     "feedback_for",
     "forget",
     "hold_predictions",

@@ -1,0 +1,83 @@
+"""Forgetting a person: what is kept goes in bounded steps, and what was known until then is not taken in again.
+
+Topics are not ordered among each other: an answer given before a person asked to be forgotten may be read after.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import datetime
+
+from millrace.chassis.jobs import Job
+from millrace.chassis.transaction import Transaction
+from millrace.events import ErasureConfirmed, SubjectErased
+
+Person = tuple[str, str]
+"""Workspace and pseudonym."""
+
+STEP = 2000
+"""Rows that one commit erases."""
+
+Erase = Callable[[Transaction, str, str, int], Awaitable[Mapping[str, int]]]
+"""(tx, workspace, subject, most): erases up to `most` rows of each kind and counts them; empty when none is left."""
+
+
+async def begin(tx: Transaction, events: Sequence[SubjectErased]) -> None:
+    """What a service's handler does: remembers who is gone, and queues the service's job of kind `erase`."""
+    for event in events:
+        await tx.execute(
+            """INSERT INTO erased (workspace, subject, erasure, known_at) VALUES ($1, $2, $3, $4)
+               ON CONFLICT DO NOTHING""",
+            event.workspace,
+            event.subject,
+            event.erasure,
+            event.known_at,
+        )
+        payload = {"erasure": event.erasure, "subject": event.subject}
+        await tx.schedule("erase", key=event.erasure, workspace=event.workspace, cause=event, payload=payload)
+
+
+async def carry_out(job: Job, erase: Erase) -> None:
+    """What that job does: erases step by step, each counted as it commits, and confirms. Emits ErasureConfirmed."""
+    erasure, subject = job.payload["erasure"], job.payload["subject"]
+    found = True
+    while found:
+        async with job.transaction() as tx:
+            gone = {what: n for what, n in (await erase(tx, job.workspace, subject, STEP)).items() if n}
+            await _count(tx, erasure, gone)
+        found = bool(gone)
+    async with job.finish() as tx:
+        tx.emit(
+            ErasureConfirmed.caused_by(
+                job.cause("erased"),
+                workspace=job.workspace,
+                erasure=erasure,
+                service=tx.source,
+                erased=await _counted(tx, erasure),
+            )
+        )
+
+
+async def gone(tx: Transaction, people: Collection[Person]) -> dict[Person, datetime]:
+    """Those of the people who are forgotten, each with the time until which what was known of them is not kept."""
+    if not people:
+        return {}
+    distinct = sorted(set(people))
+    rows = await tx.fetch(
+        """SELECT workspace, subject, max(known_at) AS until FROM erased
+           WHERE (workspace, subject) IN (SELECT * FROM unnest($1::text[], $2::text[])) GROUP BY 1, 2""",
+        [workspace for workspace, _ in distinct],
+        [subject for _, subject in distinct],
+    )
+    return {(row["workspace"], row["subject"]): row["until"] for row in rows}
+
+
+async def _count(tx: Transaction, erasure: str, more: Mapping[str, int]) -> None:
+    if more:
+        counts = await _counted(tx, erasure)
+        added = {what: counts.get(what, 0) + more.get(what, 0) for what in {*counts, *more}}
+        await tx.execute("UPDATE erased SET counts = $2 WHERE erasure = $1", erasure, json.dumps(added))
+
+
+async def _counted(tx: Transaction, erasure: str) -> dict[str, int]:
+    counts: dict[str, int] = json.loads(await tx.fetchval("SELECT counts FROM erased WHERE erasure = $1", erasure))
+    return counts

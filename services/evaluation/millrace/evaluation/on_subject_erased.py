@@ -1,0 +1,11 @@
+"""subject.erased -> a job that erases the person's labels from what joins a fresh suite"""
+
+from collections.abc import Sequence
+
+from millrace.chassis import Transaction, erasure, handles
+from millrace.events import SubjectErased
+
+
+@handles(SubjectErased)
+async def on_subject_erased(events: Sequence[SubjectErased], tx: Transaction) -> None:
+    await erasure.begin(tx, events)

@@ -1,0 +1,11 @@
+"""subject.erased -> a job that erases what the person asked by topic and waits for its answer"""
+
+from collections.abc import Sequence
+
+from millrace.chassis import Transaction, erasure, handles
+from millrace.events import SubjectErased
+
+
+@handles(SubjectErased)
+async def on_subject_erased(events: Sequence[SubjectErased], tx: Transaction) -> None:
+    await erasure.begin(tx, events)
