@@ -1,0 +1,97 @@
+"""A person is forgotten by one command: nothing that stays names them or says what they said."""
+
+import asyncio
+import csv
+import io
+from collections.abc import Iterator
+
+import asyncpg
+import pyarrow.parquet
+import pytest
+from story import GOLDEN, NAME, PERSON, QUIET, TRACED, WRITTEN, Story
+from whole import Whole, until
+
+from millrace.chassis import Blobs
+from millrace.ingestion.erasures import OWNERS
+from millrace.ingestion.settings import Settings
+
+pytestmark = pytest.mark.timeout(600)
+SAID = "Nobody but me would ask after an orrery in a hatbox"
+KNOWS = {"ingestion.erasures", "erased", "inbox"}
+"""Tables that may name the person, by pseudonym: who asked, and what is not to be taken in again."""
+
+
+def texts() -> set[str]:
+    """What the person wrote in the story, whose golden file is published in two parts."""
+    with GOLDEN.open(encoding="utf-8") as file:
+        rows = [row["text"] for row in csv.DictReader(file)]
+    second = QUIET + TRACED
+    return {*rows[:WRITTEN], *rows[second : second + WRITTEN]}
+
+
+def test_what_a_person_wrote_asked_and_said_is_gone_everywhere(story: Story) -> None:
+    whole = story.whole
+    asked = {"text": SAID, "unit": PERSON, "request_id": "hatbox"}
+    assert whole.post("serving", f"/v1/workspaces/{NAME}/predict", asked).status_code == 200
+    word = {"workspace": NAME, "kind": "rating", "value": -1.0, "source": "customer", "actor": PERSON}
+    assert whole.post("feedback", "/v1/feedback", {**word, "request_id": "hatbox"}).status_code == 202
+    until(lambda: rows_with(whole, SAID))
+    done = whole.millrace("erase", NAME, "--subject", PERSON, "--by", "ada", "--within", "120", "--json")
+    report = done.json
+    assert (done.code, report["done"], [one["service"] for one in report["owners"]]) == (0, True, list(OWNERS))
+    erased = {one["service"]: one["erased"] for one in report["owners"]}
+    assert erased["datasets"]["rows"] >= WRITTEN
+    assert erased["feedback"] == {"predictions": 1, "feedback": 1}
+    assert set(report["versions"]) == {f"{NAME}-1", f"{NAME}-2"}
+    assert report["datasets"]
+    until(lambda: not rows_with(whole, SAID))
+    assert [table for text in texts() for table in rows_with(whole, text)] == []
+    assert {table for table in rows_with(whole, report["subject"]) if not {table, table.split(".")[1]} & KNOWS} == set()
+    assert not texts() & set(kept_in_blobs(whole))
+    shown = whole.millrace("erasures", NAME, report["erasure"])
+    assert (shown.code, "story-1" in shown.out) == (0, True)
+
+
+def rows_with(whole: Whole, text: str) -> list[str]:
+    """The tables of all services in which a row holds a text, inbox and outbox among them."""
+
+    async def search() -> list[str]:
+        found = []
+        connection = await asyncpg.connect(whole.running.endpoints.postgres)
+        try:
+            tables = await connection.fetch(
+                """SELECT schemaname AS schema, tablename AS name FROM pg_tables
+                   WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"""
+            )
+            for schema, name in tables:
+                query = f'SELECT EXISTS (SELECT FROM "{schema}"."{name}" t WHERE position($1 in t::text) > 0)'
+                if await connection.fetchval(query, text):
+                    found.append(f"{schema}.{name}")
+        finally:
+            await connection.close()
+        return found
+
+    return asyncio.run(search())
+
+
+def kept_in_blobs(whole: Whole) -> Iterator[str]:
+    """The texts of every row of every Parquet file of the workspace."""
+    s3 = whole.running.endpoints.s3
+    blobs = Blobs(
+        Settings(
+            kafka="none:0",
+            postgres="postgresql://none",
+            s3_url=s3.url,
+            s3_access_key=s3.access_key,
+            s3_secret_key=s3.secret_key,
+            secret="none",
+        )
+    )
+
+    async def files() -> list[bytes]:
+        return [await blobs.get(name) async for name in blobs.each(f"{NAME}/") if name.endswith(".parquet")]
+
+    for file in asyncio.run(files()):
+        table = pyarrow.parquet.read_table(io.BytesIO(file))
+        if "text" in table.column_names:
+            yield from table.column("text").to_pylist()
