@@ -396,6 +396,13 @@ async def test_a_persons_answers_and_words_go_and_the_others_stay(feedback: Runn
         assert await tx.fetchval("SELECT count(*) FROM joined") == 3
 
 
+async def test_dead_letters_that_name_the_person_go(feedback: Running) -> None:
+    await feedback.deliver([served(n, unit=unit, version="v" * 300) for n, unit in enumerate((GONE, OTHER))])
+    assert len(await feedback.dead_letters()) == 2
+    assert (await erase(feedback, at=10)).erased == {"dead_letters": 1}
+    assert len(await feedback.dead_letters()) == 1
+
+
 async def test_what_was_known_before_an_erasure_and_comes_after_is_not_kept(feedback: Running) -> None:
     confirmed = await erase(feedback, at=10)
     assert confirmed.erased == {}

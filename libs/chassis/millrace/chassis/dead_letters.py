@@ -127,6 +127,14 @@ async def take(tx: Transaction, letter: int, seal: Seal) -> wire.Received:
     )
 
 
+async def erase(tx: Transaction, name: str) -> int:
+    """Deletes letters whose body names a person's pseudonym; how many. Sealed ones can't be read here, and expire."""
+    told = await tx.execute(
+        "DELETE FROM dead_letters WHERE NOT sealed AND position(convert_to($1, 'UTF8') IN body) > 0", name
+    )
+    return int(told.rpartition(" ")[2])
+
+
 def _opened(row: Any, seal: Seal) -> tuple[list[tuple[str, bytes | None]], bytes]:
     open_ = seal.open if row["sealed"] else bytes
     return wire.from_printable(open_(row["headers"]).decode()), open_(row["body"])

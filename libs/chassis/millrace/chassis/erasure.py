@@ -7,6 +7,7 @@ import json
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
+from millrace.chassis import dead_letters
 from millrace.chassis.jobs import Job
 from millrace.chassis.transaction import Transaction
 from millrace.events import ErasureConfirmed, SubjectErased
@@ -37,8 +38,13 @@ async def begin(tx: Transaction, events: Sequence[SubjectErased]) -> None:
 
 
 async def carry_out(job: Job, erase: Erase) -> None:
-    """What that job does: erases step by step, each counted as it commits, and confirms. Emits ErasureConfirmed."""
+    """What that job does: erases step by step, each counted as it commits, and confirms. Emits ErasureConfirmed.
+
+    Dead letters that name the person go too, but for those of intake topics, which are sealed and expire.
+    """
     erasure, subject = job.payload["erasure"], job.payload["subject"]
+    async with job.transaction() as tx:
+        await _count(tx, erasure, {"dead_letters": n} if (n := await dead_letters.erase(tx, subject)) else {})
     found = True
     while found:
         async with job.transaction() as tx:
