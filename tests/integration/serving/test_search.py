@@ -7,11 +7,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import httpx
 import pytest
 from harness import START, eventually, make
 from library import DIMENSIONS, HANDBOOK, Library, declared, kept, library
 
 from millrace.chassis.jobs import Worker
+from millrace.client import AsyncClient, NotFound
 from millrace.events import DocumentDuplicated, DocumentRetired
 from millrace.serving import store
 from millrace.stack import Endpoints
@@ -244,6 +246,16 @@ async def test_what_is_asked_wrongly_is_told_by_its_field(parcels: Library) -> N
         await parcels.client.post("/v1/workspaces/other/search", json={"corpus": "a", "query": "b"})
     ).status_code == 404
     assert await parcels.search("nothing is here yet") == []
+
+
+async def test_the_client_searches_too(parcels: Library) -> None:
+    await parcels.keep(kept("d-1", "Returns take a week."), kept("d-2", "Returns are free.", source="policies"))
+    transport = httpx.ASGITransport(app=parcels.service.service.app(), raise_app_exceptions=False)
+    async with AsyncClient("http://test", transport=transport) as millrace:
+        (found,) = await millrace.search("parcels", "returns", corpus="handbook", source="policies")
+        assert (found.document_id, found.text[found.start : found.stop]) == ("d-2", "Returns are free.")
+        with pytest.raises(NotFound, match="did you mean 'handbook'"):
+            await millrace.search("parcels", "returns", corpus="handboook")
 
 
 async def test_corpora_and_workspaces_do_not_see_each_other(parcels: Library) -> None:
