@@ -117,6 +117,11 @@ async def test_a_revision_takes_the_place_of_the_former(dedup: Running) -> None:
     assert orphans == 0
 
 
+async def test_a_documents_metadata_goes_on_with_it(dedup: Running) -> None:
+    await dedup.deliver([document("d-1", metadata={"product": "letters"}), document("d-2", OTHER)])
+    assert [kept.metadata for kept in await dedup.emitted(DocumentKept)] == [{"product": "letters"}, {}]
+
+
 async def test_a_label_becomes_a_document_once_however_many_predictions_it_joins(dedup: Running) -> None:
     await dedup.deliver([feedback("f1", arm="production"), feedback("f1", arm="shadow", prediction_id="q")])
     await dedup.deliver([feedback("f1", arm="canary", prediction_id="s"), feedback("f2", kind="rating", value=1.0)])

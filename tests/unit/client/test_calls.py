@@ -115,6 +115,25 @@ def test_several_texts_are_answered_in_one_request() -> None:
     assert recorder.bodies() == [{"inputs": [{"text": "one", "request_id": "a"}, {"text": "two", "request_id": "b"}]}]
 
 
+def test_a_search_says_what_is_wanted_and_gives_passages_back() -> None:
+    passage = {
+        "document_id": "d-1", "source": "wiki", "language": None, "metadata": {"product": "letters"}, "chunk": 2,
+        "start": 10, "stop": 17, "text": "Returns", "score": 0.03, "scores": {"text": 0.2}, "places": {"text": 1},
+    }  # fmt: skip
+    recorder = Recorder(httpx.Response(200, json={"results": [passage]}))
+    millrace = client(recorder)
+    (found,) = millrace.search("parcels", "returns", corpus="handbook")
+    assert (found.document_id, found.text, found.scores) == ("d-1", "Returns", {"text": 0.2})
+    millrace.search("parcels", "x", corpus="a", source=("b", "c"), language="en", metadata={"p": "q"}, snapshot="v1")
+    assert str(recorder.asked[0].url) == "http://serve/v1/workspaces/parcels/search"
+    plain = {"corpus": "handbook", "query": "returns", "top_k": 10, "mode": "hybrid", "filter": {}, "snapshot": None}
+    narrow = {"source": ["b", "c"], "language": "en", "metadata": {"p": "q"}}
+    assert recorder.bodies() == [
+        plain,
+        {**plain, "corpus": "a", "query": "x", "filter": narrow, "snapshot": "v1"},
+    ]
+
+
 def test_feedback_carries_its_id_and_names_what_it_joins() -> None:
     recorder = Recorder(httpx.Response(202))
     told = feedback("parcels", "label", "late", source="agent", request_id="r-1")

@@ -31,6 +31,9 @@ rollout:  {shadow: {labels: 100, require: "accuracy >= production - 0.05"}, cana
 monitor:  {error: adwin, confidence: adwin, novelty: adwin, label_share: page-hinkley, min_reference: 300,
            false_alarms: 1/50000}
 serve:    {pad_to: 256, max_length: 256}
+corpora:
+  handbook: {sources: [wiki, policies], chunk: {words: 120, overlap: 30}, base: minilm, languages: [en, de]}
+  tickets:  {sources: [helpdesk]}
 record:   best-effort
 lanes:    4
 """
@@ -91,6 +94,9 @@ def test_a_published_spec_reads_back_the_same(text: str) -> None:
         ("gate:\n  - fresh.macro_f1 > production\n  - golden.macrof1 > best", "gate[1]", 7, "golden.macro_f1"),
         ("rollout: {harm: [eror_rate <= production]}", "rollout.harm[0]", 5, "error_rate"),
         ("rollout: {shadow: {require: acuracy >= production}}", "rollout.shadow.require", 5, "accuracy"),
+        ("corpora:\n  wiki: {sourcs: [a], sources: [b]}", "corpora.wiki.sourcs", 6, "sources"),
+        ("corpora:\n  wiki:\n    sources: [a]\n    chunk: {word: 50}", "corpora.wiki.chunk.word", 8, "words"),
+        ("corpora:\n  wiki:\n    sources: [a]\n    base: minilmm", "corpora.wiki.base", 8, "minilm"),
     ],
 )
 def test_a_wrong_name_is_told_with_its_line_and_the_nearest(added: str, key: str, line: int, nearest: str) -> None:
@@ -115,6 +121,15 @@ def test_a_wrong_name_is_told_with_its_line_and_the_nearest(added: str, key: str
         ("rollout: {canary: {shares: [0.5, 1.0]}}", "less than 1"),
         ("serve: {pad_to: 256, max_length: 128}", "pad_to at most"),
         ("data: {languages: [xx]}", "such as en, not xx"),
+        ("corpora: {wiki: {sources: [a], languages: [xx]}}", "such as en, not xx"),
+        ("corpora: {wiki: {sources: []}}", "at least 1 item"),
+        ("corpora: {wiki: {sources: [a, a]}}", "each name once"),
+        ("corpora: {wiki: {}}", "this key, which is required"),
+        ("corpora: {wiki: {sources: [a], chunk: {words: 10, overlap: 5}}}", "greater than or equal to 20"),
+        ("corpora: {wiki: {sources: [a], chunk: {words: 50}}}", "at most half of its words"),
+        ("corpora: {Wiki: {sources: [a]}}", "match pattern"),
+        ("corpora: [wiki]", "a mapping"),
+        ("corpora: {wiki: {sources: [a, b]}, both: {sources: [c]}}\ndata: {retired: [b]}", "data.retired names b"),
         ("feedback: {wait: 2024-01-01}", "a duration such as"),
         ("gate: []", "at least 1 item"),
         ("gate: ['fresh.macro_f1 > ']", "right of the comparison"),

@@ -5,6 +5,7 @@ Topics are not ordered among each other: an answer given before a person asked t
 
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from millrace.chassis import dead_letters
@@ -18,8 +19,18 @@ Person = tuple[str, str]
 STEP = 2000
 """Rows that one commit erases."""
 
-Erase = Callable[[Transaction, str, str, int], Awaitable[Mapping[str, int]]]
-"""(tx, workspace, subject, most): erases up to `most` rows of each kind and counts them; empty when none is left."""
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """Who asked to be forgotten, and until when what is known of them goes: what comes later is new."""
+
+    workspace: str
+    subject: str
+    until: datetime
+
+
+Erase = Callable[[Transaction, Forgotten, int], Awaitable[Mapping[str, int]]]
+"""(tx, who, most): erases up to `most` rows of each kind and counts them; empty when none is left."""
 
 
 async def begin(tx: Transaction, events: Sequence[SubjectErased]) -> None:
@@ -33,7 +44,7 @@ async def begin(tx: Transaction, events: Sequence[SubjectErased]) -> None:
             event.erasure,
             event.known_at,
         )
-        payload = {"erasure": event.erasure, "subject": event.subject}
+        payload = {"erasure": event.erasure, "subject": event.subject, "until": event.known_at.isoformat()}
         await tx.schedule("erase", key=event.erasure, workspace=event.workspace, cause=event, payload=payload)
 
 
@@ -42,13 +53,14 @@ async def carry_out(job: Job, erase: Erase) -> None:
 
     Dead letters that name the person go too, but for those of intake topics, which are sealed and expire.
     """
-    erasure, subject = job.payload["erasure"], job.payload["subject"]
+    erasure = job.payload["erasure"]
+    who = Forgotten(job.workspace, job.payload["subject"], datetime.fromisoformat(job.payload["until"]))
     async with job.transaction() as tx:
-        await _count(tx, erasure, {"dead_letters": n} if (n := await dead_letters.erase(tx, subject)) else {})
+        await _count(tx, erasure, {"dead_letters": n} if (n := await dead_letters.erase(tx, who.subject)) else {})
     found = True
     while found:
         async with job.transaction() as tx:
-            gone = {what: n for what, n in (await erase(tx, job.workspace, subject, STEP)).items() if n}
+            gone = {what: n for what, n in (await erase(tx, who, STEP)).items() if n}
             await _count(tx, erasure, gone)
         found = bool(gone)
     async with job.finish() as tx:

@@ -29,3 +29,14 @@ def pairs(given: list[str], option: str) -> dict[str, int]:
             raise typer.BadParameter(f"{pair!r} is not NAME=NUMBER", param_hint=option)
         found[name] = int(number)
     return found
+
+
+def values(given: list[str], option: str) -> dict[str, str]:
+    """Read KEY=VALUE pairs. Raises typer.BadParameter."""
+    found = {}
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        if not name or not equals:
+            raise typer.BadParameter(f"{pair!r} is not KEY=VALUE", param_hint=option)
+        found[name] = value
+    return found

@@ -2,7 +2,7 @@
 
 from millrace.client.aio import AsyncClient
 from millrace.client.blocking import Client
-from millrace.client.calls import Prediction, Receipt, Services
+from millrace.client.calls import Passage, Prediction, Receipt, Services
 from millrace.client.errors import MillraceError, NotFound, Refused, Undelivered, Unreachable
 from millrace.client.events import Event, document, feedback
 from millrace.client.gatherer import Gatherer
@@ -16,6 +16,7 @@ __all__ = [
     "Gatherer",
     "MillraceError",
     "NotFound",
+    "Passage",
     "Prediction",
     "Publisher",
     "Receipt",

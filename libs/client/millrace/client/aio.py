@@ -1,15 +1,15 @@
 """The client for asyncio: the same calls, awaited."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from millrace.client import calls
-from millrace.client.calls import Call, Prediction, Receipt, Services
+from millrace.client.calls import Call, Passage, Prediction, Receipt, Services
 from millrace.client.errors import Unreachable
 from millrace.client.events import Event
 from millrace.client.gatherer import Gatherer
@@ -60,6 +60,34 @@ class AsyncClient:
     ) -> list[Prediction]:
         call = calls.predicting(self.services.serving, workspace, texts, unit=unit, request_ids=request_ids)
         return calls.predictions(await self._send(call))
+
+    async def search(
+        self,
+        workspace: str,
+        query: str,
+        *,
+        corpus: str,
+        top_k: int = 10,
+        mode: Literal["hybrid", "vector", "text"] = "hybrid",
+        source: str | Sequence[str] | None = None,
+        language: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        snapshot: str | None = None,
+    ) -> list[Passage]:
+        """Passages of a corpus that answer a query, the best first; of these sources, this language, such metadata."""
+        call = calls.searching(
+            self.services.serving,
+            workspace,
+            query,
+            corpus=corpus,
+            top_k=top_k,
+            mode=mode,
+            source=source,
+            language=language,
+            metadata=metadata,
+            snapshot=snapshot,
+        )
+        return calls.passages(await self._send(call))
 
     async def feedback(self, *events: Event) -> None:
         for call in calls.telling(self.services.feedback, events):

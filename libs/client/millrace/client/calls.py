@@ -63,6 +63,26 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of a document that was found: characters `start` to `stop` of it. `scores` are by ranking."""
+
+    document_id: str
+    source: str
+    language: str | None
+    metadata: Mapping[str, str]
+    chunk: int
+    start: int
+    stop: int
+    text: str
+    score: float
+    scores: Mapping[str, float]
+
+    @classmethod
+    def read(cls, body: Mapping[str, Any]) -> "Passage":
+        return cls(**{name: body[name] for name in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What became of one event. `outcome` is accepted, repeated (it was already taken), rejected, unreadable or
     unknown_workspace; `reasons` are of what was refused, each with code, field and expected."""
@@ -117,6 +137,33 @@ def predicting(
         {"text": text, "request_id": id} | ({"unit": unit} if unit else {}) for text, id in zip(texts, ids, strict=True)
     ]
     return Call(f"{base.rstrip('/')}/v1/workspaces/{workspace}/predict", _json({"inputs": inputs}))
+
+
+def searching(
+    base: str,
+    workspace: str,
+    query: str,
+    *,
+    corpus: str,
+    top_k: int,
+    mode: str,
+    source: str | Sequence[str] | None,
+    language: str | None,
+    metadata: Mapping[str, str] | None,
+    snapshot: str | None,
+) -> Call:
+    told: dict[str, Any] = {
+        "source": source if isinstance(source, str) or source is None else list(source),
+        "language": language,
+        "metadata": dict(metadata) if metadata else None,
+    }
+    narrowed = {name: value for name, value in told.items() if value is not None}
+    asked = {"corpus": corpus, "query": query, "top_k": top_k, "mode": mode, "filter": narrowed, "snapshot": snapshot}
+    return Call(f"{base.rstrip('/')}/v1/workspaces/{workspace}/search", _json(asked))
+
+
+def passages(response: httpx.Response) -> list[Passage]:
+    return [Passage.read(one) for one in response.json()["results"]]
 
 
 def telling(base: str, events: Sequence[Event]) -> list[Call]:

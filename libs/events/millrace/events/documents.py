@@ -120,6 +120,7 @@ class DocumentKept(Event):
     basis: Basis | None = Field(default=None, description="for feedback: whether our answer was seen")
     feedback_id: str | None = None
     replaces: str | None = Field(default=None, description="the kept document that this is a new revision of")
+    metadata: Metadata
 
 
 class DocumentDuplicated(Event):

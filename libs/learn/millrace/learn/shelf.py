@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from millrace.learn import bases
@@ -14,11 +15,12 @@ if TYPE_CHECKING:
 
 
 class Shelf:
-    """Load and use it on one thread. ``threads`` is the number of cores that one forward may take."""
+    """Load on one thread; ask for bases on any. ``threads`` is the number of cores that one forward may take."""
 
     def __init__(self, threads: int = 1) -> None:
         self._threads = threads
         self._bases: dict[str, Embedder] = {}
+        self._lock = Lock()
 
     def load(self, folder: Path, parameters: Parameters | None = None) -> Model:
         """Raises UnsafeFile, DamagedModel, UnknownBase or BaseMissing."""
@@ -31,10 +33,14 @@ class Shelf:
 
     def base(self, name: str, digest: str | None = None) -> Embedder:
         """The shared encoder of a base, refused when it is not the one that a head was trained on."""
+        import torch
+
         from millrace.learn.model import base_embedder
 
+        torch.set_num_threads(self._threads)  # of the thread that asks: each has a number of its own
         if digest is not None and (ours := bases.named(name).digest) != digest:
             raise BaseMissing(name, f"the model stands on {digest}, here is {ours}")
-        if name not in self._bases:
-            self._bases[name] = base_embedder(name)
-        return self._bases[name]
+        with self._lock:  # two that come at once load it once
+            if name not in self._bases:
+                self._bases[name] = base_embedder(name)
+            return self._bases[name]

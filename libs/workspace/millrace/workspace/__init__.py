@@ -9,6 +9,8 @@ from millrace.workspace.reading import changes_refused, load
 from millrace.workspace.scopes import Allowed, Refusal, Scope
 from millrace.workspace.spec import (
     Canary,
+    Chunk,
+    Corpus,
     Data,
     Duplicates,
     Feedback,
@@ -28,8 +30,10 @@ __all__ = [
     "Allowed",
     "Baseline",
     "Canary",
+    "Chunk",
     "Condition",
     "ConditionUnreadable",
+    "Corpus",
     "Data",
     "Duplicates",
     "Feedback",

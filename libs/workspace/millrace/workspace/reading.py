@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -117,11 +117,28 @@ def _dishonoured(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
     ]
     for path, given, valid in named:
         yield from (_misnamed((*path, at), name, valid, tree) for at, name in enumerate(given) if name not in valid)
-    for at, code in enumerate(workspace.data.languages):
-        if code not in LANGUAGES:
-            path = ("data", "languages", at)
-            yield Problem(dotted(path), tree.line(path), f"a language that ingestion can tell, such as en, not {code}")
+    yield from _told_apart(("data", "languages"), workspace.data.languages, tree)
+    yield from _searched(workspace, tree)
     yield from _monitored(workspace, tree)
+
+
+def _told_apart(path: Path, languages: tuple[str, ...], tree: Tree) -> Iterator[Problem]:
+    for at, code in enumerate(languages):
+        if code not in LANGUAGES:
+            own = (*path, at)
+            yield Problem(dotted(own), tree.line(own), f"a language that ingestion can tell, such as en, not {code}")
+
+
+def _searched(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
+    for name, corpus in workspace.corpora.items():
+        path = ("corpora", name)
+        yield from _told_apart((*path, "languages"), corpus.languages, tree)
+        if corpus.base not in workspace.meaning.bases:
+            yield _misnamed((*path, "base"), corpus.base, workspace.meaning.bases, tree)
+        for at, source in enumerate(corpus.sources):
+            if source in workspace.data.retired:
+                own = (*path, "sources", at)
+                yield Problem(dotted(own), tree.line(own), f"a source that is used; data.retired names {source}")
 
 
 def _monitored(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
@@ -136,15 +153,20 @@ def _monitored(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
 
 
 def _file_path(loc: tuple[str | int, ...]) -> Path:
-    return tuple(part for at, part in enumerate(loc) if not (part == "signals" and loc[at - 1 : at] == ("monitor",)))
+    """Without what the file does not have: the word for a mapping's key, and the section that stands flat there."""
+    named = loc[:-1] if loc and loc[-1] == "[key]" else loc
+    return tuple(part for at, part in enumerate(named) if not (part == "signals" and loc[at - 1 : at] == ("monitor",)))
 
 
 def _keys_at(path: Path) -> list[str]:
     model: type[BaseModel] = Workspace
-    for part in path:
+    parts = iter(path)
+    for part in parts:
         found = model.model_fields[str(part)].annotation
         models = [one for one in (found, *get_args(found)) if isinstance(one, type) and issubclass(one, BaseModel)]
         model = models[0]
+        if get_origin(found) is dict:
+            next(parts, None)  # a name of the team's own
     return [name for name in model.model_fields if name != "signals"]
 
 

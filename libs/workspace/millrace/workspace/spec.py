@@ -204,6 +204,30 @@ class Serve(_Section):
         return self
 
 
+class Chunk(_Section):
+    """The pieces that a document is found by: `words` of it at most, of which `overlap` are those before it too."""
+
+    words: Annotated[int, Field(ge=20, le=400)] = 200
+    overlap: Annotated[int, Field(ge=0, le=200)] = 40
+
+    @model_validator(mode="after")
+    def _moves_on(self) -> Chunk:
+        if self.overlap > self.words // 2:
+            raise PydanticCustomError("overlap", "an overlap of at most half of its words")
+        return self
+
+
+class Corpus(_Section):
+    """Documents that can be searched: those of `sources`, in `languages` (any where none is named)."""
+
+    sources: Annotated[Words, Field(min_length=1)]
+    chunk: Chunk = Chunk()
+    base: Word = "minilm"
+    languages: Annotated[tuple[Language, ...], Field(strict=False, max_length=50)] = ()
+
+    _once = field_validator("sources", "languages")(_unique)
+
+
 class Workspace(_Section):
     """A whole declaration, every default filled in from `tasks/<task>.py`."""
 
@@ -218,6 +242,7 @@ class Workspace(_Section):
     rollout: Rollout
     monitor: Monitor
     serve: Serve = Serve()
+    corpora: Annotated[dict[Name, Corpus], Field(max_length=50)] = {}
     record: Literal["durable", "best-effort"] = "durable"
     lanes: Annotated[int, Field(ge=1, le=64)] = 1
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from prometheus_client import Counter
@@ -36,6 +36,7 @@ class Candidate:
     feedback_id: str | None = None
     corrects: str | None = None
     occurred_at: datetime | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
 
 
 async def take(tx: Transaction, candidates: Sequence[Candidate], workspaces: Table[Workspace]) -> None:
@@ -112,6 +113,7 @@ def _event(candidate: Candidate, decision: Decision) -> DocumentKept | DocumentD
             basis=candidate.basis,
             feedback_id=candidate.feedback_id,
             replaces=decision.replaces,
+            metadata=candidate.metadata,
         )
     return DocumentDuplicated.caused_by(
         candidate.cause,

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from millrace.chassis import Transaction
+from millrace.chassis.erasure import Forgotten
 from millrace.events import Event, Reason
 
 Count = tuple[str, str, str]
@@ -96,13 +97,15 @@ async def rejections(tx: Transaction, ids: Collection[UUID]) -> dict[UUID, list[
     return {row["event_id"]: [Reason(**reason) for reason in json.loads(row["reasons"])] for row in rows}
 
 
-async def erase(tx: Transaction, workspace: str, subject: str, most: int) -> dict[str, int]:
+async def erase(tx: Transaction, who: Forgotten, most: int) -> dict[str, int]:
     """Takes out up to `most` quarantined records of a person."""
     rows = await tx.fetch(
         """DELETE FROM quarantine WHERE ctid = ANY (ARRAY(
-               SELECT ctid FROM quarantine WHERE workspace = $1 AND subject = $2 LIMIT $3)) RETURNING 1""",
-        workspace,
-        subject,
+               SELECT ctid FROM quarantine WHERE workspace = $1 AND subject = $2 AND rejected_at <= $3 LIMIT $4))
+           RETURNING 1""",
+        who.workspace,
+        who.subject,
+        who.until,
         most,
     )
     return {"quarantined": len(rows)}

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from millrace.chassis import Unavailable, loops
 from millrace.events import Arm
@@ -13,6 +13,17 @@ from millrace.serving import metrics
 
 PADDED_TOKENS = 1024
 """Padded tokens in one batch: a version that pads answers fewer texts at once rather than keep them waiting."""
+
+
+A = TypeVar("A")
+
+
+class Asking(Protocol[A]):
+    """What a desk can ask; calls block."""
+
+    @property
+    def pad_to(self) -> int | None: ...
+    def predict(self, texts: Sequence[str], batch: int = 32) -> list[A]: ...
 
 
 class Model(Protocol):
@@ -41,7 +52,7 @@ class Engine(Protocol):
 class Overloaded(Unavailable):
     """Refused before it was accepted: nothing was asked."""
 
-    def __init__(self, arm: Arm, waiting: int) -> None:
+    def __init__(self, arm: str, waiting: int) -> None:
         super().__init__(f"{waiting} texts wait for {arm}")
         self.retry_after = 1.0
 
@@ -51,21 +62,21 @@ class AnswerLate(Unavailable):
         super().__init__(f"the model did not answer within {within:g} s")
 
 
-Asked = tuple[Model, str, "asyncio.Future[Prediction]"]
+Asked = tuple[Asking[A], str, "asyncio.Future[A]"]
 
 
-class Desk:
+class Desk(Generic[A]):
     """One arm's queue and its one thread: a slow canary keeps its own callers waiting, never production's."""
 
-    def __init__(self, arm: Arm, *, wait: float, most: int, queue_most: int, within: float) -> None:
+    def __init__(self, arm: str, *, wait: float, most: int, queue_most: int, within: float) -> None:
         self.arm = arm
         self._wait = wait
         self._most = most
         self._queue_most = queue_most
         self._within = within
-        self._queue: asyncio.Queue[Asked] = asyncio.Queue()
+        self._queue: asyncio.Queue[Asked[A]] = asyncio.Queue()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"torch-{arm}")
-        self._held: list[Asked] = []
+        self._held: list[Asked[A]] = []
         self.loops: list[asyncio.Task[None]] = []
         metrics.WAITING.labels(arm).set_function(self._queue.qsize)
 
@@ -83,10 +94,10 @@ class Desk:
         _fail(self._held, Unavailable("the service is stopping"))
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def ask(self, model: Model, text: str) -> Prediction:
+    async def ask(self, model: Asking[A], text: str) -> A:
         if self._queue.qsize() >= self._queue_most:
             raise Overloaded(self.arm, self._queue.qsize())
-        answer: asyncio.Future[Prediction] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._queue.put_nowait((model, text, answer))
         try:
             return await asyncio.wait_for(answer, self._within)
@@ -104,14 +115,14 @@ class Desk:
             self._held = [one for one in asked if id(one) not in taken]
             await self._answer(model, [one for one in batch if not one[2].done()])
 
-    async def _gather(self, asked: list[Asked]) -> None:
+    async def _gather(self, asked: list[Asked[A]]) -> None:
         """Waits a few milliseconds for company, unless there is a queue already."""
         if self._wait and len(asked) == 1 and self._queue.empty():
             await asyncio.sleep(self._wait)
         while len(asked) < self._most and not self._queue.empty():
             asked.append(self._queue.get_nowait())
 
-    async def _answer(self, model: Model, batch: list[Asked]) -> None:
+    async def _answer(self, model: Asking[A], batch: list[Asked[A]]) -> None:
         if not batch:
             return
         metrics.BATCH.labels(self.arm).observe(len(batch))
@@ -134,12 +145,12 @@ class TorchEngine:
     """Every model on one shelf; a thread for each arm."""
 
     def __init__(
-        self, *, threads: int, wait: float, most: int, queue_most: int, within: float, canary_within: float
+        self, shelf: Shelf, *, wait: float, most: int, queue_most: int, within: float, canary_within: float
     ) -> None:
-        self._shelf = Shelf(threads)
+        self._shelf = shelf
         self._loading = asyncio.Lock()
         patience: dict[Arm, float] = {"production": within, "canary": min(within, canary_within), "shadow": within}
-        self._desks = {
+        self._desks: dict[Arm, Desk[Prediction]] = {
             arm: Desk(arm, wait=wait, most=most, queue_most=queue_most, within=seconds)
             for arm, seconds in patience.items()
         }
@@ -173,7 +184,7 @@ class TorchEngine:
         return self._desks[arm].waiting
 
 
-def _fail(batch: Sequence[Asked], error: Exception) -> None:
+def _fail(batch: Sequence[Asked[A]], error: Exception) -> None:
     for _, _, waiting in batch:
         if not waiting.done():
             waiting.set_exception(error)

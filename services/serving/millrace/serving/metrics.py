@@ -16,3 +16,17 @@ UNRECORDED = Counter("millrace_serving_unrecorded_total", "Best-effort predictio
 REVISION = Gauge("millrace_serving_revision", "The route's revision that this replica answers by", ["workspace"])
 SWITCHES = Counter("millrace_serving_switches_total", "Routes applied by this replica", ["workspace", "end"])
 LOADED = Gauge("millrace_serving_loaded_versions", "Versions in memory")
+SEARCHES = Counter("millrace_serving_searches_total", "Searches answered", ["workspace", "mode"])
+SEARCH_SECONDS = Histogram(
+    "millrace_serving_search_seconds",
+    "Time of a search: its query's vector, then the index",
+    ["part"],
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5),
+)
+INDEXED = Counter("millrace_serving_indexed_total", "Revisions of documents made findable", ["workspace", "corpus"])
+INDEX_LAG = Histogram(
+    "millrace_serving_index_lag_seconds",
+    "From when a document was known to when it was found",
+    [],
+    buckets=(0.5, 1, 2, 3, 5, 10, 30, 60, 300, 3600),
+)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from millrace.chassis import Transaction
+from millrace.chassis.erasure import Forgotten
 from millrace.events import DocumentKept, DocumentRetired
 
 MOST = 5000
@@ -68,13 +69,14 @@ async def retired(tx: Transaction, documents: Collection[tuple[str, str]]) -> di
     return {(row["workspace"], row["document_id"]): row["known_at"] for row in rows}
 
 
-async def erase(tx: Transaction, workspace: str, subject: str, most: int) -> dict[str, int]:
+async def erase(tx: Transaction, who: Forgotten, most: int) -> dict[str, int]:
     """Takes out up to `most` texts of a person."""
     rows = await tx.fetch(
         """DELETE FROM arrivals WHERE ctid = ANY (ARRAY(
-               SELECT ctid FROM arrivals WHERE workspace = $1 AND subject = $2 LIMIT $3)) RETURNING 1""",
-        workspace,
-        subject,
+               SELECT ctid FROM arrivals WHERE workspace = $1 AND subject = $2 AND known_at <= $3 LIMIT $4)) RETURNING 1""",
+        who.workspace,
+        who.subject,
+        who.until,
         most,
     )
     return {"labels": len(rows)}

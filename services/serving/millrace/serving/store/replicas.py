@@ -97,24 +97,3 @@ async def replicas(tx: Transaction) -> list[dict[str, Any]]:
         if row["workspace"] is not None:
             one["revisions"][row["workspace"]] = row["revision"]
     return list(found.values())
-
-
-async def erase(tx: Transaction, workspace: str, subject: str, most: int) -> dict[str, int]:
-    """Takes a person's requests out of up to `most` jobs."""
-    asked = "jsonb_build_object('requests', jsonb_build_array(jsonb_build_object('unit', $2::text)))"
-    gone: int = await tx.fetchval(
-        f"""WITH held AS (
-                SELECT id, payload -> 'requests' AS before, coalesce((
-                    SELECT jsonb_agg(r) FROM jsonb_array_elements(payload -> 'requests') r
-                    WHERE r ->> 'unit' IS DISTINCT FROM $2), '[]') AS after
-                FROM jobs WHERE kind = 'answer' AND workspace = $1 AND state IN ('waiting', 'failed')
-                    AND payload @> {asked} LIMIT $3 FOR UPDATE),
-            changed AS (
-                UPDATE jobs SET payload = jsonb_build_object('requests', after) FROM held WHERE jobs.id = held.id
-                RETURNING jsonb_array_length(before) - jsonb_array_length(after) AS n)
-            SELECT coalesce(sum(n), 0)::int FROM changed""",
-        workspace,
-        subject,
-        most,
-    )
-    return {"requests": gone}

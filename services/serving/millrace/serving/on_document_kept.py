@@ -1,0 +1,13 @@
+"""document.kept -> jobs that embed: documents of a corpus become findable, a revision in place of the former"""
+
+from collections.abc import Sequence
+
+from millrace.chassis import Table, Transaction, handles
+from millrace.events import DocumentKept
+from millrace.serving import indexing
+from millrace.workspace import Workspace
+
+
+@handles(DocumentKept)
+async def on_document_kept(events: Sequence[DocumentKept], tx: Transaction, *, specs: Table[Workspace]) -> None:
+    await indexing.take(events, tx, specs)

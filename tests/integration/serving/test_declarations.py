@@ -1,0 +1,115 @@
+"""The index follows the declaration: what was kept before it comes, what no longer belongs goes."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from harness import Bus, eventually, live
+from library import HANDBOOK, Library, declared, kept, library
+
+from millrace.serving.declarations import Declarations
+from millrace.stack import Endpoints
+
+WORDS = " ".join(f"word{n}" for n in range(60))
+
+
+@pytest.fixture
+async def parcels(stack: Endpoints, tmp_path: Path) -> AsyncIterator[Library]:
+    async with library(stack, tmp_path) as made:
+        await declare(made, handbook=HANDBOOK)
+        yield made
+
+
+async def declare(parcels: Library, **corpora: object) -> None:
+    """Declares corpora and does what that asks for."""
+    await parcels.service.tables.put(declared(**corpora))  # type: ignore[arg-type]
+    (following,) = (one for one in parcels.service.service.resources if isinstance(one, Declarations))
+    await following.follow()
+    parcels.service.clock.advance(60)
+    await parcels.service.work("reindex", "embed")
+
+
+async def test_what_no_longer_belongs_goes_and_what_is_pinned_stays(parcels: Library) -> None:
+    await parcels.keep(
+        kept("d-1", "Returns take a week."),
+        kept("d-2", "Returns are free.", source="policies", language="en"),
+        kept("d-3", "Returns kosten nichts.", source="policies", language="de"),
+    )
+    await parcels.call("POST", "corpora/handbook/snapshots", 201, name="v1")
+    await declare(parcels, handbook={**HANDBOOK, "sources": ["policies"], "languages": ["en"]})
+    assert await parcels.ids("returns") == ["d-2"]
+    assert set(await parcels.ids("returns", snapshot="v1")) == {"d-1", "d-2", "d-3"}
+    await declare(parcels)
+    await parcels.call("POST", "search", 404, corpus="handbook", query="returns")
+    await declare(parcels, handbook=HANDBOOK)
+    assert await parcels.ids("returns") == []
+    assert len(await parcels.ids("returns", snapshot="v1")) == 3
+    await parcels.call("DELETE", "corpora/handbook/snapshots/v1")
+    assert not (await parcels.rows())["chunks"]
+
+
+async def test_documents_are_cut_anew_and_found_as_they_were_meanwhile(parcels: Library) -> None:
+    await parcels.keep(kept("d-1", WORDS), kept("d-2", "Returns are free."))
+    before = await parcels.search("word7 word50", top_k=100)
+    await parcels.service.tables.put(declared(handbook={**HANDBOOK, "chunk": {"words": 40, "overlap": 0}}))
+    (following,) = (one for one in parcels.service.service.resources if isinstance(one, Declarations))
+    await following.follow()
+    await parcels.service.work("reindex")
+    assert await parcels.search("word7 word50", top_k=100) == before
+    await parcels.service.work("embed")
+    after = [one for one in await parcels.search("word7 word50", top_k=100) if one["document_id"] == "d-1"]
+    assert sorted(len(one["text"].split()) for one in after) == [20, 40]
+    assert len((await parcels.rows())["documents"]) == 2
+
+
+async def test_a_declaration_that_changes_nothing_or_changes_back_is_followed_each_time(parcels: Library) -> None:
+    await parcels.keep(kept("d-1", "Returns take a week."))
+    jobs = (await parcels.rows())["jobs"]
+    await declare(parcels, handbook=HANDBOOK)
+    assert (await parcels.rows())["jobs"] == jobs
+    for sources, found in ((["policies"], []), (["wiki"], [])):
+        await declare(parcels, handbook={**HANDBOOK, "sources": sources})
+        assert await parcels.ids("returns") == found
+    await parcels.keep(kept("d-2", "Returns are free."))
+    assert await parcels.ids("returns") == ["d-2"]
+
+
+async def test_a_revision_whose_job_was_given_up_gets_another_with_the_next_declaration(parcels: Library) -> None:
+    await parcels.service.deliver([kept("d-1", "Returns take a week.")])
+    async with parcels.service.db.transaction() as tx:
+        await tx.execute("UPDATE jobs SET state = 'failed', finished_at = now() WHERE kind = 'embed'")
+    parcels.service.clock.advance(600)
+    await declare(parcels, handbook=HANDBOOK, other={"sources": ["elsewhere"]})
+    assert await parcels.ids("returns") == ["d-1"]
+
+
+async def test_documents_from_before_the_declaration_come_from_the_log(
+    stack: Endpoints, bus: Bus, tmp_path: Path
+) -> None:
+    """On Kafka: documents first, then the corpus; and a revision made since is found within seconds."""
+    async with library(stack, tmp_path, run=live) as parcels:
+        early = [kept(f"d-{n}", f"Returns, part {n}.") for n in range(30)]
+        others = [kept("x-1", "Returns of others.", workspace="other-shop"), kept("d-0", "Away.", source="elsewhere")]
+        await bus.publish(declared(), declared("other-shop"), *early, *others)
+
+        async def passed() -> bool:
+            async with parcels.service.db.reading() as tx:
+                count = "SELECT coalesce(sum(next_offset), 0) FROM positions WHERE consumer = 'on_document_kept'"
+                return int(await tx.fetchval(count)) >= len(early) + len(others)
+
+        await eventually(passed)
+        await bus.publish(declared(revision=2, handbook=HANDBOOK))
+
+        async def found() -> bool:
+            answer = await parcels.client.post(
+                "/v1/workspaces/parcels/search", json={"corpus": "handbook", "query": "returns", "top_k": 100}
+            )
+            texts = [one["text"] for one in answer.json().get("results", [])]
+            return answer.status_code == 200 and sorted(texts) == sorted(event.text for event in wanted)
+
+        wanted = early[1:]
+        await eventually(found)
+        revised = kept("d-1", "Returns, part 1, revised.", replaces="d-1")
+        wanted = [revised, *early[2:]]
+        await bus.publish(revised)
+        await eventually(found, within=10)
