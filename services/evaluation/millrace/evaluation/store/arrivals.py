@@ -73,7 +73,8 @@ async def erase(tx: Transaction, who: Forgotten, most: int) -> dict[str, int]:
     """Takes out up to `most` texts of a person."""
     rows = await tx.fetch(
         """DELETE FROM arrivals WHERE ctid = ANY (ARRAY(
-               SELECT ctid FROM arrivals WHERE workspace = $1 AND subject = $2 AND known_at <= $3 LIMIT $4)) RETURNING 1""",
+               SELECT ctid FROM arrivals WHERE workspace = $1 AND subject = $2 AND known_at <= $3 LIMIT $4))
+           RETURNING 1""",
         who.workspace,
         who.subject,
         who.until,
