@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from millrace.dedup.domain import Arrival, Drop, Keep, Kept, Neighbourhood, kept, sketch_all, split_of
-from millrace.dedup.domain.neighbourhood import BUCKET_SIZE
+from millrace.dedup.domain.buckets import BUCKET_SIZE
 
 TEXT = "my parcel says delivered but nothing has arrived at my door"
 NEAR = "my parcel says delivered but nothing has arived at my door"

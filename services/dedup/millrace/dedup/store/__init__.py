@@ -1,22 +1,41 @@
 """dedup's tables."""
 
 from millrace.dedup.store.feedback import lock_feedback, save_feedback
-from millrace.dedup.store.index import Corpus, build, enlist, load, lock, page, save, switch, unlist
-from millrace.dedup.store.tally import counts, duplicates_of, standing
+from millrace.dedup.store.index import (
+    Corpus,
+    Known,
+    candidate_of,
+    departed,
+    draw,
+    load,
+    lock,
+    save,
+    signatures,
+    signatures_of,
+    sketch_of,
+    take_out,
+    text_of,
+)
+from millrace.dedup.store.tally import count_gone, counts, duplicates_of, standing
 
 __all__ = [
     "Corpus",
-    "build",
+    "Known",
+    "candidate_of",
+    "count_gone",
     "counts",
+    "departed",
+    "draw",
     "duplicates_of",
-    "enlist",
     "load",
     "lock",
     "lock_feedback",
-    "page",
     "save",
     "save_feedback",
+    "signatures",
+    "signatures_of",
+    "sketch_of",
     "standing",
-    "switch",
-    "unlist",
+    "take_out",
+    "text_of",
 ]
