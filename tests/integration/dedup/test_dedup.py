@@ -1,44 +1,16 @@
-"""The index on real Postgres: batches, redelivery, two events, two members, another threshold."""
+"""The index on real Postgres: batches, redelivery, two events, two processes, another threshold."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from harness import START, Drained, Running, make, running
+from harness import START, Running, make, running
+from shop import NEAR, OTHER, TEXT, beside, configured, document, verdicts
 
 from millrace.dedup.app import build_app
-from millrace.events import (
-    DocumentAccepted,
-    DocumentDuplicated,
-    DocumentKept,
-    FeedbackRecorded,
-    Origin,
-    WorkspaceConfigured,
-)
+from millrace.events import DocumentDuplicated, DocumentKept, FeedbackRecorded
 from millrace.stack import Endpoints
-
-TEXT = "my parcel says delivered but nothing has arrived at my door"
-NEAR = "my parcel says delivered but nothing has arived at my door"
-OTHER = "the courier broke the box and the vase inside it"
-
-
-def configured(workspace: str, *, revision: int = 1, near: float = 0.8, **data: Any) -> WorkspaceConfigured:
-    spec = {
-        "workspace": workspace,
-        "owner": "support",
-        "task": "classify",
-        "labels": {"names": ["lost", "late", "damaged"]},
-        "data": {"duplicates": {"near": near}} | data,
-    }
-    return make(WorkspaceConfigured, workspace=workspace, revision=revision, spec=spec, digest="-", by="test")
-
-
-def document(id: str, text: str = TEXT, label: str | None = "lost", **fields: Any) -> DocumentAccepted:
-    values: dict[str, Any] = {"source": "web", "origin": Origin(topic="t", event_id=id), "trusted": True}
-    return make(DocumentAccepted, document_id=id, text=text, label=label, **(values | fields))
 
 
 def feedback(id: str, value: str = "lost", **fields: Any) -> FeedbackRecorded:
@@ -48,19 +20,6 @@ def feedback(id: str, value: str = "lost", **fields: Any) -> FeedbackRecorded:
         "predicted_at": START - timedelta(minutes=5),
     }  # fmt: skip
     return make(FeedbackRecorded, feedback_id=id, value=value, **(values | fields))
-
-
-@pytest.fixture
-async def dedup(stack: Endpoints) -> AsyncIterator[Running]:
-    async with running(stack, "dedup", build_app) as service:
-        await service.tables.put(configured("parcels"), configured("other-shop"))
-        yield service
-
-
-async def verdicts(dedup: Running) -> dict[str, str]:
-    """What was last said of each document."""
-    kept = {event.document_id: "kept" for event in await dedup.emitted(DocumentKept)}
-    return kept | {event.document_id: event.duplicate_of for event in await dedup.emitted(DocumentDuplicated)}
 
 
 async def test_later_batches_meet_earlier_ones(dedup: Running) -> None:
@@ -199,26 +158,10 @@ async def test_a_second_process_and_one_started_anew_decide_as_the_first(stack: 
         assert await verdicts(one) == expected | {"h": "d"}
 
 
-@asynccontextmanager
-async def beside(one: Running) -> AsyncIterator[Running]:
-    """Another process of the same service on the same database, of the same group."""
-    service = build_app(one.service.settings, clock=one.clock)
-    await service.db.start()
-    other = Running(service, one.clock)
-    for table in service.tables:
-        table._consumer = Drained()  # type: ignore[assignment]
-    await other.tables.put(configured("parcels"))
-    other._ends = one._ends
-    try:
-        yield other
-    finally:
-        await service.db.stop()
-
-
 async def test_what_a_failed_batch_had_written_holds_nobody_back(dedup: Running) -> None:
     """One bad record makes the batch run one by one, in one transaction; here that is lost as well."""
     await dedup.deliver([document("x", OTHER)])
-    [accepted, _] = [one.handler for one in dedup.service.intakes]
+    accepted = dedup.service.intakes[0].handler
     with pytest.raises(ZeroDivisionError):
         async with dedup.db.transaction(emits=accepted.emits) as tx:
             await accepted([document("a")], tx)

@@ -120,19 +120,25 @@ class DocumentKept(Event):
     basis: Basis | None = Field(default=None, description="for feedback: whether our answer was seen")
     feedback_id: str | None = None
     replaces: str | None = Field(default=None, description="the kept document that this is a new revision of")
+    metadata: Metadata
 
 
 class DocumentDuplicated(Event):
-    """A document repeats a kept one and joins its cluster."""
+    """A document repeats a kept one and joins its cluster.
+
+    It may come again for the same document, when what that repeats is gone and another stands for it: the last counts.
+    Of kind semantic it comes for a document that was kept before: that one stands no more, `duplicate_of` does.
+    """
 
     retention = "traffic"
 
     document_id: str
     source: str
     duplicate_of: str
-    kind: str = Field(description="exact or near")
+    kind: str = Field(description="exact, near or semantic")
     similarity: float = Field(ge=0, le=1)
     cluster: str
+    weighs: bool = Field(default=False, description="whether the row that it repeats counts for this one as well")
 
 
 class DocumentRetired(Event):

@@ -3,10 +3,13 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from uuid import UUID
 
 import numpy as np
+from asyncpg import Record
 from numpy.typing import NDArray
 from prometheus_client import Counter
 
@@ -26,7 +29,7 @@ from millrace.dedup.domain import (
     split_of,
 )
 from millrace.dedup.memory import Memory
-from millrace.events import DocumentDuplicated, DocumentKept
+from millrace.events import Cause, DocumentDuplicated, DocumentKept, Event
 from millrace.workspace import Workspace
 
 DECIDED = Counter("millrace_dedup_documents_total", "Documents by what was decided", ["decision"])
@@ -34,6 +37,8 @@ SECONDS = Counter("millrace_dedup_seconds_total", "Time of deciding by step", ["
 
 CANDIDATES = 32
 """Rows that a document is compared with at most: those that share most buckets with it, older before newer."""
+ADOPTED = 1000
+"""Documents decided on anew in one transaction; more of them are left to a job."""
 MARGIN = 0.16
 """A row whose signature says so much less than the threshold is not compared: 4.5 standard errors at 0.8."""
 
@@ -57,21 +62,72 @@ class Index:
         with timed("sketch"):
             # numpy leaves the loop free while it works
             sketches = await asyncio.to_thread(sketch_all, [candidate.text for candidate in candidates])
-        arrivals = [arrival(candidate, sketch) for candidate, sketch in zip(candidates, sketches, strict=True)]
+        arrivals = [
+            (candidate, arrival(candidate, sketch)) for candidate, sketch in zip(candidates, sketches, strict=True)
+        ]
         corpus = await store.lock(tx, spec.workspace)
-        decided = await self._decide(tx, corpus, spec, candidates, arrivals)
-        for candidate, _, decision in decided:
+        if corpus.buried:
+            arrivals = await _above_ground(tx, arrivals)
+        for candidate, decision in await self._decide(tx, corpus, spec, arrivals):
             tx.emit(event(candidate, decision))
             DECIDED.labels(decision.kind if isinstance(decision, Drop) else "kept").inc()
+
+    async def leave(
+        self, tx: Transaction, corpus: store.Corpus, removed: Sequence[Record], causes: Mapping[str, Event]
+    ) -> None:
+        """Documents are gone, each by a cause: those that repeated them are decided on anew, and the next is kept."""
+        orphans = await store.leave(tx, corpus, removed)
+        self.memory.wrote(tx)
+        if orphans and await self.adopt(tx, corpus, causes, orphans):
+            cause = next(iter(causes.values()))
+            key = f"{corpus.workspace}/{cause.id}"
+            await tx.schedule("adopt", key=key, workspace=corpus.workspace, cause=cause)
+
+    async def adopt(
+        self,
+        tx: Transaction,
+        corpus: store.Corpus,
+        causes: Mapping[str, Cause],
+        orphans: Mapping[str, str],
+    ) -> bool:
+        """Decides on documents that wait since what they repeated is gone; whether there may be more of them.
+
+        `orphans` names what each repeated. The first kept of those that repeated one replaces it.
+        """
+        rows = await store.waiting(tx, corpus.workspace, ADOPTED)
+        if not rows:
+            return False
+        some = next(iter(causes.values()))
+        candidates = [store.candidate_of(row, causes.get(orphans.get(row["document_id"], ""), some)) for row in rows]
+        arrivals = [
+            (candidate, arrival(candidate, store.sketch_of(row)))
+            for candidate, row in zip(candidates, rows, strict=True)
+        ]
+        spec = await self.workspaces.get(corpus.workspace)
+        ordinals: defaultdict[UUID, int] = defaultdict(int)
+        replaced: set[str] = set()
+        for candidate, decision in await self._decide(tx, corpus, spec, arrivals, again=True):
+            gone = orphans.get(candidate.document_id)
+            if isinstance(decision, Keep) and gone and gone not in replaced:
+                replaced.add(gone)
+                decision = replace(decision, replaces=gone)
+            tx.emit(event(candidate, decision, ordinals[candidate.cause.id]))
+            ordinals[candidate.cause.id] += 1
+            DECIDED.labels("survived" if isinstance(decision, Keep) else "repeats another").inc()
+        return len(rows) == ADOPTED
 
     async def _decide(
         self,
         tx: Transaction,
         corpus: store.Corpus,
         spec: Workspace,
-        candidates: Sequence[Candidate],
-        arrivals: Sequence[Arrival],
-    ) -> list[tuple[Candidate, Arrival, Decision]]:
+        arriving: Sequence[tuple[Candidate, Arrival]],
+        *,
+        again: bool = False,
+    ) -> list[tuple[Candidate, Decision]]:
+        if not arriving:
+            return []
+        arrivals = [one for _, one in arriving]
         near = spec.data.duplicates.near
         with timed("find"):
             buckets = await self.memory.buckets(tx, corpus, banding_for(near))
@@ -81,10 +137,20 @@ class Index:
                 known.rows, golden=known.golden, retired=spec.data.retired, near=near, banding=buckets.banding
             )
             decisions = await asyncio.to_thread(lambda: list(hood.decide(arrivals)))
-        decided = list(zip(candidates, arrivals, decisions, strict=True))
         with timed("save"):
-            await store.save(tx, corpus, decided, known.repeating)
-        return decided
+            decided = [(*both, decision) for both, decision in zip(arriving, decisions, strict=True)]
+            await store.save(tx, corpus, decided, known.repeating, again=again)
+            self.memory.wrote(tx)
+        return [(candidate, decision) for candidate, _, decision in decided]
+
+
+async def _above_ground(
+    tx: Transaction, arriving: Sequence[tuple[Candidate, Arrival]]
+) -> list[tuple[Candidate, Arrival]]:
+    """Without those that were retired or erased after they were known."""
+    buried = await store.buried(tx, [candidate for candidate, _ in arriving])
+    DECIDED.labels("retired").inc(len(buried))
+    return [both for place, both in enumerate(arriving) if place not in buried]
 
 
 async def _near(
@@ -138,6 +204,7 @@ def event(candidate: Candidate, decision: Decision, ordinal: int = 0) -> Documen
             basis=candidate.basis,
             feedback_id=candidate.feedback_id,
             replaces=decision.replaces,
+            metadata=candidate.metadata,
         )
     return DocumentDuplicated.caused_by(
         candidate.cause,

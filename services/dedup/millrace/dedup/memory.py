@@ -6,7 +6,7 @@ All is read under the workspace's lock, so that two processes hold the same when
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from weakref import ReferenceType, ref
+from weakref import ReferenceType, WeakSet, ref
 
 import numpy as np
 from prometheus_client import Gauge
@@ -40,6 +40,11 @@ class Memory:
         self._most_bytes = most_bytes
         self._held: dict[str, _Held] = {}
         self._tentative: set[str] = set()
+        self._writers: WeakSet[Transaction] = WeakSet()
+
+    def wrote(self, tx: Transaction) -> None:
+        """To be told of each transaction that has written documents: what it reads of them may yet be undone."""
+        self._writers.add(tx)
 
     async def buckets(self, tx: Transaction, corpus: store.Corpus, banding: Banding) -> Buckets:
         """All buckets of a locked workspace, those that the transaction itself has written included."""
@@ -47,7 +52,7 @@ class Memory:
         if held is None or not self._good(held, tx, corpus, banding):
             held = _Held(Buckets(banding), 0, corpus.generation, tx.now, ref(tx))
             self._tentative.discard(corpus.workspace)
-        elif held.read_in() is tx and held.seen < corpus.latest:
+        if tx in self._writers and held.seen < corpus.latest:
             self._doubt(tx, corpus.workspace)
         held = await _caught_up(tx, corpus, held)
         self._held.pop(corpus.workspace, None)

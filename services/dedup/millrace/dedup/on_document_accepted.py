@@ -26,4 +26,5 @@ def _candidate(event: DocumentAccepted) -> Candidate:
         suite=event.suite,
         language=event.language,
         subject=event.subject,
+        metadata=event.metadata,
     )

@@ -2,9 +2,10 @@
 
 from millrace.dedup.domain.bands import Banding, banding_for
 from millrace.dedup.domain.buckets import BUCKET_SIZE, Buckets
+from millrace.dedup.domain.chains import resolved
 from millrace.dedup.domain.feedback import first_of_each
 from millrace.dedup.domain.neighbourhood import Neighbourhood, kept
-from millrace.dedup.domain.rows import Arrival, Candidate, Decision, Drop, Keep, Kept, arrival, strength
+from millrace.dedup.domain.rows import Arrival, Candidate, Decision, Drop, Keep, Kept, arrival
 from millrace.dedup.domain.sketch import PERMUTATIONS, SKETCHED_TEXT, Sketch, Uint16s, normalise, sketch_all
 from millrace.dedup.domain.splits import split_of
 
@@ -28,7 +29,7 @@ __all__ = [
     "first_of_each",
     "kept",
     "normalise",
+    "resolved",
     "sketch_all",
     "split_of",
-    "strength",
 ]

@@ -1,6 +1,6 @@
 """What dedup knows of a document: as it came, on arrival at the index, and once it is kept."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from millrace.dedup.domain.sketch import Sketch
@@ -30,6 +30,7 @@ class Candidate:
     corrects: str | None = None
     occurred_at: datetime | None = None
     cluster: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,10 +115,3 @@ def arrival(candidate: Candidate, sketch: Sketch) -> Arrival:
         corrects=candidate.corrects,
         home=candidate.cluster,
     )
-
-
-def strength(candidate: Candidate) -> tuple[bool, bool, bool]:
-    """What sorts first those that may do more, so that the others can vanish into them."""
-    golden = candidate.suite is not None and candidate.trusted
-    judges = candidate.trusted and candidate.basis != "shown"
-    return not golden, not judges, candidate.label is None

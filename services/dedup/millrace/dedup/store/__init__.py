@@ -1,5 +1,14 @@
 """dedup's tables."""
 
+from millrace.dedup.store.departures import (
+    buried,
+    bury,
+    forget_letters,
+    leave,
+    remove_documents,
+    remove_subject,
+    waiting,
+)
 from millrace.dedup.store.feedback import lock_feedback, save_feedback
 from millrace.dedup.store.index import (
     Corpus,
@@ -21,15 +30,21 @@ from millrace.dedup.store.tally import count_gone, counts, duplicates_of, standi
 __all__ = [
     "Corpus",
     "Known",
+    "buried",
+    "bury",
     "candidate_of",
     "count_gone",
     "counts",
     "departed",
     "draw",
     "duplicates_of",
+    "forget_letters",
+    "leave",
     "load",
     "lock",
     "lock_feedback",
+    "remove_documents",
+    "remove_subject",
     "save",
     "save_feedback",
     "signatures",
@@ -38,4 +53,5 @@ __all__ = [
     "standing",
     "take_out",
     "text_of",
+    "waiting",
 ]

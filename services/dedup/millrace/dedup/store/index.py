@@ -209,6 +209,7 @@ def _about(candidate: Candidate) -> str:
             "origin": candidate.origin.model_dump(exclude_none=True),
             "language": candidate.language,
             "feedback_id": candidate.feedback_id,
+            "metadata": candidate.metadata,
             "occurred_at": (candidate.occurred_at or candidate.cause.occurred_at).isoformat(),
         }
     )
@@ -234,6 +235,7 @@ def candidate_of(row: asyncpg.Record, cause: Cause) -> Candidate:
         feedback_id=about["feedback_id"],
         occurred_at=occurred_at,
         cluster=row["cluster"],
+        metadata=about["metadata"],
     )
 
 
