@@ -29,6 +29,7 @@ DROP INDEX documents_digest;
 CREATE INDEX documents_digest ON documents (workspace, digest, seq) WHERE stands;
 CREATE INDEX documents_standing ON documents (workspace, seq) WHERE stands;
 CREATE INDEX documents_repeating ON documents (workspace, duplicate_of) WHERE duplicate_of IS NOT NULL;
+CREATE INDEX documents_found ON documents (workspace, seq) WHERE duplicate_of IS NOT NULL;
 CREATE INDEX documents_subject ON documents (workspace, subject) WHERE subject IS NOT NULL;
 
 -- `latest` is the highest number given in the workspace: what a process has read less of, it reads before it decides.

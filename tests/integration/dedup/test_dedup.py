@@ -188,3 +188,33 @@ async def test_counts_and_duplicates_over_http(dedup: Running) -> None:
         ] == "a"
         assert (await client.get("/v1/documents/zz/duplicates", params={"workspace": "parcels"})).status_code == 404
         assert (await client.get("/v1/counts", params={"workspace": "nobody-s"})).status_code == 404
+
+
+async def test_pairs_over_http(dedup: Running) -> None:
+    await dedup.deliver([document("a"), document("b/1", TEXT.title()), document("c", NEAR)])
+    await dedup.deliver([document("o", workspace="other-shop"), document("c", NEAR, workspace="other-shop")])
+    async with dedup.http() as client:
+        found = (await client.get("/v1/duplicates", params={"workspace": "parcels"})).json()
+        assert [(one["document_id"], one["duplicate_of"], one["kind"]) for one in found] == [
+            ("c", "a", "near"),
+            ("b/1", "a", "exact"),
+        ]
+        older = {"workspace": "parcels", "before": found[0]["number"]}
+        assert [one["document_id"] for one in (await client.get("/v1/duplicates", params=older)).json()] == ["b/1"]
+        kind = {"workspace": "parcels", "kind": "near"}
+        assert [one["document_id"] for one in (await client.get("/v1/duplicates", params=kind)).json()] == ["c"]
+        assert (await client.get("/v1/duplicates/b%2F1")).json()["similarity"] == 1.0
+        assert (await client.get("/v1/duplicates/c")).status_code == 409, "two workspaces have one"
+        pair = (await client.get("/v1/duplicates/c", params={"workspace": "parcels"})).json()
+        assert (pair["document"]["document_id"], pair["duplicate_of"]["document_id"]) == ("c", "a")
+        sides = ("document", "duplicate_of")
+        texts = [pair[side]["text"] for side in sides]
+        assert texts == [NEAR, TEXT]
+        for span in pair["overlaps"]:
+            mine, theirs = (
+                text[slice(*span[side])] for text, side in zip(texts, ("document", "duplicate_of"), strict=True)
+            )
+            assert mine == theirs
+        assert pair["overlaps"][0]["document"] == [0, len("my parcel says delivered but nothing has")]
+        for gone in ("a", "zz"):
+            assert (await client.get(f"/v1/duplicates/{gone}")).status_code == 404

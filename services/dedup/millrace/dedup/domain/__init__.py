@@ -7,6 +7,7 @@ from millrace.dedup.domain.feedback import first_of_each
 from millrace.dedup.domain.neighbourhood import Neighbourhood, kept
 from millrace.dedup.domain.rows import Arrival, Candidate, Decision, Drop, Keep, Kept, arrival
 from millrace.dedup.domain.sketch import PERMUTATIONS, SKETCHED_TEXT, Sketch, Uint16s, normalise, sketch_all
+from millrace.dedup.domain.spans import Span, overlaps
 from millrace.dedup.domain.splits import split_of
 
 __all__ = [
@@ -23,12 +24,14 @@ __all__ = [
     "Kept",
     "Neighbourhood",
     "Sketch",
+    "Span",
     "Uint16s",
     "arrival",
     "banding_for",
     "first_of_each",
     "kept",
     "normalise",
+    "overlaps",
     "resolved",
     "sketch_all",
     "split_of",

@@ -25,7 +25,7 @@ from millrace.dedup.store.index import (
     take_out,
     text_of,
 )
-from millrace.dedup.store.tally import count_gone, counts, duplicates_of, standing
+from millrace.dedup.store.tally import count_gone, counts, duplicates, duplicates_of, pair, standing
 
 __all__ = [
     "Corpus",
@@ -37,12 +37,14 @@ __all__ = [
     "counts",
     "departed",
     "draw",
+    "duplicates",
     "duplicates_of",
     "forget_letters",
     "leave",
     "load",
     "lock",
     "lock_feedback",
+    "pair",
     "remove_documents",
     "remove_subject",
     "save",

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from millrace.chassis import NotFound, Transaction
+import asyncpg
+
+from millrace.chassis import Conflict, NotFound, Transaction
 from millrace.dedup.domain import Decision, Drop, Keep
 
 
@@ -64,3 +66,46 @@ async def standing(tx: Transaction, workspace: str, document_id: str) -> dict[st
     if row is None:
         raise NotFound(f"no document {document_id!r} in workspace {workspace!r}")
     return dict(row)
+
+
+async def duplicates(
+    tx: Transaction, workspace: str, *, kind: str | None, before: int | None, most: int
+) -> list[dict[str, object]]:
+    """Documents that repeat another, the newest first; `before` is the number of the last one of another page."""
+    rows = await tx.fetch(
+        """SELECT seq AS number, document_id, source, duplicate_of, kind, similarity, cluster, stands,
+               kept_at AS found_at
+           FROM documents WHERE workspace = $1 AND duplicate_of IS NOT NULL AND ($2::text IS NULL OR kind = $2)
+               AND ($3::bigint IS NULL OR seq < $3)
+           ORDER BY seq DESC LIMIT $4""",
+        workspace,
+        kind,
+        before,
+        most,
+    )
+    return [dict(row) for row in rows]
+
+
+async def pair(tx: Transaction, workspace: str | None, document_id: str) -> tuple[asyncpg.Record, asyncpg.Record]:
+    """A document and the one that it repeats. Raises NotFound, or Conflict where several workspaces have such one."""
+    found = await tx.fetch(
+        """SELECT * FROM documents WHERE document_id = $1 AND workspace IN (
+               SELECT workspace FROM corpora WHERE workspace = coalesce($2, workspace)) ORDER BY workspace""",
+        document_id,
+        workspace,
+    )
+    rows = [row for row in found if row["duplicate_of"]]
+    if not rows:
+        why = "repeats no other" if found else "is not known"
+        raise NotFound(f"document {document_id!r} {why}" + (f" in workspace {workspace!r}" if workspace else ""))
+    if len(rows) > 1:
+        names = ", ".join(row["workspace"] for row in rows)
+        raise Conflict(f"document {document_id!r} repeats another in several workspaces, name one: {names}")
+    original = await tx.fetchrow(
+        "SELECT * FROM documents WHERE workspace = $1 AND document_id = $2",
+        rows[0]["workspace"],
+        rows[0]["duplicate_of"],
+    )
+    if original is None:
+        raise NotFound(f"document {rows[0]['duplicate_of']!r}, which {document_id!r} repeated, is gone")
+    return rows[0], original
