@@ -30,13 +30,14 @@ CREATE INDEX documents_digest ON documents (workspace, digest, seq) WHERE stands
 CREATE INDEX documents_standing ON documents (workspace, seq) WHERE stands;
 CREATE INDEX documents_repeating ON documents (workspace, duplicate_of) WHERE duplicate_of IS NOT NULL;
 CREATE INDEX documents_found ON documents (workspace, seq) WHERE duplicate_of IS NOT NULL;
+CREATE INDEX documents_known ON documents (workspace, known_at);
 CREATE INDEX documents_subject ON documents (workspace, subject) WHERE subject IS NOT NULL;
 
 -- `latest` is the highest number given in the workspace: what a process has read less of, it reads before it decides.
 ALTER TABLE corpora
     DROP COLUMN layout, DROP COLUMN building,
     ADD COLUMN latest bigint NOT NULL DEFAULT 0, ADD COLUMN generation int NOT NULL DEFAULT 0,
-    ADD COLUMN gone bigint NOT NULL DEFAULT 0, ADD COLUMN buried boolean NOT NULL DEFAULT false, ADD COLUMN tidied_on date;
+    ADD COLUMN gone bigint NOT NULL DEFAULT 0, ADD COLUMN buried boolean NOT NULL DEFAULT false, ADD COLUMN tidied_on date;  -- the day of the next housekeeping
 UPDATE corpora SET latest = coalesce((SELECT max(seq) FROM documents d WHERE d.workspace = corpora.workspace), 0);
 
 -- What left the index, numbered as documents are, for the processes that hold it in memory.

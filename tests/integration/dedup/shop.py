@@ -14,13 +14,20 @@ NEAR = "my parcel says delivered but nothing has arived at my door"
 OTHER = "the courier broke the box and the vase inside it"
 
 
-def configured(workspace: str, *, revision: int = 1, near: float = 0.8, **data: Any) -> WorkspaceConfigured:
+def configured(
+    workspace: str,
+    *,
+    revision: int = 1,
+    near: float = 0.8,
+    then: str = "drop",
+    **data: Any,
+) -> WorkspaceConfigured:
     spec = {
         "workspace": workspace,
         "owner": "support",
         "task": "classify",
         "labels": {"names": ["lost", "late", "damaged"]},
-        "data": {"duplicates": {"near": near}} | data,
+        "data": {"duplicates": {"near": near, "then": then}} | data,
     }
     return make(WorkspaceConfigured, workspace=workspace, revision=revision, spec=spec, digest="-", by="test")
 

@@ -138,7 +138,7 @@ class DocumentDuplicated(Event):
     kind: str = Field(description="exact, near or semantic")
     similarity: float = Field(ge=0, le=1)
     cluster: str
-    weighs: bool = Field(default=False, description="whether the row that it repeats counts for this one as well")
+    weighs: bool = Field(default=False, description="whether the kept row counts once more for it")
 
 
 class DocumentRetired(Event):

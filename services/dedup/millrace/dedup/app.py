@@ -4,6 +4,7 @@ from millrace.chassis import Clock, Database, Service, workspaces
 from millrace.dedup.corpus import Index
 from millrace.dedup.http import routes
 from millrace.dedup.job_adopt import job_adopt
+from millrace.dedup.job_tidy import job_tidy
 from millrace.dedup.memory import Memory
 from millrace.dedup.on_document_accepted import on_document_accepted
 from millrace.dedup.on_document_retired import on_document_retired
@@ -28,5 +29,5 @@ def build_app(settings: Settings, *, clock: Clock) -> Service:
             on_document_retired.bind(index=index),
             on_subject_erased.bind(index=index),
         ],
-        jobs=[job_adopt.bind(index=index)],
+        jobs=[job_adopt.bind(index=index), job_tidy.bind(index=index)],
     )

@@ -27,9 +27,10 @@ from millrace.dedup.domain import (
     banding_for,
     sketch_all,
     split_of,
+    weighing,
 )
 from millrace.dedup.memory import Memory
-from millrace.events import Cause, DocumentDuplicated, DocumentKept, Event
+from millrace.events import Cause, DocumentDuplicated, DocumentKept
 from millrace.workspace import Workspace
 
 DECIDED = Counter("millrace_dedup_documents_total", "Documents by what was decided", ["decision"])
@@ -66,14 +67,16 @@ class Index:
             (candidate, arrival(candidate, sketch)) for candidate, sketch in zip(candidates, sketches, strict=True)
         ]
         corpus = await store.lock(tx, spec.workspace)
+        if corpus.tidied_on is None or corpus.tidied_on < tx.now.date():
+            await store.tidy_at(tx, corpus, tx.now, candidates[0].cause)
         if corpus.buried:
             arrivals = await _above_ground(tx, arrivals)
-        for candidate, decision in await self._decide(tx, corpus, spec, arrivals):
-            tx.emit(event(candidate, decision))
+        for candidate, decision, weighs in await self._decide(tx, corpus, spec, arrivals):
+            tx.emit(event(candidate, decision, weighs=weighs))
             DECIDED.labels(decision.kind if isinstance(decision, Drop) else "kept").inc()
 
     async def leave(
-        self, tx: Transaction, corpus: store.Corpus, removed: Sequence[Record], causes: Mapping[str, Event]
+        self, tx: Transaction, corpus: store.Corpus, removed: Sequence[Record], causes: Mapping[str, Cause]
     ) -> None:
         """Documents are gone, each by a cause: those that repeated them are decided on anew, and the next is kept."""
         orphans = await store.leave(tx, corpus, removed)
@@ -106,12 +109,12 @@ class Index:
         spec = await self.workspaces.get(corpus.workspace)
         ordinals: defaultdict[UUID, int] = defaultdict(int)
         replaced: set[str] = set()
-        for candidate, decision in await self._decide(tx, corpus, spec, arrivals, again=True):
+        for candidate, decision, weighs in await self._decide(tx, corpus, spec, arrivals, again=True):
             gone = orphans.get(candidate.document_id)
             if isinstance(decision, Keep) and gone and gone not in replaced:
                 replaced.add(gone)
                 decision = replace(decision, replaces=gone)
-            tx.emit(event(candidate, decision, ordinals[candidate.cause.id]))
+            tx.emit(event(candidate, decision, ordinals[candidate.cause.id], weighs=weighs))
             ordinals[candidate.cause.id] += 1
             DECIDED.labels("survived" if isinstance(decision, Keep) else "repeats another").inc()
         return len(rows) == ADOPTED
@@ -124,24 +127,35 @@ class Index:
         arriving: Sequence[tuple[Candidate, Arrival]],
         *,
         again: bool = False,
-    ) -> list[tuple[Candidate, Decision]]:
+    ) -> list[tuple[Candidate, Decision, bool]]:
+        """Each with what was decided, and whether it weighs."""
         if not arriving:
             return []
         arrivals = [one for _, one in arriving]
-        near = spec.data.duplicates.near
+        policy = spec.data.duplicates
+        near = policy.near
         with timed("find"):
             buckets = await self.memory.buckets(tx, corpus, banding_for(near))
             known = await _near(tx, corpus, arrivals, buckets, near)
         with timed("compare"):
             hood = Neighbourhood(
-                known.rows, golden=known.golden, retired=spec.data.retired, near=near, banding=buckets.banding
+                known.rows,
+                golden=known.golden,
+                retired=spec.data.retired,
+                near=near,
+                banding=buckets.banding,
+                keeps_all=policy.then == "keep",
             )
             decisions = await asyncio.to_thread(lambda: list(hood.decide(arrivals)))
         with timed("save"):
             decided = [(*both, decision) for both, decision in zip(arriving, decisions, strict=True)]
             await store.save(tx, corpus, decided, known.repeating, again=again)
             self.memory.wrote(tx)
-        return [(candidate, decision) for candidate, _, decision in decided]
+        weighs = weighing([(one.document_id, decision) for _, one, decision in decided], known.repeating)
+        return [
+            (candidate, decision, policy.then == "weight" and adds)
+            for (candidate, _, decision), adds in zip(decided, weighs, strict=True)
+        ]
 
 
 async def _above_ground(
@@ -181,7 +195,9 @@ def _alike(
     return sorted({seq for (_, seq), near in zip(pairs, alike.tolist(), strict=True) if near})
 
 
-def event(candidate: Candidate, decision: Decision, ordinal: int = 0) -> DocumentKept | DocumentDuplicated:
+def event(
+    candidate: Candidate, decision: Decision, ordinal: int = 0, *, weighs: bool = False
+) -> DocumentKept | DocumentDuplicated:
     """What is told of a decision."""
     if isinstance(decision, Keep):
         return DocumentKept.caused_by(
@@ -217,6 +233,7 @@ def event(candidate: Candidate, decision: Decision, ordinal: int = 0) -> Documen
         kind=decision.kind,
         similarity=decision.similarity,
         cluster=decision.cluster,
+        weighs=weighs,
     )
 
 

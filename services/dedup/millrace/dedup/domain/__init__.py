@@ -5,7 +5,7 @@ from millrace.dedup.domain.buckets import BUCKET_SIZE, Buckets
 from millrace.dedup.domain.chains import resolved
 from millrace.dedup.domain.feedback import first_of_each
 from millrace.dedup.domain.neighbourhood import Neighbourhood, kept
-from millrace.dedup.domain.rows import Arrival, Candidate, Decision, Drop, Keep, Kept, arrival
+from millrace.dedup.domain.rows import Arrival, Candidate, Decision, Drop, Keep, Kept, arrival, weighing
 from millrace.dedup.domain.sketch import PERMUTATIONS, SKETCHED_TEXT, Sketch, Uint16s, normalise, sketch_all
 from millrace.dedup.domain.spans import Span, overlaps
 from millrace.dedup.domain.splits import split_of
@@ -35,4 +35,5 @@ __all__ = [
     "resolved",
     "sketch_all",
     "split_of",
+    "weighing",
 ]

@@ -1,5 +1,6 @@
 """What dedup knows of a document: as it came, on arrival at the index, and once it is kept."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -115,3 +116,16 @@ def arrival(candidate: Candidate, sketch: Sketch) -> Arrival:
         corrects=candidate.corrects,
         home=candidate.cluster,
     )
+
+
+def weighing(decided: Sequence[tuple[str, Decision]], repeating: Mapping[str, str | None]) -> Iterator[bool]:
+    """Whether each document adds to the one that it repeats: once, however often it is published.
+
+    `repeating` says what documents repeated before.
+    """
+    now = dict(repeating)
+    for document_id, decision in decided:
+        repeats = decision.duplicate_of if isinstance(decision, Drop) else None
+        yield repeats is not None and repeats not in (document_id, now.get(document_id))
+        if repeats != document_id:
+            now[document_id] = repeats

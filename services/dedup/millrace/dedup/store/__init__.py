@@ -3,10 +3,13 @@
 from millrace.dedup.store.departures import (
     buried,
     bury,
+    forget_departures,
     forget_letters,
     leave,
     remove_documents,
+    remove_expired,
     remove_subject,
+    tidy_at,
     waiting,
 )
 from millrace.dedup.store.feedback import lock_feedback, save_feedback
@@ -39,6 +42,7 @@ __all__ = [
     "draw",
     "duplicates",
     "duplicates_of",
+    "forget_departures",
     "forget_letters",
     "leave",
     "load",
@@ -46,6 +50,7 @@ __all__ = [
     "lock_feedback",
     "pair",
     "remove_documents",
+    "remove_expired",
     "remove_subject",
     "save",
     "save_feedback",
@@ -55,5 +60,6 @@ __all__ = [
     "standing",
     "take_out",
     "text_of",
+    "tidy_at",
     "waiting",
 ]

@@ -9,6 +9,7 @@ from millrace.chassis import Transaction
 from millrace.dedup.domain import Candidate, resolved
 from millrace.dedup.store.index import Corpus, take_out
 from millrace.dedup.store.tally import count_gone
+from millrace.events import Cause
 
 
 async def bury(tx: Transaction, corpus: Corpus, kind: str, known_at: Mapping[str, datetime]) -> None:
@@ -66,6 +67,30 @@ async def remove_subject(tx: Transaction, corpus: Corpus, subject: str, known_at
         subject,
         known_at,
     )
+
+
+async def remove_expired(tx: Transaction, corpus: Corpus, before: datetime, most: int) -> list[asyncpg.Record]:
+    """Deletes some of what was known before a time, and gives what it was."""
+    return await tx.fetch(
+        """DELETE FROM documents WHERE seq IN (
+               SELECT seq FROM documents WHERE workspace = $1 AND known_at < $2 ORDER BY known_at LIMIT $3)
+           RETURNING seq, document_id, stands, duplicate_of""",
+        corpus.workspace,
+        before,
+        most,
+    )
+
+
+async def tidy_at(tx: Transaction, corpus: Corpus, at: datetime, cause: Cause) -> None:
+    """Sets the workspace's housekeeping to a day, once."""
+    await tx.schedule("tidy", key=f"{corpus.workspace}/{at.date()}", workspace=corpus.workspace, cause=cause, at=at)
+    await tx.execute("UPDATE corpora SET tidied_on = $2 WHERE workspace = $1", corpus.workspace, at.date())
+
+
+async def forget_departures(tx: Transaction, workspace: str, *, before: datetime, ended: datetime) -> None:
+    """Drops what every process has read by now, and ends that nothing can come after any more."""
+    await tx.execute("DELETE FROM departures WHERE workspace = $1 AND at < $2", workspace, before)
+    await tx.execute("DELETE FROM tombstones WHERE workspace = $1 AND at < $2", workspace, ended)
 
 
 async def forget_letters(tx: Transaction, subject: str) -> int:

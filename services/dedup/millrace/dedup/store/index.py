@@ -103,17 +103,19 @@ async def load(tx: Transaction, workspace: str, arrivals: Sequence[Arrival], lik
         )
         golden |= {row["cluster"] for row in barred}
     return Known(
-        [_kept(row) for row in rows if row["stands"]], golden, {row["document_id"] for row in rows if not row["stands"]}
+        [_kept(row) for row in rows if row["stands"]],
+        golden,
+        {row["document_id"]: row["duplicate_of"] for row in rows if not row["stands"]},
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Rows that stand, which of their clusters are golden, and which of the arrivals' ids repeat another now."""
+    """Rows that stand, which of their clusters are golden, and what those of the arrivals' ids repeat that don't."""
 
     rows: list[Kept]
     golden: set[str]
-    repeating: set[str]
+    repeating: dict[str, str | None]
 
 
 COLUMNS = (
