@@ -1,43 +1,16 @@
-"""The index on real Postgres: batches, redelivery, two events, two members, another threshold."""
+"""The index on real Postgres: batches, redelivery, two events, two processes, another threshold."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from harness import START, Running, make, running
+from shop import NEAR, OTHER, TEXT, beside, configured, document, verdicts
 
 from millrace.dedup.app import build_app
-from millrace.events import (
-    DocumentAccepted,
-    DocumentDuplicated,
-    DocumentKept,
-    FeedbackRecorded,
-    Origin,
-    WorkspaceConfigured,
-)
+from millrace.events import DocumentDuplicated, DocumentKept, FeedbackRecorded
 from millrace.stack import Endpoints
-
-TEXT = "my parcel says delivered but nothing has arrived at my door"
-NEAR = "my parcel says delivered but nothing has arived at my door"
-OTHER = "the courier broke the box and the vase inside it"
-
-
-def configured(workspace: str, *, revision: int = 1, near: float = 0.8, **data: Any) -> WorkspaceConfigured:
-    spec = {
-        "workspace": workspace,
-        "owner": "support",
-        "task": "classify",
-        "labels": {"names": ["lost", "late", "damaged"]},
-        "data": {"duplicates": {"near": near}} | data,
-    }
-    return make(WorkspaceConfigured, workspace=workspace, revision=revision, spec=spec, digest="-", by="test")
-
-
-def document(id: str, text: str = TEXT, label: str | None = "lost", **fields: Any) -> DocumentAccepted:
-    values: dict[str, Any] = {"source": "web", "origin": Origin(topic="t", event_id=id), "trusted": True}
-    return make(DocumentAccepted, document_id=id, text=text, label=label, **(values | fields))
 
 
 def feedback(id: str, value: str = "lost", **fields: Any) -> FeedbackRecorded:
@@ -47,19 +20,6 @@ def feedback(id: str, value: str = "lost", **fields: Any) -> FeedbackRecorded:
         "predicted_at": START - timedelta(minutes=5),
     }  # fmt: skip
     return make(FeedbackRecorded, feedback_id=id, value=value, **(values | fields))
-
-
-@pytest.fixture
-async def dedup(stack: Endpoints) -> AsyncIterator[Running]:
-    async with running(stack, "dedup", build_app) as service:
-        await service.tables.put(configured("parcels"), configured("other-shop"))
-        yield service
-
-
-async def verdicts(dedup: Running) -> dict[str, str]:
-    """What was last said of each document."""
-    kept = {event.document_id: "kept" for event in await dedup.emitted(DocumentKept)}
-    return kept | {event.document_id: event.duplicate_of for event in await dedup.emitted(DocumentDuplicated)}
 
 
 async def test_later_batches_meet_earlier_ones(dedup: Running) -> None:
@@ -112,9 +72,6 @@ async def test_a_revision_takes_the_place_of_the_former(dedup: Running) -> None:
     kept = await dedup.emitted(DocumentKept)
     assert [(event.document_id, event.replaces) for event in kept] == [("a", None), ("a", "a"), ("b", None)]
     assert (await verdicts(dedup))["c"] == "a"
-    async with dedup.db.reading() as tx:
-        orphans = await tx.fetchval("SELECT count(*) FROM buckets WHERE seq NOT IN (SELECT seq FROM documents)")
-    assert orphans == 0
 
 
 async def test_a_documents_metadata_goes_on_with_it(dedup: Running) -> None:
@@ -158,7 +115,9 @@ async def test_documents_and_feedback_of_one_workspace_take_turns(stack: Endpoin
             dedup.deliver([feedback(f"f{turn}", text=text)]),
         )
     async with dedup.db.reading() as tx:
-        twice = await tx.fetch("SELECT digest FROM documents GROUP BY workspace, digest, label HAVING count(*) > 1")
+        twice = await tx.fetch(
+            "SELECT digest FROM documents WHERE stands GROUP BY workspace, digest, label HAVING count(*) > 1"
+        )
     assert not twice
 
 
@@ -169,19 +128,54 @@ async def test_what_resembles_a_golden_row_never_trains(dedup: Running) -> None:
     assert kept == {"g": False, "b": False, "c": True}
 
 
-async def test_another_threshold_is_indexed_beside_the_one_in_use(dedup: Running) -> None:
+async def test_another_threshold_holds_from_the_next_batch_on(dedup: Running) -> None:
     near = TEXT.replace("nothing has", "nobody had")
     await dedup.deliver([document("a")])
     await dedup.deliver([document("b", near)])
     assert (await verdicts(dedup))["b"] == "kept", "0.8 is not reached"
     await dedup.tables.put(configured("parcels", revision=2, near=0.5))
-    await dedup.deliver([document("x", OTHER)])
-    assert await dedup.work("reindex") == 1
     await dedup.deliver([document("c", near.replace("parcel", "parcels"), label="lost")])
     assert (await verdicts(dedup))["c"] in {"a", "b"}
-    async with dedup.db.reading() as tx:
-        assert await tx.fetchval("SELECT layout FROM corpora WHERE workspace = 'parcels'") == 3
-        assert await tx.fetchval("SELECT count(*) FROM buckets") == 3 * (128 // 3)
+
+
+async def test_a_second_process_and_one_started_anew_decide_as_the_first(stack: Endpoints) -> None:
+    """Their buckets are in memory; what stands, was revised or went in between is read before they decide."""
+    batches = [
+        [document("a"), document("b", OTHER, "late")],
+        [document("c", NEAR), document("b", "where is my refund, it is three weeks now", "late")],
+        [document("d", OTHER, "late"), document("e", "where is my refund, it is three weeks now!", "late")],
+        [document("f", NEAR + "!"), document("g", OTHER + "!", "late")],
+    ]
+    async with running(stack, "dedup", build_app) as alone:
+        await alone.tables.put(configured("parcels"))
+        for batch in batches:
+            await alone.deliver(batch)
+        expected = await verdicts(alone)
+    async with running(stack, "dedup", build_app) as one:
+        await one.tables.put(configured("parcels"))
+        await one.deliver(batches[0])
+        async with beside(one) as other:
+            await other.deliver(batches[1])
+            await one.deliver(batches[2])
+            async with beside(one) as fresh:
+                await fresh.deliver(batches[3])
+            await other.deliver([document("h", OTHER, "late")])
+        assert await verdicts(one) == expected | {"h": "d"}
+
+
+async def test_what_a_failed_batch_had_written_holds_nobody_back(dedup: Running) -> None:
+    """One bad record makes the batch run one by one, in one transaction; here that is lost as well."""
+    await dedup.deliver([document("x", OTHER)])
+    accepted = dedup.service.intakes[0].handler
+    with pytest.raises(ZeroDivisionError):
+        async with dedup.db.transaction(emits=accepted.emits) as tx:
+            await accepted([document("a")], tx)
+            await accepted([document("b")], tx)
+            raise ZeroDivisionError
+    await dedup.deliver([document("c")])
+    assert await verdicts(dedup) == {"x": "kept", "c": "kept"}
+    await dedup.deliver([document("d")])
+    assert (await verdicts(dedup))["d"] == "c"
 
 
 async def test_counts_and_duplicates_over_http(dedup: Running) -> None:
@@ -189,7 +183,8 @@ async def test_counts_and_duplicates_over_http(dedup: Running) -> None:
     async with dedup.http() as client:
         counts = (await client.get("/v1/counts", params={"workspace": "parcels"})).json()
         assert counts == {
-            "workspace": "parcels", "kept": 2, "revised": 1, "standing": 1, "duplicated": {"exact": 1, "near": 1},
+            "workspace": "parcels", "kept": 2, "revised": 1, "gone": 0, "standing": 1,
+            "duplicated": {"exact": 1, "near": 1},
         }  # fmt: skip
         found = (await client.get("/v1/documents/a/duplicates", params={"workspace": "parcels"})).json()
         assert [one["document_id"] for one in found["duplicates"]] == ["b", "c"]
@@ -198,3 +193,33 @@ async def test_counts_and_duplicates_over_http(dedup: Running) -> None:
         ] == "a"
         assert (await client.get("/v1/documents/zz/duplicates", params={"workspace": "parcels"})).status_code == 404
         assert (await client.get("/v1/counts", params={"workspace": "nobody-s"})).status_code == 404
+
+
+async def test_pairs_over_http(dedup: Running) -> None:
+    await dedup.deliver([document("a"), document("b/1", TEXT.title()), document("c", NEAR)])
+    await dedup.deliver([document("o", workspace="other-shop"), document("c", NEAR, workspace="other-shop")])
+    async with dedup.http() as client:
+        found = (await client.get("/v1/duplicates", params={"workspace": "parcels"})).json()
+        assert [(one["document_id"], one["duplicate_of"], one["kind"]) for one in found] == [
+            ("c", "a", "near"),
+            ("b/1", "a", "exact"),
+        ]
+        older = {"workspace": "parcels", "before": found[0]["number"]}
+        assert [one["document_id"] for one in (await client.get("/v1/duplicates", params=older)).json()] == ["b/1"]
+        kind = {"workspace": "parcels", "kind": "near"}
+        assert [one["document_id"] for one in (await client.get("/v1/duplicates", params=kind)).json()] == ["c"]
+        assert (await client.get("/v1/duplicates/b%2F1")).json()["similarity"] == 1.0
+        assert (await client.get("/v1/duplicates/c")).status_code == 409, "two workspaces have one"
+        pair = (await client.get("/v1/duplicates/c", params={"workspace": "parcels"})).json()
+        assert (pair["document"]["document_id"], pair["duplicate_of"]["document_id"]) == ("c", "a")
+        sides = ("document", "duplicate_of")
+        texts = [pair[side]["text"] for side in sides]
+        assert texts == [NEAR, TEXT]
+        for span in pair["overlaps"]:
+            mine, theirs = (
+                text[slice(*span[side])] for text, side in zip(texts, ("document", "duplicate_of"), strict=True)
+            )
+            assert mine == theirs
+        assert pair["overlaps"][0]["document"] == [0, len("my parcel says delivered but nothing has")]
+        for gone in ("a", "zz"):
+            assert (await client.get(f"/v1/duplicates/{gone}")).status_code == 404

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from millrace.dedup.domain import Arrival, Drop, Keep, Kept, Neighbourhood, kept, sketch_all, split_of
-from millrace.dedup.domain.neighbourhood import BUCKET_SIZE
+from millrace.dedup.domain import Arrival, Drop, Keep, Kept, Neighbourhood, kept, sketch_all, split_of, weighing
+from millrace.dedup.domain.buckets import BUCKET_SIZE
 
 TEXT = "my parcel says delivered but nothing has arrived at my door"
 NEAR = "my parcel says delivered but nothing has arived at my door"
@@ -130,6 +130,36 @@ def test_rows_of_a_retired_source_keep_nobody_out() -> None:
     rows = [kept(arrival("a", source="bad"), "a")]
     assert isinstance(decide(arrival("b"), rows=rows)[0], Drop)
     assert decide(arrival("b"), rows=rows, retired=["bad"])[0] == Keep("a", trainable=True)
+
+
+def test_where_duplicates_are_kept_they_join_the_cluster_and_what_resembles_them_does_too() -> None:
+    a, b, c = (
+        "one two three four five six",
+        "one two three four five six seven",
+        "one two three four five six seven eight",
+    )
+    decisions = decide(arrival("a", a), arrival("b", b), arrival("c", c), arrival("a", a), near=0.75, keeps_all=True)
+    assert [one.cluster for one in decisions] == ["a"] * 4
+    assert all(isinstance(one, Keep) for one in decisions[:3]) and decisions[1].repeats.duplicate_of == "a"
+    assert decisions[2].repeats.duplicate_of == "b", "far from a, and still in its cluster"
+    assert decisions[3] == Drop("a", "a", "exact", 1.0), "published again, it is itself"
+
+
+def test_a_duplicate_that_is_kept_beside_a_golden_row_never_trains() -> None:
+    same = decide(arrival("g", suite="golden"), arrival("b", NEAR), keeps_all=True)[1]
+    assert (same.cluster, same.trainable) == ("g", False)
+
+
+def test_a_document_weighs_once_for_each_that_it_comes_to_repeat() -> None:
+    drops = [
+        ("b", Drop("a", "a", "exact", 1.0)),
+        ("b", Drop("a", "a", "exact", 1.0)),
+        ("a", Drop("a", "a", "exact", 1.0)),
+    ]
+    assert list(weighing(drops, {})) == [True, False, False]
+    assert list(weighing(drops[:1], {"b": "a"})) == [False]
+    assert list(weighing(drops[:1], {"b": None})) == [True], "what it repeated is gone"
+    assert list(weighing([("b", Keep("b", trainable=True)), *drops[:1]], {"b": "a"})) == [False, True]
 
 
 def test_a_hot_bucket_costs_no_more_than_its_cap(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,6 +120,9 @@ def test_a_wrong_name_is_told_with_its_line_and_the_nearest(added: str, key: str
         ("rollout: {canary: {shares: [0.5, 0.1]}}", "shares that rise"),
         ("rollout: {canary: {shares: [0.5, 1.0]}}", "less than 1"),
         ("serve: {pad_to: 256, max_length: 128}", "pad_to at most"),
+        ("data: {duplicates: {near: 0}}", "greater than 0"),
+        ("data: {duplicates: {then: forget}}", "one of drop, weight, keep"),
+        ("data: {retention: 1 year}", "a duration such as"),
         ("data: {languages: [xx]}", "such as en, not xx"),
         ("corpora: {wiki: {sources: [a], languages: [xx]}}", "such as en, not xx"),
         ("corpora: {wiki: {sources: []}}", "at least 1 item"),
@@ -145,8 +148,7 @@ def test_a_wrong_value_is_told_with_what_was_expected(added: str, expected: str)
 @pytest.mark.parametrize(
     ("added", "key"),
     [
-        ("data: {retention: 30d}", "data.retention"),
-        ("data: {duplicates: {semantic: 0.95}}", "data.duplicates.semantic"),
+        ("data: {duplicates: {meaning: 0.95}}", "data.duplicates.meaning"),
         ("feedback: {unit: user}", "feedback.unit"),
     ],
 )

@@ -124,16 +124,21 @@ class DocumentKept(Event):
 
 
 class DocumentDuplicated(Event):
-    """A document repeats a kept one and joins its cluster."""
+    """A document repeats a kept one and joins its cluster.
+
+    It may come again for the same document, when what that repeats is gone and another stands for it: the last counts.
+    Of kind semantic it comes for a document that was kept before: that one stands no more, `duplicate_of` does.
+    """
 
     retention = "traffic"
 
     document_id: str
     source: str
     duplicate_of: str
-    kind: str = Field(description="exact or near")
+    kind: str = Field(description="exact, near or semantic")
     similarity: float = Field(ge=0, le=1)
     cluster: str
+    weighs: bool = Field(default=False, description="whether the kept row counts once more for it")
 
 
 class DocumentRetired(Event):

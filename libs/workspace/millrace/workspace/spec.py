@@ -63,14 +63,20 @@ class Labels(_Section):
 
 
 class Duplicates(_Section):
-    """`near` is the similarity from 0 to 1 at which a row is a duplicate."""
+    """`near` is the similarity from 0 to 1 at which a row is a duplicate.
+
+    A duplicate is dropped; or dropped and weighs, so that the row which stays counts for it as well; or kept.
+    """
 
     near: Annotated[float, Field(gt=0, le=1)] = 0.8
-    then: Literal["drop"] = "drop"
+    then: Literal["drop", "weight", "keep"] = "drop"
 
 
 class Data(_Section):
-    """`trusted` and `retired` name document sources: their labels may train and be golden; their rows are not used."""
+    """`trusted` and `retired` name document sources: their labels may train and be golden; their rows are not used.
+
+    Rows known for longer than `retention` are erased; null keeps them for ever.
+    """
 
     pii: Literal["redact"] = "redact"
     languages: Annotated[tuple[Language, ...], Field(strict=False, max_length=50)] = ()
@@ -81,6 +87,7 @@ class Data(_Section):
     )
     trusted: Words = ()
     retired: Words = ()
+    retention: Duration | None = None
 
     _once = field_validator("languages", "purposes", "trusted", "retired")(_unique)
 

@@ -1,22 +1,33 @@
 """The parts of dedup, put together."""
 
 from millrace.chassis import Clock, Database, Service, workspaces
+from millrace.dedup.corpus import Index
 from millrace.dedup.http import routes
-from millrace.dedup.job_reindex import job_reindex
+from millrace.dedup.job_adopt import job_adopt
+from millrace.dedup.job_tidy import job_tidy
+from millrace.dedup.memory import Memory
 from millrace.dedup.on_document_accepted import on_document_accepted
+from millrace.dedup.on_document_retired import on_document_retired
 from millrace.dedup.on_feedback_recorded import on_feedback_recorded
+from millrace.dedup.on_subject_erased import on_subject_erased
 from millrace.dedup.settings import Settings
 
 
 def build_app(settings: Settings, *, clock: Clock) -> Service:
     db = Database(settings, clock)
     specs = workspaces(settings)
+    index = Index(specs, Memory(settings.index_bytes))
     return Service(
         settings=settings,
         clock=clock,
         db=db,
         http=routes(db, specs),
         tables=[specs],
-        handlers=[on_document_accepted.bind(workspaces=specs), on_feedback_recorded.bind(workspaces=specs)],
-        jobs=[job_reindex],
+        handlers=[
+            on_document_accepted.bind(index=index),
+            on_feedback_recorded.bind(index=index),
+            on_document_retired.bind(index=index),
+            on_subject_erased.bind(index=index),
+        ],
+        jobs=[job_adopt.bind(index=index), job_tidy.bind(index=index)],
     )

@@ -1,12 +1,17 @@
 """What dedup tells over HTTP."""
 
-from typing import Annotated, Any
+import asyncio
+from typing import Annotated, Any, Literal
 
+from asyncpg import Record
 from fastapi import APIRouter, Query
 
 from millrace.chassis import Database, Table
 from millrace.dedup import store
+from millrace.dedup.domain import overlaps
 from millrace.workspace import Workspace
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
 def routes(db: Database, workspaces: Table[Workspace]) -> APIRouter:
@@ -18,14 +23,48 @@ def routes(db: Database, workspaces: Table[Workspace]) -> APIRouter:
         async with db.reading() as tx:
             return await store.counts(tx, workspace)
 
-    @router.get("/v1/documents/{document_id}/duplicates")
-    async def duplicates(
-        document_id: str, workspace: str, limit: Annotated[int, Query(ge=1, le=1000)] = 100
-    ) -> dict[str, Any]:
+    @router.get("/v1/documents/{document_id:path}/duplicates")
+    async def repeated_by(document_id: str, workspace: str, limit: Limit = 100) -> dict[str, Any]:
         await workspaces.get(workspace)
         async with db.reading() as tx:
             document = await store.standing(tx, workspace, document_id)
             found = await store.duplicates_of(tx, workspace, document_id, limit)
         return {"document": document, "duplicates": found}
 
+    @router.get("/v1/duplicates")
+    async def duplicates(
+        workspace: str,
+        kind: Literal["exact", "near", "semantic"] | None = None,
+        before: int | None = None,
+        limit: Limit = 100,
+    ) -> list[dict[str, Any]]:
+        await workspaces.get(workspace)
+        async with db.reading() as tx:
+            return await store.duplicates(tx, workspace, kind=kind, before=before, most=limit)
+
+    @router.get("/v1/duplicates/{document_id:path}")
+    async def pair(document_id: str, workspace: str | None = None) -> dict[str, Any]:
+        if workspace is not None:
+            await workspaces.get(workspace)
+        async with db.reading() as tx:
+            document, original = await store.pair(tx, workspace, document_id)
+        spans = await asyncio.to_thread(overlaps, store.text_of(document), store.text_of(original))
+        return {
+            "workspace": document["workspace"],
+            "kind": document["kind"],
+            "similarity": document["similarity"],
+            "stands": document["stands"],
+            "document": _told(document),
+            "duplicate_of": _told(original),
+            "overlaps": [
+                {"document": [span.start, span.end], "duplicate_of": [span.other_start, span.other_end]}
+                for span in spans
+            ],
+        }
+
     return router
+
+
+def _told(row: Record) -> dict[str, Any]:
+    names = ("document_id", "source", "label", "suite", "cluster", "known_at")
+    return {name: row[name] for name in names} | {"text": store.text_of(row)}

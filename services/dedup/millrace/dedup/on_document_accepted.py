@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 
-from millrace.chassis import Table, Transaction, handles
-from millrace.dedup.corpus import Candidate, take
+from millrace.chassis import Transaction, handles
+from millrace.dedup.corpus import Index
+from millrace.dedup.domain import Candidate
 from millrace.events import DocumentAccepted, DocumentDuplicated, DocumentKept
-from millrace.workspace import Workspace
 
 
 @handles(DocumentAccepted, emits=[DocumentKept, DocumentDuplicated])
-async def on_document_accepted(
-    events: Sequence[DocumentAccepted], tx: Transaction, *, workspaces: Table[Workspace]
-) -> None:
-    await take(tx, [_candidate(event) for event in events], workspaces)
+async def on_document_accepted(events: Sequence[DocumentAccepted], tx: Transaction, *, index: Index) -> None:
+    await index.take(tx, [_candidate(event) for event in events])
 
 
 def _candidate(event: DocumentAccepted) -> Candidate:

@@ -2,22 +2,19 @@
 
 from collections.abc import Sequence
 
-from millrace.chassis import Table, Transaction, handles
+from millrace.chassis import Transaction, handles
 from millrace.dedup import store
-from millrace.dedup.corpus import Candidate, take
-from millrace.dedup.domain import first_of_each
+from millrace.dedup.corpus import Index
+from millrace.dedup.domain import Candidate, first_of_each
 from millrace.events import DocumentDuplicated, DocumentKept, FeedbackRecorded, Origin
-from millrace.workspace import Workspace
 
 
 @handles(FeedbackRecorded, emits=[DocumentKept, DocumentDuplicated])
-async def on_feedback_recorded(
-    events: Sequence[FeedbackRecorded], tx: Transaction, *, workspaces: Table[Workspace]
-) -> None:
+async def on_feedback_recorded(events: Sequence[FeedbackRecorded], tx: Transaction, *, index: Index) -> None:
     known = await store.lock_feedback(tx, [(event.workspace, id) for event in events for id in _ids(event)])
     new, seen = first_of_each(events, known)
     await store.save_feedback(tx, seen - known)
-    await take(tx, [_candidate(event) for event in new], workspaces)
+    await index.take(tx, [_candidate(event) for event in new])
 
 
 def _ids(event: FeedbackRecorded) -> list[str]:
@@ -35,6 +32,7 @@ def _candidate(event: FeedbackRecorded) -> Candidate:
         origin=Origin(topic=event.topic, event_id=str(event.id)),
         trusted=event.trusted,
         label=str(event.value),
+        subject=event.unit,
         basis=event.basis,
         feedback_id=event.feedback_id,
         corrects=event.supersedes,

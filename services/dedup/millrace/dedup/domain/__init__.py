@@ -1,26 +1,39 @@
 """The decisions of dedup: pure, no IO."""
 
 from millrace.dedup.domain.bands import Banding, banding_for
+from millrace.dedup.domain.buckets import BUCKET_SIZE, Buckets
+from millrace.dedup.domain.chains import resolved
 from millrace.dedup.domain.feedback import first_of_each
-from millrace.dedup.domain.neighbourhood import BUCKET_SIZE, Neighbourhood, kept
-from millrace.dedup.domain.rows import Arrival, Decision, Drop, Keep, Kept
-from millrace.dedup.domain.sketch import Sketch, Uint32s, sketch_all
+from millrace.dedup.domain.neighbourhood import Neighbourhood, kept
+from millrace.dedup.domain.rows import Arrival, Candidate, Decision, Drop, Keep, Kept, arrival, weighing
+from millrace.dedup.domain.sketch import PERMUTATIONS, SKETCHED_TEXT, Sketch, Uint16s, normalise, sketch_all
+from millrace.dedup.domain.spans import Span, overlaps
 from millrace.dedup.domain.splits import split_of
 
 __all__ = [
     "BUCKET_SIZE",
+    "PERMUTATIONS",
+    "SKETCHED_TEXT",
     "Arrival",
     "Banding",
+    "Buckets",
+    "Candidate",
     "Decision",
     "Drop",
     "Keep",
     "Kept",
     "Neighbourhood",
     "Sketch",
-    "Uint32s",
+    "Span",
+    "Uint16s",
+    "arrival",
     "banding_for",
     "first_of_each",
     "kept",
+    "normalise",
+    "overlaps",
+    "resolved",
     "sketch_all",
     "split_of",
+    "weighing",
 ]

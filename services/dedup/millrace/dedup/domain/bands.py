@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from millrace.dedup.domain.sketch import PERMUTATIONS, Uint32s
+from millrace.dedup.domain.sketch import PERMUTATIONS, Uint16s
 
 RECALL = 0.95
 """Of pairs exactly at the threshold, the share that must become candidates; more similar ones are surer."""
@@ -30,7 +30,7 @@ class Banding:
         """The probability that two texts of this similarity share a bucket: the S-curve."""
         return float(1 - (1 - similarity**self.rows) ** self.bands)
 
-    def buckets(self, signatures: Uint32s) -> NDArray[np.int64]:
+    def buckets(self, signatures: Uint16s) -> NDArray[np.int64]:
         """(texts, PERMUTATIONS) -> (texts, bands) bucket hashes; band and layout enter the hash."""
         used = signatures[:, : self.rows * self.bands].reshape(len(signatures), self.bands, self.rows)
         hashes = np.broadcast_to(self._seeds(), used.shape[:2]).copy()

@@ -8,10 +8,8 @@ from itertools import islice
 import numpy as np
 
 from millrace.dedup.domain.bands import Banding, banding_for
+from millrace.dedup.domain.buckets import BUCKET_SIZE
 from millrace.dedup.domain.rows import Arrival, Decision, Drop, Keep, Kept
-
-BUCKET_SIZE = 64
-"""Rows of one bucket that are looked at: the oldest. A hot bucket costs no more than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class Neighbourhood:
     """Kept rows by id, digest and bucket; rows that the batch keeps join it, so that order within a batch counts.
 
     `rows` come oldest first. `golden` are the clusters that hold a golden row; `retired` the sources whose rows no
-    longer stand for anything.
+    longer stand for anything. With `keeps_all` duplicates are kept as well, in the cluster of what they repeat.
     """
 
     def __init__(
@@ -39,10 +37,12 @@ class Neighbourhood:
         golden: Iterable[str] = (),
         retired: Collection[str] = (),
         banding: Banding | None = None,
+        keeps_all: bool = False,
     ) -> None:
         self._near = near
         self._banding = banding or banding_for(near)
         self._retired = frozenset(retired)
+        self._keeps_all = keeps_all
         self._golden = set(golden)
         self._rows: dict[str, Kept] = {}
         self._by_digest: defaultdict[bytes, list[Kept]] = defaultdict(list)
@@ -64,11 +64,12 @@ class Neighbourhood:
             return Drop(former.document_id, former.cluster, "exact", 1.0)
         matches = self._matches(arrival, buckets, former)
         same = next((match for match in matches if self._stands_for(match.row, arrival)), None)
-        if same and not former:
-            return Drop(same.row.document_id, same.row.cluster, same.kind, same.similarity)
+        drop = Drop(same.row.document_id, same.row.cluster, same.kind, same.similarity) if same else None
+        if drop and not former and not self._keeps_all:
+            return drop
         cluster = self._cluster(arrival, matches, former)
         trainable = not (arrival.golden or cluster in self._golden)
-        return Keep(cluster, trainable, former.document_id if former else None)
+        return Keep(cluster, trainable, former.document_id if former else None, drop if self._keeps_all else None)
 
     def _matches(self, arrival: Arrival, buckets: Sequence[int], former: Kept | None) -> list[Match]:
         """Kept rows at least as similar as the threshold, the nearest first, older before newer; never its own past."""
@@ -90,6 +91,8 @@ class Neighbourhood:
         return row.source not in self._retired and arrival.says_no_more_than(row)
 
     def _cluster(self, arrival: Arrival, matches: Sequence[Match], former: Kept | None) -> str:
+        if arrival.home:
+            return arrival.home
         if matches:
             return matches[0].row.cluster
         return former.cluster if former else arrival.document_id

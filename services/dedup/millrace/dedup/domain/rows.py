@@ -1,9 +1,37 @@
-"""What dedup knows of a document: on arrival, and once it is kept."""
+"""What dedup knows of a document: as it came, on arrival at the index, and once it is kept."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from millrace.dedup.domain.sketch import Sketch
-from millrace.events import Basis
+from millrace.events import Basis, Cause, Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A document before the decision, with what brings it; `known_at` is the cause's.
+
+    `cluster` is set for one that has been here: it stays where it was first seen.
+    """
+
+    cause: Cause
+    workspace: str
+    document_id: str
+    source: str
+    text: str
+    origin: Origin
+    trusted: bool
+    label: str | None = None
+    suite: str | None = None
+    language: str | None = None
+    subject: str | None = None
+    basis: Basis | None = None
+    feedback_id: str | None = None
+    corrects: str | None = None
+    occurred_at: datetime | None = None
+    cluster: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,6 +46,8 @@ class Arrival:
     basis: Basis | None
     sketch: Sketch
     corrects: str | None = None
+    home: str | None = None
+    """The cluster it was first seen in, for one that comes back."""
 
     @property
     def golden(self) -> bool:
@@ -49,15 +79,6 @@ class Kept(Arrival):
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
-    """The document is new to the corpus. `trainable` is false where its cluster holds a golden row."""
-
-    cluster: str
-    trainable: bool
-    replaces: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Drop:
     """The document repeats a kept one. `kind` is exact or near, `similarity` in 0..1."""
 
@@ -67,4 +88,44 @@ class Drop:
     similarity: float
 
 
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """The document joins the corpus. `trainable` is false where its cluster holds a golden row.
+
+    `repeats` is what it repeats, where the workspace keeps duplicates too.
+    """
+
+    cluster: str
+    trainable: bool
+    replaces: str | None = None
+    repeats: Drop | None = None
+
+
 Decision = Keep | Drop
+
+
+def arrival(candidate: Candidate, sketch: Sketch) -> Arrival:
+    return Arrival(
+        document_id=candidate.document_id,
+        source=candidate.source,
+        label=candidate.label,
+        suite=candidate.suite,
+        trusted=candidate.trusted,
+        basis=candidate.basis,
+        sketch=sketch,
+        corrects=candidate.corrects,
+        home=candidate.cluster,
+    )
+
+
+def weighing(decided: Sequence[tuple[str, Decision]], repeating: Mapping[str, str | None]) -> Iterator[bool]:
+    """Whether each document adds to the one that it repeats: once, however often it is published.
+
+    `repeating` says what documents repeated before.
+    """
+    now = dict(repeating)
+    for document_id, decision in decided:
+        repeats = decision.duplicate_of if isinstance(decision, Drop) else None
+        yield repeats is not None and repeats not in (document_id, now.get(document_id))
+        if repeats != document_id:
+            now[document_id] = repeats

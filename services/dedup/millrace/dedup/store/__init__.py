@@ -1,22 +1,65 @@
 """dedup's tables."""
 
+from millrace.dedup.store.departures import (
+    buried,
+    bury,
+    forget_departures,
+    forget_letters,
+    leave,
+    remove_documents,
+    remove_expired,
+    remove_subject,
+    tidy_at,
+    waiting,
+)
 from millrace.dedup.store.feedback import lock_feedback, save_feedback
-from millrace.dedup.store.index import Corpus, build, enlist, load, lock, page, save, switch, unlist
-from millrace.dedup.store.tally import counts, duplicates_of, standing
+from millrace.dedup.store.index import (
+    Corpus,
+    Known,
+    candidate_of,
+    departed,
+    draw,
+    load,
+    lock,
+    save,
+    signatures,
+    signatures_of,
+    sketch_of,
+    take_out,
+    text_of,
+)
+from millrace.dedup.store.tally import count_gone, counts, duplicates, duplicates_of, pair, standing
 
 __all__ = [
     "Corpus",
-    "build",
+    "Known",
+    "buried",
+    "bury",
+    "candidate_of",
+    "count_gone",
     "counts",
+    "departed",
+    "draw",
+    "duplicates",
     "duplicates_of",
-    "enlist",
+    "forget_departures",
+    "forget_letters",
+    "leave",
     "load",
     "lock",
     "lock_feedback",
-    "page",
+    "pair",
+    "remove_documents",
+    "remove_expired",
+    "remove_subject",
     "save",
     "save_feedback",
+    "signatures",
+    "signatures_of",
+    "sketch_of",
     "standing",
-    "switch",
-    "unlist",
+    "take_out",
+    "text_of",
+    "tidy_at",
+    "waiting",
 ]

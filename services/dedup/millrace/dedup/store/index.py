@@ -1,175 +1,254 @@
-"""The index in Postgres: a batch costs a handful of round trips, whatever its size."""
+"""The documents in Postgres: a batch costs a handful of round trips, whatever its size."""
 
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
 
 import asyncpg
 import numpy as np
-import xxhash
 from numpy.typing import NDArray
 
-from millrace.chassis import Transaction
-from millrace.dedup.domain import BUCKET_SIZE, Arrival, Banding, Decision, Keep, Kept, Sketch, kept
-from millrace.dedup.store.tally import count, save_duplicates
-
-CANDIDATES = 32
-"""Rows that a document is compared with at most: those that share most buckets with it, older before newer."""
+from millrace.chassis import Step, Transaction
+from millrace.dedup.domain import (
+    BUCKET_SIZE,
+    PERMUTATIONS,
+    SKETCHED_TEXT,
+    Arrival,
+    Candidate,
+    Decision,
+    Drop,
+    Keep,
+    Kept,
+    Sketch,
+    Uint16s,
+    normalise,
+)
+from millrace.dedup.store.tally import count
+from millrace.events import Cause, Origin
 
 
 @dataclass(slots=True)
 class Corpus:
-    """A workspace's index: the bands in use, and those that are being built beside them."""
+    """A workspace's row, locked. `latest` is the highest number given in it."""
 
     workspace: str
-    layout: Banding
-    building: Banding | None
-
-    def buckets(self, layout: Banding, signatures: Sequence[NDArray[np.uint32]]) -> NDArray[np.int64]:
-        """(texts, bands) keys of the buckets table."""
-        own = np.int64(xxhash.xxh3_64_intdigest(self.workspace.encode()) - 2**63)
-        return layout.buckets(np.stack(signatures)) ^ own
+    latest: int
+    generation: int
+    buried: bool
+    tidied_on: date | None
 
 
-async def lock(tx: Transaction, workspace: str, layout: Banding) -> Corpus:
-    """The workspace's index, held to the transaction's end. A new one gets the layout given."""
-    await tx.execute(
-        "INSERT INTO corpora (workspace, layout) VALUES ($1, $2) ON CONFLICT DO NOTHING", workspace, layout.rows
+async def lock(tx: Transaction, workspace: str) -> Corpus:
+    """The workspace, held to the transaction's end."""
+    await tx.execute("INSERT INTO corpora (workspace) VALUES ($1) ON CONFLICT DO NOTHING", workspace)
+    row = await tx.fetchrow(
+        "SELECT workspace, latest, generation, buried, tidied_on FROM corpora WHERE workspace = $1 FOR UPDATE",
+        workspace,
     )
-    row = await tx.fetchrow("SELECT layout, building FROM corpora WHERE workspace = $1 FOR UPDATE", workspace)
     assert row is not None
-    return Corpus(workspace, Banding(row["layout"]), Banding(row["building"]) if row["building"] else None)
+    return Corpus(**row)
 
 
-_LOAD = """
-    WITH shared AS (
-        SELECT b.seq, row_number() OVER (PARTITION BY p.arrival ORDER BY count(*) DESC, b.seq) AS place
-        FROM unnest($2::int[], $3::bigint[]) AS p (arrival, bucket)
-        CROSS JOIN LATERAL (SELECT seq FROM buckets WHERE bucket = p.bucket ORDER BY seq LIMIT $4) AS b
-        GROUP BY p.arrival, b.seq),
-    found AS (
-        SELECT seq FROM shared WHERE place <= $5
-        UNION SELECT seq FROM documents WHERE workspace = $1 AND document_id = ANY($6)
-        UNION SELECT e.seq FROM unnest($7::bytea[]) AS q (digest) CROSS JOIN LATERAL (
-            SELECT seq FROM documents WHERE workspace = $1 AND digest = q.digest ORDER BY seq LIMIT $4) AS e)
-    SELECT d.*, g.cluster IS NOT NULL AS golden
-    FROM found JOIN documents d USING (seq) LEFT JOIN golden_clusters g USING (workspace, cluster)
-    WHERE d.workspace = $1 ORDER BY d.seq"""
-
-
-async def load(tx: Transaction, corpus: Corpus, arrivals: Sequence[Arrival]) -> tuple[list[Kept], set[str]]:
-    """Every kept row that the arrivals may repeat or revise, oldest first, and which of their clusters are golden."""
-    buckets = corpus.buckets(corpus.layout, [arrival.sketch.signature for arrival in arrivals])
-    rows = await tx.fetch(
-        _LOAD,
-        corpus.workspace,
-        np.repeat(np.arange(len(arrivals)), buckets.shape[1]).tolist(),
-        buckets.ravel().tolist(),
-        BUCKET_SIZE,
-        CANDIDATES,
-        sorted({id for arrival in arrivals for id in (arrival.document_id, arrival.corrects) if id}),
-        sorted({arrival.sketch.digest for arrival in arrivals}),
-    )
-    return [_kept(row) for row in rows], {row["cluster"] for row in rows if row["golden"]}
-
-
-async def save(tx: Transaction, corpus: Corpus, arrivals: Sequence[Arrival], decisions: Sequence[Decision]) -> None:
-    gone: set[str] = set()
-    new: dict[str, Kept] = {}
-    for arrival, decision in zip(arrivals, decisions, strict=True):
-        if isinstance(decision, Keep):
-            if decision.replaces and new.pop(decision.replaces, None) is None:
-                gone.add(decision.replaces)
-            new[arrival.document_id] = kept(arrival, decision.cluster)
-    if gone:
-        await _remove(tx, corpus, gone)
-    if new:
-        await _insert(tx, corpus, list(new.values()))
-    golden = {row.cluster for row in new.values() if row.golden}
-    if golden:
-        await tx.execute(
-            "INSERT INTO golden_clusters SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING",
-            corpus.workspace,
-            sorted(golden),
-        )
-    await save_duplicates(tx, corpus.workspace, arrivals, decisions)
-    await count(tx, corpus.workspace, decisions)
-
-
-async def _insert(tx: Transaction, corpus: Corpus, rows: Sequence[Kept]) -> None:
-    drawn = await tx.fetch("SELECT nextval('documents_seq') AS seq FROM generate_series(1, $1)", len(rows))
-    seqs: list[int] = [row["seq"] for row in drawn]
-    await tx.copy(
-        "documents",
-        ("seq", "workspace", "document_id", "source", "label", "suite", "trusted", "basis", "digest", "signature",
-         "shingles", "cluster", "kept_at"),
-        [
-            (seq, corpus.workspace, row.document_id, row.source, row.label, row.suite, row.trusted, row.basis,
-             row.sketch.digest, _bytes(row.sketch.signature), _bytes(row.sketch.shingles), row.cluster, tx.now)
-            for seq, row in zip(seqs, rows, strict=True)
-        ],
-    )  # fmt: skip
-    signatures = [row.sketch.signature for row in rows]
-    for layout in _layouts(corpus):
-        await tx.copy("buckets", ("bucket", "seq"), _pairs(corpus.buckets(layout, signatures), seqs))
-
-
-async def _remove(tx: Transaction, corpus: Corpus, ids: Collection[str]) -> None:
-    rows = await tx.fetch(
-        "DELETE FROM documents WHERE workspace = $1 AND document_id = ANY($2) RETURNING seq, signature",
-        corpus.workspace,
-        sorted(ids),
-    )
-    for layout in _layouts(corpus):
-        await unlist(tx, corpus, layout, rows)
-
-
-async def unlist(tx: Transaction, corpus: Corpus, layout: Banding, rows: Sequence[asyncpg.Record]) -> None:
-    """Takes rows (seq, signature) out of their buckets."""
-    pairs = _pairs(corpus.buckets(layout, [_uint32s(row["signature"]) for row in rows]), [row["seq"] for row in rows])
-    await tx.execute(
-        "DELETE FROM buckets b USING unnest($1::bigint[], $2::bigint[]) AS p (bucket, seq) "
-        "WHERE b.bucket = p.bucket AND b.seq = p.seq",
-        [bucket for bucket, _ in pairs],
-        [seq for _, seq in pairs],
-    )
-
-
-async def enlist(tx: Transaction, corpus: Corpus, layout: Banding, rows: Sequence[asyncpg.Record]) -> None:
-    """Puts rows (seq, signature) into their buckets; where they are already, nothing changes."""
-    pairs = _pairs(corpus.buckets(layout, [_uint32s(row["signature"]) for row in rows]), [row["seq"] for row in rows])
-    await tx.execute(
-        "INSERT INTO buckets SELECT * FROM unnest($1::bigint[], $2::bigint[]) ON CONFLICT DO NOTHING",
-        [bucket for bucket, _ in pairs],
-        [seq for _, seq in pairs],
-    )
-
-
-async def page(tx: Transaction, workspace: str, after: int, most: int) -> list[asyncpg.Record]:
+async def signatures(tx: Transaction, workspace: str, after: int, most: int) -> list[asyncpg.Record]:
+    """The next rows that stand (seq, signature), in order."""
     return await tx.fetch(
-        "SELECT seq, signature FROM documents WHERE workspace = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+        """SELECT seq, signature FROM documents WHERE workspace = $1 AND stands AND seq > $2 AND signature IS NOT NULL
+           ORDER BY seq LIMIT $3""",
         workspace,
         after,
         most,
     )
 
 
-async def build(tx: Transaction, corpus: Corpus) -> None:
-    rows = corpus.building.rows if corpus.building else None
-    await tx.execute("UPDATE corpora SET building = $2 WHERE workspace = $1", corpus.workspace, rows)
+async def departed(tx: Transaction, workspace: str, after: int) -> list[int]:
+    """The numbers of rows that left the index after another number was given."""
+    rows = await tx.fetch("SELECT seq FROM departures WHERE workspace = $1 AND number > $2", workspace, after)
+    return [row["seq"] for row in rows]
 
 
-async def switch(tx: Transaction, corpus: Corpus, layout: Banding) -> None:
-    await tx.execute(
-        "UPDATE corpora SET layout = $2, building = NULL WHERE workspace = $1", corpus.workspace, layout.rows
+async def signatures_of(tx: Transaction, seqs: Sequence[int]) -> dict[int, Uint16s]:
+    """Of those that still stand."""
+    rows = await tx.fetch("SELECT seq, signature FROM documents WHERE seq = ANY($1) AND stands", seqs)
+    return {row["seq"]: _uint16s(row["signature"]) for row in rows}
+
+
+_LOAD = """
+    WITH found AS (
+        SELECT unnest($2::bigint[]) AS seq
+        UNION SELECT seq FROM documents WHERE workspace = $1 AND document_id = ANY($3)
+        UNION SELECT e.seq FROM unnest($4::bytea[]) AS q (digest) CROSS JOIN LATERAL (
+            SELECT seq FROM documents WHERE workspace = $1 AND digest = q.digest AND stands ORDER BY seq LIMIT $5) AS e)
+    SELECT d.*, g.cluster IS NOT NULL AS golden
+    FROM found JOIN documents d USING (seq) LEFT JOIN golden_clusters g USING (workspace, cluster)
+    WHERE d.workspace = $1 ORDER BY d.seq"""
+
+
+async def load(tx: Transaction, workspace: str, arrivals: Sequence[Arrival], like: Sequence[int]) -> "Known":
+    """What the arrivals may repeat or revise, oldest first: rows like them, and those of their ids and digests."""
+    rows = await tx.fetch(
+        _LOAD,
+        workspace,
+        like,
+        sorted({id for arrival in arrivals for id in (arrival.document_id, arrival.corrects) if id}),
+        sorted({arrival.sketch.digest for arrival in arrivals}),
+        BUCKET_SIZE,
+    )
+    homes = sorted({arrival.home for arrival in arrivals if arrival.home})
+    golden = {row["cluster"] for row in rows if row["golden"]}
+    if homes:
+        barred = await tx.fetch(
+            "SELECT cluster FROM golden_clusters WHERE workspace = $1 AND cluster = ANY($2)", workspace, homes
+        )
+        golden |= {row["cluster"] for row in barred}
+    return Known(
+        [_kept(row) for row in rows if row["stands"]],
+        golden,
+        {row["document_id"]: row["duplicate_of"] for row in rows if not row["stands"]},
     )
 
 
-def _layouts(corpus: Corpus) -> list[Banding]:
-    return [corpus.layout, corpus.building] if corpus.building else [corpus.layout]
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Rows that stand, which of their clusters are golden, and what those of the arrivals' ids repeat that don't."""
+
+    rows: list[Kept]
+    golden: set[str]
+    repeating: dict[str, str | None]
 
 
-def _pairs(buckets: NDArray[np.int64], seqs: Sequence[int]) -> list[tuple[int, int]]:
-    return [(bucket, seq) for row, seq in zip(buckets.tolist(), seqs, strict=True) for bucket in row]
+COLUMNS = (
+    "seq", "workspace", "document_id", "source", "label", "suite", "trusted", "basis", "digest", "signature", "cluster",
+    "kept_at", "stands", "text", "subject", "about", "known_at", "duplicate_of", "kind", "similarity",
+)  # fmt: skip
+
+
+async def save(
+    tx: Transaction,
+    corpus: Corpus,
+    decided: Sequence[tuple[Candidate, Arrival, Decision]],
+    repeating: Collection[str],
+    *,
+    again: bool = False,
+) -> None:
+    """Writes what became of a batch. `repeating` are ids of it that repeat another document until now.
+
+    `again` where they were counted when they came.
+    """
+    gone: set[str] = set()
+    new: dict[str, tuple[Candidate, Arrival, Decision]] = {}
+    for candidate, arrival, decision in decided:
+        replaces = decision.replaces if isinstance(decision, Keep) else None
+        if replaces and new.pop(replaces, None) is None:
+            gone.add(replaces)
+        if not (isinstance(decision, Drop) and arrival.document_id == decision.duplicate_of):
+            new.pop(arrival.document_id, None)
+            new[arrival.document_id] = (candidate, arrival, decision)
+    gone |= new.keys() & repeating
+    if gone:
+        await take_out(tx, corpus, await tx.fetch(_DELETE, corpus.workspace, sorted(gone)))
+    if new:
+        await _insert(tx, corpus, list(new.values()))
+    golden = {
+        decision.cluster for _, arrival, decision in new.values() if isinstance(decision, Keep) and arrival.golden
+    }
+    if golden:
+        await tx.execute(
+            "INSERT INTO golden_clusters SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING",
+            corpus.workspace,
+            sorted(golden),
+        )
+    counted = [decision for _, _, decision in decided if not again or isinstance(decision, Keep)]
+    await count(tx, corpus.workspace, counted, corpus.latest)
+
+
+_DELETE = "DELETE FROM documents WHERE workspace = $1 AND document_id = ANY($2) RETURNING seq, stands"
+
+
+async def take_out(tx: Transaction, corpus: Corpus, rows: Iterable[asyncpg.Record]) -> None:
+    """Tells every process that holds the index which rows (seq, stands) are no longer in it."""
+    seqs = sorted(row["seq"] for row in rows if row["stands"])
+    if seqs:
+        numbers = await draw(tx, corpus, len(seqs))
+        await tx.copy(
+            "departures",
+            ("workspace", "number", "seq", "at"),
+            [(corpus.workspace, number, seq, tx.now) for number, seq in zip(numbers, seqs, strict=True)],
+        )
+
+
+async def draw(tx: Transaction, corpus: Corpus, count: int) -> list[int]:
+    """The next numbers, rising. The caller holds the workspace, so they rise from one commit to the next as well."""
+    rows = await tx.fetch("SELECT nextval('documents_seq') AS seq FROM generate_series(1, $1)", count)
+    numbers = [row["seq"] for row in rows]
+    corpus.latest = numbers[-1]
+    return numbers
+
+
+async def _insert(tx: Transaction, corpus: Corpus, new: Sequence[tuple[Candidate, Arrival, Decision]]) -> None:
+    seqs = await draw(tx, corpus, len(new))
+    await tx.copy("documents", COLUMNS, [_row(tx.now, seq, *one) for seq, one in zip(seqs, new, strict=True)])
+
+
+def _row(now: datetime, seq: int, candidate: Candidate, arrival: Arrival, decision: Decision) -> tuple[Any, ...]:
+    stands = isinstance(decision, Keep)
+    drop = decision.repeats if isinstance(decision, Keep) else decision
+    cluster = (None if stands else arrival.home) or decision.cluster
+    text = candidate.text.encode("utf-8", "surrogatepass")
+    return (
+        seq, candidate.workspace, candidate.document_id, candidate.source, candidate.label, candidate.suite,
+        candidate.trusted, candidate.basis, arrival.sketch.digest, _bytes(arrival.sketch.signature), cluster, now,
+        stands, text, candidate.subject, _about(candidate), candidate.cause.known_at,
+        drop.duplicate_of if drop else None, drop.kind if drop else None, drop.similarity if drop else None,
+    )  # fmt: skip
+
+
+def _about(candidate: Candidate) -> str:
+    """What document.kept needs and no decision looks at."""
+    return json.dumps(
+        {
+            "origin": candidate.origin.model_dump(exclude_none=True),
+            "language": candidate.language,
+            "feedback_id": candidate.feedback_id,
+            "metadata": candidate.metadata,
+            "occurred_at": (candidate.occurred_at or candidate.cause.occurred_at).isoformat(),
+        }
+    )
+
+
+def candidate_of(row: asyncpg.Record, cause: Cause) -> Candidate:
+    """A row as it was when it came, brought back by a cause of today."""
+    about = json.loads(row["about"])
+    occurred_at = datetime.fromisoformat(about["occurred_at"])
+    return Candidate(
+        cause=Step(cause.id, occurred_at, row["known_at"], cause.cycle_id, cause.traceparent),
+        workspace=row["workspace"],
+        document_id=row["document_id"],
+        source=row["source"],
+        text=text_of(row),
+        origin=Origin.model_validate(about["origin"]),
+        trusted=row["trusted"],
+        label=row["label"],
+        suite=row["suite"],
+        language=about["language"],
+        subject=row["subject"],
+        basis=row["basis"],
+        feedback_id=about["feedback_id"],
+        occurred_at=occurred_at,
+        cluster=row["cluster"],
+        metadata=about["metadata"],
+    )
+
+
+def text_of(row: asyncpg.Record) -> str:
+    """Kept as bytes: a text may hold characters that Postgres's own type refuses."""
+    return (row["text"] or b"").decode("utf-8", "surrogatepass")
+
+
+def sketch_of(row: asyncpg.Record) -> Sketch:
+    signature = _uint16s(row["signature"]) if row["signature"] else np.zeros(PERMUTATIONS, dtype=np.uint16)
+    return Sketch(row["digest"], signature, normalise(text_of(row))[:SKETCHED_TEXT])
 
 
 def _kept(row: asyncpg.Record) -> Kept:
@@ -180,14 +259,14 @@ def _kept(row: asyncpg.Record) -> Kept:
         suite=row["suite"],
         trusted=row["trusted"],
         basis=row["basis"],
-        sketch=Sketch(row["digest"], _uint32s(row["shingles"]), _uint32s(row["signature"])),
+        sketch=sketch_of(row),
         cluster=row["cluster"],
     )
 
 
-def _bytes(values: NDArray[np.uint32]) -> bytes:
-    return values.astype("<u4").tobytes()
+def _bytes(values: Uint16s) -> bytes:
+    return values.astype("<u2").tobytes()
 
 
-def _uint32s(data: bytes) -> NDArray[np.uint32]:
-    return np.frombuffer(data, dtype="<u4").astype(np.uint32, copy=False)
+def _uint16s(data: bytes) -> NDArray[np.uint16]:
+    return np.frombuffer(data, dtype="<u2").astype(np.uint16, copy=False)

@@ -2,47 +2,30 @@
 
 from collections.abc import Sequence
 
-from millrace.chassis import NotFound, Transaction
-from millrace.dedup.domain import Arrival, Decision, Drop, Keep
+import asyncpg
+
+from millrace.chassis import Conflict, NotFound, Transaction
+from millrace.dedup.domain import Decision, Drop, Keep
 
 
-async def save_duplicates(
-    tx: Transaction, workspace: str, arrivals: Sequence[Arrival], decisions: Sequence[Decision]
-) -> None:
-    """Who repeats whom. A document that is kept after all, in a new revision, repeats nobody any more."""
-    kept = {a.document_id for a, decision in zip(arrivals, decisions, strict=True) if isinstance(decision, Keep)}
-    if kept:
-        await tx.execute(
-            "DELETE FROM duplicates WHERE workspace = $1 AND document_id = ANY($2)", workspace, sorted(kept)
-        )
-    found = {
-        arrival.document_id: (arrival, decision)
-        for arrival, decision in zip(arrivals, decisions, strict=True)
-        if isinstance(decision, Drop) and arrival.document_id not in kept | {decision.duplicate_of}
-    }
-    await tx.executemany(
-        """INSERT INTO duplicates VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-           ON CONFLICT (workspace, document_id) DO UPDATE SET (duplicate_of, kind, similarity, cluster, found_at) =
-               (excluded.duplicate_of, excluded.kind, excluded.similarity, excluded.cluster, excluded.found_at)""",
-        [
-            (workspace, id, arrival.source, drop.duplicate_of, drop.kind, drop.similarity, drop.cluster, tx.now)
-            for id, (arrival, drop) in sorted(found.items())
-        ],
-    )
-
-
-async def count(tx: Transaction, workspace: str, decisions: Sequence[Decision]) -> None:
+async def count(tx: Transaction, workspace: str, decisions: Sequence[Decision], latest: int) -> None:
+    """Counts what was decided, and writes the highest number given."""
     kept_rows = [decision for decision in decisions if isinstance(decision, Keep)]
     kinds = [decision.kind for decision in decisions if isinstance(decision, Drop)]
     await tx.execute(
-        """UPDATE corpora SET kept = kept + $2, revised = revised + $3, exact = exact + $4, near = near + $5
-           WHERE workspace = $1""",
+        """UPDATE corpora SET kept = kept + $2, revised = revised + $3, exact = exact + $4, near = near + $5,
+               latest = $6 WHERE workspace = $1""",
         workspace,
         len(kept_rows),
         sum(1 for decision in kept_rows if decision.replaces),
         kinds.count("exact"),
         kinds.count("near"),
+        latest,
     )
+
+
+async def count_gone(tx: Transaction, workspace: str, gone: int, latest: int) -> None:
+    await tx.execute("UPDATE corpora SET gone = gone + $2, latest = $3 WHERE workspace = $1", workspace, gone, latest)
 
 
 async def counts(tx: Transaction, workspace: str) -> dict[str, object]:
@@ -54,7 +37,8 @@ async def counts(tx: Transaction, workspace: str) -> dict[str, object]:
         "workspace": workspace,
         "kept": row["kept"],
         "revised": row["revised"],
-        "standing": row["kept"] - row["revised"],
+        "gone": row["gone"],
+        "standing": row["kept"] - row["revised"] - row["gone"],
         "duplicated": {"exact": row["exact"], "near": row["near"]},
     }
 
@@ -62,7 +46,7 @@ async def counts(tx: Transaction, workspace: str) -> dict[str, object]:
 async def duplicates_of(tx: Transaction, workspace: str, document_id: str, most: int) -> list[dict[str, object]]:
     """The documents that repeat one, the most similar first."""
     rows = await tx.fetch(
-        """SELECT document_id, source, kind, similarity, cluster, found_at FROM duplicates
+        """SELECT document_id, source, kind, similarity, cluster, kept_at AS found_at FROM documents
            WHERE workspace = $1 AND duplicate_of = $2 ORDER BY similarity DESC, document_id LIMIT $3""",
         workspace,
         document_id,
@@ -74,14 +58,54 @@ async def duplicates_of(tx: Transaction, workspace: str, document_id: str, most:
 async def standing(tx: Transaction, workspace: str, document_id: str) -> dict[str, object]:
     """Whether a document is kept or repeats another. Raises NotFound."""
     row = await tx.fetchrow(
-        """SELECT document_id, source, label, suite, cluster, kept_at, NULL AS duplicate_of FROM documents
-           WHERE workspace = $1 AND document_id = $2
-           UNION ALL
-           SELECT document_id, source, NULL, NULL, cluster, found_at, duplicate_of FROM duplicates
-           WHERE workspace = $1 AND document_id = $2 LIMIT 1""",
+        """SELECT document_id, source, label, suite, cluster, kept_at, stands, duplicate_of FROM documents
+           WHERE workspace = $1 AND document_id = $2""",
         workspace,
         document_id,
     )
     if row is None:
         raise NotFound(f"no document {document_id!r} in workspace {workspace!r}")
     return dict(row)
+
+
+async def duplicates(
+    tx: Transaction, workspace: str, *, kind: str | None, before: int | None, most: int
+) -> list[dict[str, object]]:
+    """Documents that repeat another, the newest first; `before` is the number of the last one of another page."""
+    rows = await tx.fetch(
+        """SELECT seq AS number, document_id, source, duplicate_of, kind, similarity, cluster, stands,
+               kept_at AS found_at
+           FROM documents WHERE workspace = $1 AND duplicate_of IS NOT NULL AND ($2::text IS NULL OR kind = $2)
+               AND ($3::bigint IS NULL OR seq < $3)
+           ORDER BY seq DESC LIMIT $4""",
+        workspace,
+        kind,
+        before,
+        most,
+    )
+    return [dict(row) for row in rows]
+
+
+async def pair(tx: Transaction, workspace: str | None, document_id: str) -> tuple[asyncpg.Record, asyncpg.Record]:
+    """A document and the one that it repeats. Raises NotFound, or Conflict where several workspaces have such one."""
+    found = await tx.fetch(
+        """SELECT * FROM documents WHERE document_id = $1 AND workspace IN (
+               SELECT workspace FROM corpora WHERE workspace = coalesce($2, workspace)) ORDER BY workspace""",
+        document_id,
+        workspace,
+    )
+    rows = [row for row in found if row["duplicate_of"]]
+    if not rows:
+        why = "repeats no other" if found else "is not known"
+        raise NotFound(f"document {document_id!r} {why}" + (f" in workspace {workspace!r}" if workspace else ""))
+    if len(rows) > 1:
+        names = ", ".join(row["workspace"] for row in rows)
+        raise Conflict(f"document {document_id!r} repeats another in several workspaces, name one: {names}")
+    original = await tx.fetchrow(
+        "SELECT * FROM documents WHERE workspace = $1 AND document_id = $2",
+        rows[0]["workspace"],
+        rows[0]["duplicate_of"],
+    )
+    if original is None:
+        raise NotFound(f"document {rows[0]['duplicate_of']!r}, which {document_id!r} repeated, is gone")
+    return rows[0], original

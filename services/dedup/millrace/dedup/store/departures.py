@@ -1,0 +1,140 @@
+"""What is retired or erased, and what becomes of those that repeated it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import asyncpg
+
+from millrace.chassis import Transaction
+from millrace.dedup.domain import Candidate, resolved
+from millrace.dedup.store.index import Corpus, take_out
+from millrace.dedup.store.tally import count_gone
+from millrace.events import Cause
+
+
+async def bury(tx: Transaction, corpus: Corpus, kind: str, known_at: Mapping[str, datetime]) -> None:
+    """Remembers documents or subjects that are gone, for what was known until then and comes later."""
+    ids = sorted(known_at)
+    await tx.execute(
+        """INSERT INTO tombstones (workspace, kind, id, known_at, at)
+           SELECT $1, $2, id, known_at, $5 FROM unnest($3::text[], $4::timestamptz[]) AS u (id, known_at)
+           ON CONFLICT (workspace, kind, id) DO UPDATE SET at = excluded.at,
+               known_at = greatest(tombstones.known_at, excluded.known_at)""",
+        corpus.workspace,
+        kind,
+        ids,
+        [known_at[id] for id in ids],
+        tx.now,
+    )
+    await tx.execute("UPDATE corpora SET buried = true WHERE workspace = $1", corpus.workspace)
+
+
+async def buried(tx: Transaction, candidates: Sequence[Candidate]) -> set[int]:
+    """The places of candidates of one workspace that were known before they, or their subject, went."""
+    rows = await tx.fetch(
+        """SELECT DISTINCT u.place
+           FROM unnest($2::int[], $3::text[], $4::text[], $5::timestamptz[]) AS u (place, document, subject, known_at)
+           JOIN tombstones t ON t.workspace = $1 AND t.known_at >= u.known_at
+               AND (t.kind, t.id) IN (('document', u.document), ('subject', u.subject))""",
+        candidates[0].workspace,
+        list(range(len(candidates))),
+        [candidate.document_id for candidate in candidates],
+        [candidate.subject for candidate in candidates],
+        [candidate.cause.known_at for candidate in candidates],
+    )
+    return {row["place"] for row in rows}
+
+
+async def remove_documents(tx: Transaction, corpus: Corpus, known_at: Mapping[str, datetime]) -> list[asyncpg.Record]:
+    """Deletes documents that were not known later, and gives what they were."""
+    ids = sorted(known_at)
+    return await tx.fetch(
+        """DELETE FROM documents d USING unnest($2::text[], $3::timestamptz[]) AS u (document_id, known_at)
+           WHERE d.workspace = $1 AND d.document_id = u.document_id AND d.known_at <= u.known_at
+           RETURNING d.seq, d.document_id, d.stands, d.duplicate_of""",
+        corpus.workspace,
+        ids,
+        [known_at[id] for id in ids],
+    )
+
+
+async def remove_subject(tx: Transaction, corpus: Corpus, subject: str, known_at: datetime) -> list[asyncpg.Record]:
+    """Deletes all of a person that was not known later, and gives what it was."""
+    return await tx.fetch(
+        """DELETE FROM documents WHERE workspace = $1 AND subject = $2 AND known_at <= $3
+           RETURNING seq, document_id, stands, duplicate_of""",
+        corpus.workspace,
+        subject,
+        known_at,
+    )
+
+
+async def remove_expired(tx: Transaction, corpus: Corpus, before: datetime, most: int) -> list[asyncpg.Record]:
+    """Deletes some of what was known before a time, and gives what it was."""
+    return await tx.fetch(
+        """DELETE FROM documents WHERE seq IN (
+               SELECT seq FROM documents WHERE workspace = $1 AND known_at < $2 ORDER BY known_at LIMIT $3)
+           RETURNING seq, document_id, stands, duplicate_of""",
+        corpus.workspace,
+        before,
+        most,
+    )
+
+
+async def tidy_at(tx: Transaction, corpus: Corpus, at: datetime, cause: Cause) -> None:
+    """Sets the workspace's housekeeping to a day, once."""
+    await tx.schedule("tidy", key=f"{corpus.workspace}/{at.date()}", workspace=corpus.workspace, cause=cause, at=at)
+    await tx.execute("UPDATE corpora SET tidied_on = $2 WHERE workspace = $1", corpus.workspace, at.date())
+
+
+async def forget_departures(tx: Transaction, workspace: str, *, before: datetime, ended: datetime) -> None:
+    """Drops what every process has read by now, and ends that nothing can come after any more."""
+    await tx.execute("DELETE FROM departures WHERE workspace = $1 AND at < $2", workspace, before)
+    await tx.execute("DELETE FROM tombstones WHERE workspace = $1 AND at < $2", workspace, ended)
+
+
+async def forget_letters(tx: Transaction, subject: str) -> int:
+    """Deletes dead letters that name a person's pseudonym."""
+    told = await tx.execute(
+        "DELETE FROM dead_letters WHERE position(convert_to($1, 'UTF8') IN body) > 0 AND NOT sealed", subject
+    )
+    return int(told.rpartition(" ")[2])
+
+
+async def leave(tx: Transaction, corpus: Corpus, removed: Sequence[asyncpg.Record]) -> dict[str, str]:
+    """Takes deleted rows out of the index; gives those that repeated one that stood, and which, to be decided on."""
+    await take_out(tx, corpus, removed)
+    gone = {row["document_id"]: None if row["stands"] else row["duplicate_of"] for row in removed}
+    rows = await tx.fetch(
+        """SELECT document_id, duplicate_of, stands FROM documents
+           WHERE workspace = $1 AND duplicate_of = ANY($2) AND (stands OR text IS NOT NULL)""",
+        corpus.workspace,
+        sorted(gone),
+    )
+    now = {row["document_id"]: resolved(row["duplicate_of"], gone) for row in rows}
+    await tx.execute(
+        """UPDATE documents d SET duplicate_of = u.duplicate_of
+           FROM unnest($2::text[], $3::text[]) AS u (document_id, duplicate_of)
+           WHERE d.workspace = $1 AND d.document_id = u.document_id""",
+        corpus.workspace,
+        list(now),
+        [stands_for for _, stands_for in now.values()],
+    )
+    await count_gone(tx, corpus.workspace, sum(row["stands"] for row in removed), corpus.latest)
+    return {
+        row["document_id"]: last
+        for row in rows
+        if not row["stands"] and (last := now[row["document_id"]][0]) and now[row["document_id"]][1] is None
+    }
+
+
+async def waiting(tx: Transaction, workspace: str, most: int) -> list[asyncpg.Record]:
+    """Documents that repeat nothing any more, those that may do most first: the others can vanish into them."""
+    return await tx.fetch(
+        """SELECT * FROM documents
+           WHERE workspace = $1 AND NOT stands AND duplicate_of IS NULL AND text IS NOT NULL
+           ORDER BY suite IS NULL OR NOT trusted, NOT trusted OR basis IS NOT DISTINCT FROM 'shown', label IS NULL, seq
+           LIMIT $2""",
+        workspace,
+        most,
+    )

@@ -1,0 +1,53 @@
+"""What a person types: `millrace duplicates` against a running dedup."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import uvicorn
+from harness import Running, eventually
+from shop import NEAR, OTHER, TEXT, document
+
+Millrace = Callable[..., Awaitable[tuple[int, str]]]
+
+
+@pytest.fixture
+async def millrace(dedup: Running, tmp_path: Path) -> AsyncIterator[Millrace]:
+    """Runs the command; its exit code, and what it says."""
+    config = uvicorn.Config(dedup.service.app(), port=0, log_config=None, lifespan="off")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    await eventually(lambda: server.started)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    environment = os.environ | {"MILLRACE_DEDUP_URL": f"http://127.0.0.1:{port}", "COLUMNS": "200"}
+
+    async def run(*arguments: str) -> tuple[int, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "millrace.cli", "duplicates", *arguments, "--data", str(tmp_path),
+            env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        said, _ = await process.communicate()
+        return process.returncode or 0, said.decode()
+
+    yield run
+    server.should_exit = True
+    await serving
+
+
+async def test_duplicates_are_listed_and_shown_beside_what_they_repeat(dedup: Running, millrace: Millrace) -> None:
+    await dedup.deliver([document("a/1"), document("b/2", NEAR), document("c", OTHER)])
+    code, said = await millrace("list", "parcels")
+    assert code == 0 and "b/2" in said and "a/1" in said and "near" in said
+    code, said = await millrace("list", "other-shop")
+    assert code == 0 and "other-shop has no duplicates" in said
+    code, said = await millrace("show", "b/2")
+    assert code == 0 and "near, similarity 0.9" in said
+    assert TEXT.split()[-1] in said and "arived" in said
+    code, said = await millrace("show", "b/2", "-w", "parcels", "--json")
+    assert json.loads(said)["overlaps"][0]["document"] == [0, len("my parcel says delivered but nothing has")]
+    code, said = await millrace("show", "c")
+    assert code == 1 and "repeats no other" in said
