@@ -62,6 +62,12 @@ def test_what_nobody_could_answer_is_refused_with_the_reason(text: str, code: st
     assert codes(text) == [code]
 
 
+def test_every_reason_is_told_at_once() -> None:
+    assert codes("qwrt") == ["too_short", "gibberish"]
+    assert codes("\x01\x02 sdf") == ["too_short", "unprintable"]
+    assert codes("Wo ist denn mein Paket geblieben? " * 700) == ["too_long", "language"]
+
+
 def test_keyboard_mashing_is_refused_nearly_always() -> None:
     chance = random.Random(5)
     rows = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "abcdefghijklmnopqrstuvwxyz")
