@@ -5,8 +5,10 @@ from datetime import timedelta
 from millrace.chassis import Clock, Database, GroupCommit, Service, workspaces
 from millrace.ingestion.engine import Engine, Languages
 from millrace.ingestion.http.posting import EMITS, Posted, write
+from millrace.ingestion.http.quarantine import quarantine_routes
 from millrace.ingestion.http.routes import routes
 from millrace.ingestion.job_expire import job_expire
+from millrace.ingestion.job_quarantine import job_quarantine
 from millrace.ingestion.on_document_submitted import on_document_submitted
 from millrace.ingestion.on_interaction_logged import on_interaction_logged
 from millrace.ingestion.on_observation_submitted import on_observation_submitted
@@ -25,7 +27,10 @@ def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None)
         settings=settings,
         clock=clock,
         db=db,
-        http=routes(db, group, specs, most=settings.most_events, clock=clock),
+        http=[
+            routes(db, group, specs, most=settings.most_events, clock=clock),
+            quarantine_routes(db, rules, clock=clock),
+        ],
         emits_http=EMITS,
         tables=[specs],
         handlers=[
@@ -33,6 +38,6 @@ def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None)
             on_interaction_logged.bind(rules=rules),
             on_observation_submitted.bind(rules=rules),
         ],
-        jobs=[job_expire.bind(kept=kept, clock=clock)],
+        jobs=[job_expire.bind(kept=kept, clock=clock), job_quarantine.bind(db=db, rules=rules, clock=clock)],
         resources=[*([engine] if isinstance(engine, Languages) else []), group],
     )

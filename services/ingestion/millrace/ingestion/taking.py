@@ -111,9 +111,11 @@ def _decision(examined: Examined, workspace: Workspace) -> Event:
     return DocumentRejected.caused_by(event, document_id=kept.document_id, origin=_origin(event), **about)
 
 
-def accepted(cause: Cause, kept: Kept, language: str | None, workspace: Workspace, origin: Origin) -> Event:
-    """The acceptance of a record, the same whenever it is said: its id follows from the submission's."""
-    about: dict[str, Any] = {"workspace": workspace.workspace, "source": kept.named}
+def accepted(
+    cause: Cause, kept: Kept, language: str | None, workspace: Workspace, origin: Origin, released_by: str | None = None
+) -> Event:
+    """The acceptance of a record. Its id follows from the submission's, so there is one whenever it is said."""
+    about: dict[str, Any] = {"workspace": workspace.workspace, "source": kept.named, "released_by": released_by}
     if isinstance(kept, Observation):
         return ObservationAccepted.caused_by(cause, lane=kept.lane, entity=kept.entity, values=kept.values, **about)
     return DocumentAccepted.caused_by(
@@ -145,9 +147,7 @@ async def _record(tx: Transaction, examined: Sequence[Examined], rules: Rules) -
     await store.save_sources(tx, sources)
     await store.count(tx, counts)
     rejected = [one for one in examined if one.verdict.reasons]
-    for event, kept, verdict in rejected:
-        text = kept.text[:2000] if isinstance(kept, Document) else None
-        await store.quarantine(tx, event, kept.named, verdict.reasons, text)
+    await store.quarantine(tx, ((event, kept, verdict.reasons, _origin(event)) for event, kept, verdict in rejected))
     expires = tx.now + rules.kept + timedelta(days=1)
     for workspace, cause in {one.event.workspace: one.event for one in rejected}.items():
         key = f"{workspace}/{tx.now:%Y-%m-%d}"
