@@ -200,6 +200,39 @@ async def test_a_changed_rule_is_replayed_and_the_rest_keep_its_reasons(ingestio
     assert (await post(ingestion, "replay", all=True))["kept"] == 2
 
 
+async def test_personal_data_refused_is_kept_masked_and_let_in_when_the_policy_changes(ingestion: Running) -> None:
+    await ingestion.tables.put(configured(pii="reject", national_ids=True))
+    given = submitted("My DNI is 12345678Z, write to joe@example.com", metadata={"call": "0171 1234567"})
+    await ingestion.deliver([given, submitted("My parcel is a week late")])
+    (row,) = await held(ingestion)
+    assert [reason["code"] for reason in row["reasons"]] == ["pii_email", "pii_national_id", "pii_phone"]
+    assert len(await ingestion.emitted(DocumentAccepted)) == 1
+    await ingestion.tables.put(configured())
+    assert (await post(ingestion, "replay", reason="pii_email"))["released"] == 1
+    *_, accepted = await ingestion.emitted(DocumentAccepted)
+    assert accepted.text == "My DNI is [NATIONAL_ID], write to [EMAIL]"
+    assert accepted.metadata == {"call": "[PHONE]"}
+    assert accepted.masked == {"email": 1, "national_id": 1, "phone": 1}
+    stored = repr(await ingestion.snapshot())
+    assert "joe@example.com" not in stored
+    assert "12345678" not in stored
+
+
+async def test_pseudonyms_join_the_rows_of_a_workspace_and_no_others(ingestion: Running) -> None:
+    await ingestion.tables.put(configured(pii="pseudonymise"), configured("claims", pii="pseudonymise"))
+    await ingestion.deliver(
+        [
+            submitted("Please write to Joe@example.com about it"),
+            submitted("Please write to joe@example.com about it", source="mail"),
+            submitted("Please write to joe@example.com about it", workspace="claims"),
+        ]
+    )
+    first, second, other = (one.text for one in await ingestion.emitted(DocumentAccepted))
+    assert first == second != other
+    assert "[EMAIL:" in first
+    assert "joe@example.com" not in repr(await ingestion.snapshot())
+
+
 async def test_many_are_settled_by_a_job_in_steps_and_what_came_later_is_left(ingestion: Running) -> None:
     many = 2 * STEP + 50
     await ingestion.deliver([submitted(document_id=str(n)) for n in range(many)])

@@ -17,8 +17,9 @@ from millrace.events import (
     Origin,
     Reason,
 )
-from millrace.ingestion.domain.documents import Document, Submission, Verdict, judged, masked, submission
+from millrace.ingestion.domain.documents import Document, Mask, Submission, Verdict, judged, masked, submission
 from millrace.ingestion.domain.observations import Observation, judged_observation, masked_observation
+from millrace.privacy import Policy, derived_key
 from millrace.workspace import Workspace
 
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -35,7 +36,8 @@ def english(text: str) -> Mapping[str, float]:
 
 
 def kept(**changes: Any) -> Document:
-    return masked(replace(PLAIN, **changes), secret="s")
+    given = replace(PLAIN, **changes)
+    return masked(given, key=derived_key("s", given.workspace), mask=Mask())
 
 
 def verdict(spec: Workspace = PARCELS, **changes: Any) -> Verdict:
@@ -67,6 +69,27 @@ def test_every_field_that_a_person_may_fill_is_masked() -> None:
     assert "1234567" not in everything
     assert document.masked == {"email": 4, "phone": 1, "card": 1}
     assert document.metadata["order"] == "17"
+
+
+def test_a_workspace_that_refuses_personal_data_gets_a_reason_for_each_kind() -> None:
+    refusing = Workspace.read({**SPEC, "data": {"pii": "reject"}})
+    given = {"text": "Write to joe@example.com or 0171 1234567", "metadata": {"cc": "ann@example.com"}}
+    assert [reason.code for reason in verdict(refusing, **given).reasons] == ["pii_email", "pii_phone"]
+    assert verdict(refusing).reasons == ()
+    assert "example.com" not in repr((kept(**given), verdict(refusing, **given)))
+    observation = measured(values={"note": "call 0171 1234567"})
+    assert [reason.code for reason in judged_observation(observation, refusing, now=NOW).reasons] == ["pii_phone"]
+
+
+def test_every_field_is_pseudonymised_alike() -> None:
+    mask = Mask(Policy(key=b"k"))
+    given = replace(
+        PLAIN, text="Write to Joe@Example.com please", label="joe@example.com", metadata={"m": "joe@example.com"}
+    )
+    document = masked(given, key=b"k", mask=mask)
+    assert document.text == f"Write to {document.label} please"
+    assert document.metadata["m"] == document.label
+    assert document.masked == {"email": 3}
 
 
 def test_a_document_keeps_its_identity_over_revisions_and_differs_between_sources() -> None:
@@ -131,13 +154,13 @@ def test_an_interaction_is_a_document_of_what_the_person_wrote() -> None:
     )  # fmt: skip
     given = submission(logged)
     assert (given.text, given.label, given.suite) == ("Where is it?", "late", None)
-    document = masked(given, secret="s")
+    document = masked(given, key=b"k", mask=Mask())
     assert document.metadata["output"] == "Write to [EMAIL]"
     submitted = DocumentSubmitted.create(
         Envelope(id=_ID, source="", occurred_at=NOW, known_at=NOW),
         workspace="parcels", source="chat", text="Where is it?", document_id="7", metadata={},
     )  # fmt: skip
-    twin = masked(submission(submitted), secret="s")
+    twin = masked(submission(submitted), key=b"k", mask=Mask())
     assert document.document_id != twin.document_id
 
 
@@ -152,7 +175,7 @@ def observed(**fields: object) -> ObservationSubmitted:
 
 
 def measured(**fields: object) -> Observation:
-    return masked_observation(observed(**fields), PARCELS, secret="s")
+    return masked_observation(observed(**fields), PARCELS.lanes, key=b"k", mask=Mask())
 
 
 def test_an_observation_keeps_its_numbers_and_its_entitys_lane() -> None:

@@ -50,6 +50,7 @@ def test_another_language_is_refused_and_its_own_workspace_takes_it(text: str) -
         ("12345 67890", "no_words"),
         ("!!!! ???? ....", "no_words"),
         ("[EMAIL] [PHONE]", "no_words"),
+        ("[EMAIL:abcdefghijklmnop] [NATIONAL_ID] [IP:ponmlkjihgfedcba]", "no_words"),
         ("Hello\x00\x01\x02\x03 there", "unprintable"),
         ("Hell\ufffd\ufffd\ufffd wor\ufffdd", "unprintable"),
         ("word " * 4001, "too_long"),

@@ -19,7 +19,7 @@ labels: {names: [late, lost, damaged]}
 WHOLE = (
     SMALL
     + """\
-data:     {pii: redact, languages: [en], duplicates: {near: 0.8, then: drop},
+data:     {pii: pseudonymise, national_ids: true, languages: [en], duplicates: {near: 0.8, then: drop},
            purposes: [train, evaluate], trusted: [helpdesk], retired: [old-crm],
            quality: {presets: [gopher, c4], limits: {words: {min: 3}, stop_words: null}, deny: ['(?i)ad'], require: [x],
                      metadata: {order: {type: integer, required: true, min: 1}}, values: {load: {min: 0, max: 9.5}}}}
@@ -98,6 +98,7 @@ def test_a_published_spec_reads_back_the_same(text: str) -> None:
         ("monitor: {novlty: adwin}", "monitor.novlty", 5, "novelty"),
         ("monitor: {novelty: adwim}", "monitor.novelty", 5, "adwin"),
         ("record: durabel", "record", 5, "durable"),
+        ("data: {pii: pseudonymize}", "data.pii", 5, "pseudonymise"),
         ("gate:\n  - fresh.macro_f1 > production\n  - golden.macrof1 > best", "gate[1]", 7, "golden.macro_f1"),
         ("rollout: {harm: [eror_rate <= production]}", "rollout.harm[0]", 5, "error_rate"),
         ("rollout: {shadow: {require: acuracy >= production}}", "rollout.shadow.require", 5, "accuracy"),
@@ -125,6 +126,7 @@ def test_a_wrong_name_is_told_with_its_line_and_the_nearest(added: str, key: str
         ("rollout: {canary: {shares: [0.5, 1.0]}}", "less than 1"),
         ("serve: {pad_to: 256, max_length: 128}", "pad_to at most"),
         ("data: {languages: [xx]}", "such as en, not xx"),
+        ("data: {national_ids: us}", "true or false"),
         ("data: {quality: {deny: ['(?=a)b']}}", "RE2: invalid perl operator: (?=; looking ahead"),
         ("data: {quality: {require: ['(a)\\1']}}", "a reference to a group can't"),
         ("data: {quality: {metadata: {order: {pattern: '[0-9'}}}}", "RE2: missing ]"),

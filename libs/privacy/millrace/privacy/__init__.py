@@ -1,7 +1,24 @@
 """Masking of personal data and keyed pseudonyms. Pure."""
 
-from millrace.privacy.kinds import KINDS, TAGS, Kind, Masked, Policy
-from millrace.privacy.masking import REDACT, mask
-from millrace.privacy.pseudonyms import derived_key, pseudonym
+from millrace.privacy.kinds import ALL_KINDS, KINDS, TAG, TAGS, Found, Kind, Masked, Policy
+from millrace.privacy.masking import REDACT, found, mask
+from millrace.privacy.pseudonyms import derived_key, pseudonym, token
+from millrace.privacy.second import Second
 
-__all__ = ["KINDS", "REDACT", "TAGS", "Kind", "Masked", "Policy", "derived_key", "mask", "pseudonym"]
+__all__ = [
+    "ALL_KINDS",
+    "KINDS",
+    "REDACT",
+    "TAG",
+    "TAGS",
+    "Found",
+    "Kind",
+    "Masked",
+    "Policy",
+    "Second",
+    "derived_key",
+    "found",
+    "mask",
+    "pseudonym",
+    "token",
+]

@@ -129,9 +129,15 @@ class Quality(_Section):
 
 
 class Data(_Section):
-    """`trusted` and `retired` name document sources: their labels may train and be golden; their rows are not used."""
+    """What of a record is kept, and of which records.
 
-    pii: Literal["redact"] = "redact"
+    `pii` is what becomes of personal data: a tag, a tag that stays the same for the same address or number, or the
+    record refused; `national_ids` counts those in. `trusted` and `retired` name document sources: their labels may
+    train and be golden; their rows are not used.
+    """
+
+    pii: Literal["redact", "pseudonymise", "reject"] = "redact"
+    national_ids: bool = False
     languages: Annotated[tuple[Language, ...], Field(strict=False, max_length=50)] = ()
     duplicates: Duplicates = Duplicates()
     quality: Quality = Quality()

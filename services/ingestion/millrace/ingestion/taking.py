@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from millrace.chassis import Table, Transaction, Unknown
+from millrace.chassis import Table, Transaction, Unknown, policy_of
 from millrace.events import (
     Cause,
     DocumentAccepted,
@@ -23,9 +23,10 @@ from millrace.events import (
     Reason,
 )
 from millrace.ingestion import metrics, store
-from millrace.ingestion.domain.documents import Document, Verdict, judged, masked, submission
+from millrace.ingestion.domain.documents import Document, Mask, Verdict, judged, masked, submission
 from millrace.ingestion.domain.observations import Observation, judged_observation, masked_observation
 from millrace.ingestion.engine import Engine
+from millrace.privacy import Second, derived_key
 from millrace.workspace import Workspace
 
 DOCUMENTS = (DocumentAccepted, DocumentRejected)
@@ -43,12 +44,16 @@ class Examined(NamedTuple):
 
 @dataclass(frozen=True)
 class Rules:
-    """What records are examined by. `secret` keys pseudonyms; `kept` is how long quarantine lasts."""
+    """What records are examined by.
+
+    `secret` keys pseudonyms; `kept` is how long quarantine lasts; `second` is the second tier of masking.
+    """
 
     workspaces: Table[Workspace]
     engine: Engine
     secret: str
     kept: timedelta
+    second: Second | None = None
 
 
 async def take(events: Sequence[Event], tx: Transaction, rules: Rules) -> dict[UUID, tuple[Reason, ...]]:
@@ -86,10 +91,12 @@ def _examine(known: Sequence[tuple[Event, Workspace]], rules: Rules, now: dateti
     examined: list[Examined] = []
     for event, workspace in known:
         kept: Kept
+        key = derived_key(rules.secret, workspace.workspace)
+        mask = Mask(policy_of(workspace, rules.secret), rules.second)
         if isinstance(event, ObservationSubmitted):
-            kept = masked_observation(event, workspace, secret=rules.secret)
+            kept = masked_observation(event, workspace.lanes, key=key, mask=mask)
         else:
-            kept = masked(submission(event), secret=rules.secret)
+            kept = masked(submission(event), key=key, mask=mask)
         examined.append(Examined(event, kept, judge(kept, workspace, rules, now)))
     return examined
 

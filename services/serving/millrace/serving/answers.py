@@ -5,7 +5,7 @@ from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
-from millrace.chassis import Clock, Malformed, Step, Unavailable, command
+from millrace.chassis import Clock, Malformed, Step, Unavailable, command, policy_of
 from millrace.events import Arm, PredictionServed
 from millrace.learn import Prediction
 from millrace.privacy import mask
@@ -55,6 +55,7 @@ def accept(
     cause: Step | None = None,
     key: str | None = None,
     max_text: int,
+    secret: str,
 ) -> Request:
     """Masks before anything else sees the text. ``key`` is what the arm sticks to where there is no unit.
 
@@ -63,7 +64,8 @@ def accept(
     if not text.strip() or len(text) > max_text or "\x00" in text:
         raise Malformed("text", f"1 to {max_text} characters, one of them more than a space, none of them NUL")
     request_id = request_id or str(uuid4())
-    return Request(workspace, mask(text).text, request_id, unit, cause, unit or key or request_id, perf_counter())
+    masked = mask(text, policy_of(workspace, secret)).text
+    return Request(workspace, masked, request_id, unit, cause, unit or key or request_id, perf_counter())
 
 
 async def answer(

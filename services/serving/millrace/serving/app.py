@@ -30,6 +30,7 @@ def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None)
     routed: Table[WorkspaceRouted] = Table(WorkspaceRouted, settings, on_change=routes.on_change)
     routes.caught_up = lambda: routed.caught_up
     specs = workspaces(settings)
+    secret = settings.secret.get_secret_value()
     recorder = Recorder(
         db,
         wait=settings.commit_wait_ms / 1000,
@@ -55,7 +56,7 @@ def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None)
         http=routers(predictor, routes, db, settings),
         emits_http=[PredictionServed, RouteApplied],
         tables=[specs, routed],
-        handlers=[on_prediction_requested.bind(specs=specs, max_text=settings.max_text)],
-        jobs=[job_answer.bind(predictor=predictor, max_text=settings.max_text)],
+        handlers=[on_prediction_requested.bind(specs=specs, max_text=settings.max_text, secret=secret)],
+        jobs=[job_answer.bind(predictor=predictor, max_text=settings.max_text, secret=secret)],
         resources=[routes, recorder, shadow, replicas],
     )

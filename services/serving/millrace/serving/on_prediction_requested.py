@@ -11,7 +11,7 @@ from millrace.workspace import Workspace
 
 @handles(PredictionRequested)
 async def on_prediction_requested(
-    events: Sequence[PredictionRequested], tx: Transaction, *, specs: Table[Workspace], max_text: int
+    events: Sequence[PredictionRequested], tx: Transaction, *, specs: Table[Workspace], max_text: int, secret: str
 ) -> None:
     batches: dict[str, list[PredictionRequested]] = {}
     masked: dict[str, list[dict[str, Any]]] = {}
@@ -23,6 +23,7 @@ async def on_prediction_requested(
                 request_id=event.request_id or str(event.id),
                 unit=event.unit,
                 max_text=max_text,
+                secret=secret,
             )
         except Unprocessable as reason:
             tx.refuse(event, reason)

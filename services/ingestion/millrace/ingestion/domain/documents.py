@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import singledispatch
@@ -12,7 +13,7 @@ from uuid import UUID, uuid5
 from millrace.events import DocumentSubmitted, Event, InteractionLogged, Reason
 from millrace.ingestion.domain.quality import of_metadata, of_text
 from millrace.ingestion.domain.texts import LONGEST, Shares, cleaned, printable_share, read
-from millrace.privacy import derived_key, mask, pseudonym
+from millrace.privacy import REDACT, Policy, Second, mask, pseudonym
 from millrace.workspace import Workspace
 
 DOCUMENTS = UUID("3f1d5a53-6d5c-5d0e-8a7e-0f6f5d1f6a10")
@@ -22,6 +23,16 @@ LONGEST_LABEL = 100
 MOST_METADATA = 50
 LONGEST_VALUE = 2000
 SUITES = ("golden",)
+_SAID: Mapping[str, str] = {
+    "email": "e-mail address",
+    "iban": "account number",
+    "card": "card number",
+    "phone": "phone number",
+    "ip": "IP address",
+    "national_id": "national id",
+    "person": "name of a person",
+    "location": "place",
+}
 
 
 @dataclass(frozen=True)
@@ -84,10 +95,12 @@ class Verdict:
 class Mask:
     """Cleans and masks one field after the other, and counts. What is longer than `most` is cut, as it is refused."""
 
+    policy: Policy = REDACT
+    second: Second | None = None
     counts: Counter[str] = field(default_factory=Counter)
 
     def __call__(self, text: str, most: int) -> str:
-        masked = mask(cleaned(text.strip()[: most + 1]))
+        masked = mask(cleaned(text.strip()[: most + 1]), self.policy, self.second)
         self.counts.update(masked.counts)
         return masked.text
 
@@ -122,16 +135,14 @@ def _(event: InteractionLogged) -> Submission:
     )
 
 
-def masked(given: Submission, *, secret: str) -> Document:
-    """What may be kept of a submission, whatever a workspace has against it."""
-    mask = Mask()
+def masked(given: Submission, *, key: bytes, mask: Mask) -> Document:
+    """What may be kept of a submission, whatever a workspace has against it. `key` is the workspace's."""
     source, text = mask(given.source, LONGEST_NAME), mask(given.text, LONGEST)
     label, suite = mask(given.label or "", LONGEST_LABEL) or None, mask(given.suite or "", LONGEST_NAME) or None
     metadata = {
         mask(key, LONGEST_VALUE): mask(value, LONGEST_VALUE)
         for key, value in islice(given.metadata.items(), MOST_METADATA)
     }
-    key = derived_key(secret, given.workspace)
     return Document(
         document_id=str(uuid5(DOCUMENTS, "\x1f".join((given.workspace, given.source, given.own_id)))),
         source=source,
@@ -167,9 +178,17 @@ def judged(document: Document, workspace: Workspace, *, now: datetime, shares: S
         *found.reasons,
         *(of_text(document.text, data.quality) if document.text else ()),
         *of_metadata(document.metadata, data.quality),
+        *personal(document.masked, workspace),
         *_about(document, workspace, now),
     )
     return Verdict(reasons, found.language)
+
+
+def personal(masked: Mapping[str, int], workspace: Workspace) -> list[Reason]:
+    """A reason for each kind of personal data that was found, where the workspace refuses it."""
+    if workspace.data.pii != "reject":
+        return []
+    return [Reason(code=f"pii_{kind}", field="record", expected=f"no {_SAID[kind]}") for kind in sorted(masked)]
 
 
 def _about(document: Document, workspace: Workspace, now: datetime) -> list[Reason]:

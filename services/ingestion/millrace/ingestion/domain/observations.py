@@ -7,10 +7,10 @@ from datetime import datetime
 from itertools import islice
 
 from millrace.events import ObservationSubmitted, Reason
-from millrace.ingestion.domain.documents import FUTURE, LONGEST_NAME, LONGEST_VALUE, Mask, Verdict
+from millrace.ingestion.domain.documents import FUTURE, LONGEST_NAME, LONGEST_VALUE, Mask, Verdict, personal
 from millrace.ingestion.domain.quality import of_values
 from millrace.ingestion.domain.texts import cleaned
-from millrace.privacy import derived_key, mask, pseudonym
+from millrace.privacy import pseudonym
 from millrace.workspace import Workspace, stable_lane
 
 MOST_VALUES = 500
@@ -44,21 +44,20 @@ class Observation:
         return self.source[:LONGEST_NAME] or "unnamed"
 
 
-def masked_observation(event: ObservationSubmitted, workspace: Workspace, *, secret: str) -> Observation:
-    """What may be kept of an observation, whatever its workspace has against it."""
-    masked = Mask()
-    source = masked(event.source, LONGEST_NAME)
+def masked_observation(event: ObservationSubmitted, lanes: int, *, key: bytes, mask: Mask) -> Observation:
+    """What may be kept of an observation, whatever its workspace has against it. `key` is the workspace's."""
+    source = mask(event.source, LONGEST_NAME)
     values = {
-        masked(key, LONGEST_VALUE): masked(value, LONGEST_VALUE) if isinstance(value, str) else value
-        for key, value in islice(event.values.items(), MOST_VALUES)
+        mask(name, LONGEST_VALUE): mask(value, LONGEST_VALUE) if isinstance(value, str) else value
+        for name, value in islice(event.values.items(), MOST_VALUES)
     }
     texts = (text for pair in event.values.items() for text in pair if isinstance(text, str))
     return Observation(
-        lane=stable_lane(event.entity, workspace.lanes),
+        lane=stable_lane(event.entity, lanes),
         source=source,
-        entity=_entity(event.entity, derived_key(secret, workspace.workspace)),
+        entity=_entity(event.entity, key, mask),
         values=values,
-        masked=dict(masked.counts),
+        masked=dict(mask.counts),
         occurred_at=event.occurred_at,
         came=Measurement(
             source=len(event.source.strip()),
@@ -72,13 +71,15 @@ def masked_observation(event: ObservationSubmitted, workspace: Workspace, *, sec
 def judged_observation(observation: Observation, workspace: Workspace, *, now: datetime) -> Verdict:
     """What a workspace has against an observation: all of it."""
     about = _about(observation, observation.source in workspace.data.retired, now)
-    return Verdict((*about, *of_values(observation.values, workspace.data.quality)))
+    return Verdict(
+        (*about, *personal(observation.masked, workspace), *of_values(observation.values, workspace.data.quality))
+    )
 
 
-def _entity(entity: str, key: bytes) -> str:
+def _entity(entity: str, key: bytes, mask: Mask) -> str:
     """An entity named by personal data goes under a pseudonym: a tag would make one of many."""
     name = cleaned(entity[: LONGEST_NAME + 1])
-    return pseudonym(entity, key) if mask(name).counts else name
+    return pseudonym(entity, key) if Mask(mask.policy, mask.second)(name, LONGEST_NAME) != name else name
 
 
 def _about(observation: Observation, retired: bool, now: datetime) -> list[Reason]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from millrace.events import Reason
+from millrace.privacy import TAG
 
 SHORTEST = 5
 LONGEST = 20_000
@@ -23,7 +24,6 @@ MOST_UNSPEAKABLE = 0.5
 _NO_LANGUAGE = {"unprintable", "no_words", "gibberish"}
 """What is in no language, so that asking for one would only say the same again."""
 
-_TAG = re.compile(r"\[(?:EMAIL|PHONE|CARD|IBAN)\]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _WORD = re.compile(r"[^\W\d_]+")
 _CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]{6}")
@@ -51,7 +51,7 @@ def read(text: str, *, length: int, printable: float, languages: Sequence[str], 
     """Every reason against a cleaned and masked text; `length` and the share `printable` are of the text as it came."""
     if not text:
         return Read((_reason("empty", "a text"),))
-    bare = _TAG.sub(" ", text)
+    bare = TAG.sub(" ", text)
     letters = sum(map(str.isalpha, bare))
     reasons = [
         reason

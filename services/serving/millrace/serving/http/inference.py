@@ -78,6 +78,7 @@ class Infer(BaseModel):
 
 
 def router(predictor: Predictor, routes: Routes, settings: Settings) -> APIRouter:
+    secret = settings.secret.get_secret_value()
     protocol = APIRouter(prefix="/v2", route_class=ProtocolRoute)
 
     @protocol.get("")
@@ -133,7 +134,15 @@ def router(predictor: Predictor, routes: Routes, settings: Settings) -> APIRoute
         call = asked.id or str(uuid4())
         requests = [
             # One call is one arm: its answer is one tensor over one list of labels.
-            accept(workspace, one.text, request_id=one.request_id, unit=one.unit, key=call, max_text=settings.max_text)
+            accept(
+                workspace,
+                one.text,
+                request_id=one.request_id,
+                unit=one.unit,
+                key=call,
+                max_text=settings.max_text,
+                secret=secret,
+            )
             for one in bounded(_inputs(asked), settings)
         ]
         if version is None:
