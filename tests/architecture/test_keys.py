@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from millrace.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("services/*", "libs/learn", "libs/workspace")
+FOLDERS = ("services/*", "libs/chassis", "libs/learn", "libs/workspace")
 READERS = sorted(path for folder in FOLDERS for path in ROOT.glob(f"{folder}/millrace/**/*.py"))
 WHOLE = {"spec", "workspace"}
 """What a whole declaration is called where it is read."""
@@ -21,10 +21,10 @@ def keys(model: type[BaseModel] = Workspace, section: str = "") -> Iterator[tupl
     """(section, key) of everything that has more than one value, so that somebody has to look at it."""
     for name, field in model.model_fields.items():
         kinds = (field.annotation, *get_args(field.annotation))
+        kinds = (*kinds, *(inner for kind in kinds for inner in get_args(kind)))
         within = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
-        if within:
-            each = get_origin(field.annotation) is dict  # of a mapping each is called as its class is
-            yield from keys(within[0], within[0].__name__.lower() if each else name)
+        if within:  # sections of a mapping, whose names are the team's own, are read by what one of them is called
+            yield from keys(within[0], within[0].__name__.lower() if get_origin(field.annotation) is dict else name)
         elif get_origin(field.annotation) is not Literal or len(get_args(field.annotation)) > 1:
             yield section, name
 

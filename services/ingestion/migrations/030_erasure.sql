@@ -17,6 +17,3 @@ CREATE TABLE confirmations (
     at timestamptz NOT NULL,
     PRIMARY KEY (erasure, service)
 );
-
-ALTER TABLE quarantine ADD COLUMN IF NOT EXISTS subject text;
-CREATE INDEX quarantine_subject ON quarantine (workspace, subject) WHERE subject IS NOT NULL;

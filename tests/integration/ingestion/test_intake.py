@@ -190,6 +190,31 @@ async def test_observations_go_to_their_entitys_lane(ingestion: Running) -> None
     assert rejected.reasons[0].code == "empty"
 
 
+async def test_a_workspaces_own_rules_are_all_asked_and_told(ingestion: Running) -> None:
+    quality = {
+        "limits": {"words": {"min": 5}},
+        "deny": ["(?i)unsubscribe"],
+        "metadata": {"order": {"type": "integer", "required": True}},
+        "values": {"load": {"min": 0, "max": 100}},
+    }
+    await ingestion.tables.put(configured("parcels", quality=quality))
+    await ingestion.deliver(
+        [
+            submitted("Unsubscribe me please", metadata={"order": "many"}, source=" "),
+            submitted("My parcel is a week late", metadata={"order": "17"}),
+            make(ObservationSubmitted, source="meters", entity="station-7", values={"load": 100.5}),
+            make(ObservationSubmitted, source="meters", entity="station-7", values={"load": 100}),
+        ]
+    )
+    (rejected,) = await ingestion.emitted(DocumentRejected)
+    assert [reason.code for reason in rejected.reasons] == ["words", "denied", "field", "source"]
+    (kept,) = await get(ingestion, "/v1/quarantine?workspace=parcels&reason=denied")
+    assert [reason["code"] for reason in kept["reasons"]] == ["words", "denied", "field", "source"]
+    (beyond,) = await ingestion.emitted(ObservationRejected)
+    assert (beyond.reasons[0].field, beyond.reasons[0].expected) == ("values.load", "a number, 0 to 100")
+    assert len(await ingestion.emitted(DocumentAccepted)) == len(await ingestion.emitted(ObservationAccepted)) == 1
+
+
 async def test_quarantine_forgets_after_its_days(ingestion: Running) -> None:
     await ingestion.deliver([submitted("")])
     await ingestion.work()

@@ -17,8 +17,9 @@ from millrace.events import (
     Origin,
     Reason,
 )
-from millrace.ingestion.domain.documents import Document, Submission, examine, submission
-from millrace.ingestion.domain.observations import examine_observation
+from millrace.ingestion.domain.documents import Document, Mask, Submission, Verdict, judged, masked, submission
+from millrace.ingestion.domain.observations import Observation, judged_observation, masked_observation
+from millrace.privacy import Policy, derived_key
 from millrace.workspace import Workspace
 
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -34,27 +35,31 @@ def english(text: str) -> Mapping[str, float]:
     return {"en": 1.0}
 
 
-def examined(spec: Workspace = PARCELS, **changes: Any) -> Document:
-    return examine(replace(PLAIN, **changes), spec, secret="s", now=NOW, shares=english)
+def kept(**changes: Any) -> Document:
+    given = replace(PLAIN, **changes)
+    return masked(given, key=derived_key("s", given.workspace), mask=Mask())
+
+
+def verdict(spec: Workspace = PARCELS, **changes: Any) -> Verdict:
+    return judged(kept(**changes), spec, now=NOW, shares=english)
 
 
 def codes(**changes: Any) -> list[str]:
-    return [reason.code for reason in examined(**changes).reasons]
+    return [reason.code for reason in verdict(**changes).reasons]
 
 
 def test_a_good_document_is_accepted_whole() -> None:
-    document = examined()
-    assert document.reasons == ()
-    assert (document.text, document.label, document.language) == ("My parcel is a week late", "late", "en")
-    assert document.trusted
-    assert not examined(source="mail").trusted
+    document = kept()
+    assert verdict() == Verdict((), "en")
+    assert (document.text, document.label) == ("My parcel is a week late", "late")
 
 
 def test_every_field_that_a_person_may_fill_is_masked() -> None:
-    document = examined(
+    document = kept(
         text="Write to joe@example.com",
         label="late 0171 1234567",
         source="ann@example.com",
+        suite="eve@example.com",
         subject="joe@example.com",
         metadata={"from bob@example.com": "card 4111 1111 1111 1111", "order": "17"},
     )
@@ -62,23 +67,43 @@ def test_every_field_that_a_person_may_fill_is_masked() -> None:
     assert "example.com" not in everything
     assert "4111" not in everything
     assert "1234567" not in everything
-    assert document.masked == {"email": 3, "phone": 1, "card": 1}
+    assert document.masked == {"email": 4, "phone": 1, "card": 1}
     assert document.metadata["order"] == "17"
 
 
+def test_a_workspace_that_refuses_personal_data_gets_a_reason_for_each_kind() -> None:
+    refusing = Workspace.read({**SPEC, "data": {"pii": "reject"}})
+    given = {"text": "Write to joe@example.com or 0171 1234567", "metadata": {"cc": "ann@example.com"}}
+    assert [reason.code for reason in verdict(refusing, **given).reasons] == ["pii_email", "pii_phone"]
+    assert verdict(refusing).reasons == ()
+    assert "example.com" not in repr((kept(**given), verdict(refusing, **given)))
+    observation = measured(values={"note": "call 0171 1234567"})
+    assert [reason.code for reason in judged_observation(observation, refusing, now=NOW).reasons] == ["pii_phone"]
+
+
+def test_every_field_is_pseudonymised_alike() -> None:
+    mask = Mask(Policy(key=b"k"))
+    given = replace(
+        PLAIN, text="Write to Joe@Example.com please", label="joe@example.com", metadata={"m": "joe@example.com"}
+    )
+    document = masked(given, key=b"k", mask=mask)
+    assert document.text == f"Write to {document.label} please"
+    assert document.metadata["m"] == document.label
+    assert document.masked == {"email": 3}
+
+
 def test_a_document_keeps_its_identity_over_revisions_and_differs_between_sources() -> None:
-    first = examined().document_id
-    assert examined(text="My parcel is two weeks late").document_id == first
-    others = {examined(source="mail").document_id, examined(own_id="8").document_id}
+    first = kept().document_id
+    assert kept(text="My parcel is two weeks late").document_id == first
+    others = {kept(source="mail").document_id, kept(own_id="8").document_id}
     assert len({first, *others}) == 3
 
 
 def test_a_subject_is_a_pseudonym_of_the_workspace() -> None:
-    other = Workspace.read({**SPEC, "workspace": "claims"})
-    subject = examined(subject="customer-17").subject
+    subject = kept(subject="customer-17").subject
     assert subject
-    assert subject == examined(subject="customer-17").subject
-    assert subject != examined(other, subject="customer-17", workspace="claims").subject
+    assert subject == kept(subject="customer-17").subject
+    assert subject != kept(subject="customer-17", workspace="claims").subject
 
 
 @pytest.mark.parametrize(
@@ -107,8 +132,8 @@ def test_a_golden_row_of_a_trusted_source_is_accepted() -> None:
 
 def test_a_workspace_takes_records_only_for_its_purposes() -> None:
     judging = Workspace.read({**SPEC, "data": {"trusted": ["crm"], "purposes": ["evaluate"]}})
-    assert [reason.code for reason in examined(judging).reasons] == ["purpose"]
-    assert examined(judging, suite="golden").reasons == ()
+    assert [reason.code for reason in verdict(judging).reasons] == ["purpose"]
+    assert verdict(judging, suite="golden").reasons == ()
 
 
 def test_several_broken_rules_are_all_named() -> None:
@@ -129,13 +154,13 @@ def test_an_interaction_is_a_document_of_what_the_person_wrote() -> None:
     )  # fmt: skip
     given = submission(logged)
     assert (given.text, given.label, given.suite) == ("Where is it?", "late", None)
-    document = examine(given, PARCELS, secret="s", now=NOW, shares=english)
+    document = masked(given, key=b"k", mask=Mask())
     assert document.metadata["output"] == "Write to [EMAIL]"
     submitted = DocumentSubmitted.create(
         Envelope(id=_ID, source="", occurred_at=NOW, known_at=NOW),
         workspace="parcels", source="chat", text="Where is it?", document_id="7", metadata={},
     )  # fmt: skip
-    twin = examine(submission(submitted), PARCELS, secret="s", now=NOW, shares=english)
+    twin = masked(submission(submitted), key=b"k", mask=Mask())
     assert document.document_id != twin.document_id
 
 
@@ -149,20 +174,19 @@ def observed(**fields: object) -> ObservationSubmitted:
     return ObservationSubmitted.create(Envelope(id=_ID, source="", occurred_at=NOW, known_at=NOW), **body)
 
 
+def measured(**fields: object) -> Observation:
+    return masked_observation(observed(**fields), PARCELS.lanes, key=b"k", mask=Mask())
+
+
 def test_an_observation_keeps_its_numbers_and_its_entitys_lane() -> None:
-    result = examine_observation(
-        observed(values={"load": 3.5, "note": "call 0171 1234567"}), PARCELS, secret="s", now=NOW
-    )
-    assert result.reasons == ()
+    result = measured(values={"load": 3.5, "note": "call 0171 1234567"})
+    assert judged_observation(result, PARCELS, now=NOW).reasons == ()
     assert result.values == {"load": 3.5, "note": "call [PHONE]"}
-    assert result.lane == examine_observation(observed(values={"load": 1.0}), PARCELS, secret="s", now=NOW).lane
+    assert result.lane == measured(values={"load": 1.0}).lane
 
 
 def test_entities_named_by_personal_data_stay_apart_under_pseudonyms() -> None:
-    names = {
-        examine_observation(observed(entity=entity), PARCELS, secret="s", now=NOW).entity
-        for entity in ("joe@example.com", "ann@example.com")
-    }
+    names = {measured(entity=entity).entity for entity in ("joe@example.com", "ann@example.com")}
     assert len(names) == 2
     assert all(name.startswith("p-") for name in names)
 
@@ -178,5 +202,4 @@ def test_entities_named_by_personal_data_stay_apart_under_pseudonyms() -> None:
     ],
 )
 def test_a_broken_rule_of_an_observation_is_named(fields: dict[str, object], code: str) -> None:
-    result = examine_observation(observed(**fields), PARCELS, secret="s", now=NOW)
-    assert [reason.code for reason in result.reasons] == [code]
+    assert [reason.code for reason in judged_observation(measured(**fields), PARCELS, now=NOW).reasons] == [code]

@@ -50,6 +50,7 @@ def test_another_language_is_refused_and_its_own_workspace_takes_it(text: str) -
         ("12345 67890", "no_words"),
         ("!!!! ???? ....", "no_words"),
         ("[EMAIL] [PHONE]", "no_words"),
+        ("[EMAIL:abcdefghijklmnop] [NATIONAL_ID] [IP:ponmlkjihgfedcba]", "no_words"),
         ("Hello\x00\x01\x02\x03 there", "unprintable"),
         ("Hell\ufffd\ufffd\ufffd wor\ufffdd", "unprintable"),
         ("word " * 4001, "too_long"),
@@ -60,6 +61,12 @@ def test_another_language_is_refused_and_its_own_workspace_takes_it(text: str) -
 )
 def test_what_nobody_could_answer_is_refused_with_the_reason(text: str, code: str) -> None:
     assert codes(text) == [code]
+
+
+def test_every_reason_is_told_at_once() -> None:
+    assert codes("qwrt") == ["too_short", "gibberish"]
+    assert codes("\x01\x02 sdf") == ["too_short", "unprintable"]
+    assert codes("Wo ist denn mein Paket geblieben? " * 700) == ["too_long", "language"]
 
 
 def test_keyboard_mashing_is_refused_nearly_always() -> None:

@@ -19,8 +19,10 @@ labels: {names: [late, lost, damaged]}
 WHOLE = (
     SMALL
     + """\
-data:     {pii: redact, languages: [en], duplicates: {near: 0.8, then: drop},
-           purposes: [train, evaluate], trusted: [helpdesk], retired: [old-crm]}
+data:     {pii: pseudonymise, national_ids: true, languages: [en], duplicates: {near: 0.8, then: drop},
+           purposes: [train, evaluate], trusted: [helpdesk], retired: [old-crm],
+           quality: {presets: [gopher, c4], limits: {words: {min: 3}, stop_words: null}, deny: ['(?i)ad'], require: [x],
+                     metadata: {order: {type: integer, required: true, min: 1}}, values: {load: {min: 0, max: 9.5}}}}
 feedback: {delay: 10m, wait: 7d, trusted: [agent, system]}
 train:    {bases: [minilm], methods: [linear-probe, full], trials: 6, window: since-change, replay: 1, min_labels: 200,
            on: {drift: true, new_documents: 2000, schedule: weekly}, budget: 20m, finetune_budget: 25s, seed: 7}
@@ -57,6 +59,8 @@ def test_four_lines_are_enough() -> None:
 def test_every_declared_key_is_taken() -> None:
     workspace = load(WHOLE)
     assert workspace.data.retired == ("old-crm",)
+    assert workspace.data.quality.limits["stop_words"] is None
+    assert workspace.data.quality.values["load"].max == 9.5
     assert workspace.train.finetune_budget == timedelta(seconds=25)
     assert workspace.monitor.false_alarms == Fraction(1, 50000)
     assert workspace.record == "best-effort"
@@ -84,6 +88,12 @@ def test_a_published_spec_reads_back_the_same(text: str) -> None:
     [
         ("trian: {}", "trian", 5, "train"),
         ("train:\n  seed: 1\n  metods: [full]", "train.metods", 7, "methods"),
+        ("data:\n  quality:\n    deny: [x]\n    limis: {}", "data.quality.limis", 8, "limits"),
+        ("data:\n  quality: {limits: {wrods: {min: 3}}}", "data.quality.limits.wrods", 6, "words"),
+        ("data: {quality: {limits: {words: {mim: 3}}}}", "data.quality.limits.words.mim", 5, "min"),
+        ("data: {quality: {presets: [gofer]}}", "data.quality.presets[0]", 5, "gopher"),
+        ("data: {quality: {metadata: {order: {typ: text}}}}", "data.quality.metadata.order.typ", 5, "type"),
+        ("data: {quality: {metadata: {order: {type: numbr}}}}", "data.quality.metadata.order.type", 5, "number"),
         ("train: {methods: [linear_probe]}", "train.methods[0]", 5, "linear-probe"),
         ("train:\n  bases:\n    - minilm\n    - minilmm", "train.bases[1]", 8, "minilm"),
         ("train:\n  on:\n    drfit: true", "train.on.drfit", 7, "drift"),
@@ -91,6 +101,7 @@ def test_a_published_spec_reads_back_the_same(text: str) -> None:
         ("monitor: {novlty: adwin}", "monitor.novlty", 5, "novelty"),
         ("monitor: {novelty: adwim}", "monitor.novelty", 5, "adwin"),
         ("record: durabel", "record", 5, "durable"),
+        ("data: {pii: pseudonymize}", "data.pii", 5, "pseudonymise"),
         ("gate:\n  - fresh.macro_f1 > production\n  - golden.macrof1 > best", "gate[1]", 7, "golden.macro_f1"),
         ("rollout: {harm: [eror_rate <= production]}", "rollout.harm[0]", 5, "error_rate"),
         ("rollout: {shadow: {require: acuracy >= production}}", "rollout.shadow.require", 5, "accuracy"),
@@ -133,6 +144,19 @@ def test_a_wrong_name_is_told_with_its_line_and_the_nearest(added: str, key: str
         ("corpora: {Wiki: {sources: [a]}}", "match pattern"),
         ("corpora: [wiki]", "a mapping"),
         ("corpora: {wiki: {sources: [a, b]}, both: {sources: [c]}}\ndata: {retired: [b]}", "data.retired names b"),
+        ("data: {national_ids: us}", "true or false"),
+        ("data: {quality: {deny: ['(?=a)b']}}", "RE2: invalid perl operator: (?=; looking ahead"),
+        ("data: {quality: {require: ['(a)\\1']}}", "a reference to a group can't"),
+        ("data: {quality: {metadata: {order: {pattern: '[0-9'}}}}", "RE2: missing ]"),
+        ("data: {quality: {values: {state: {pattern: 'x{9999}'}}}}", "RE2: invalid repetition size"),
+        (f"data: {{quality: {{deny: [{'x' * 501}]}}}}", "at most 500 characters"),
+        ("data: {quality: {deny: [x, x]}}", "each name once"),
+        ("data: {quality: {limits: {words: {min: 3, max: 2}}}}", "min at most max"),
+        ("data: {quality: {limits: {words: {}}}}", "min, max or both"),
+        ("data: {quality: {limits: {words: 3}}}", "a mapping"),
+        ("data: {quality: {metadata: {order: {type: date, min: 3}}}}", "only of type integer or number"),
+        ("data: {quality: {metadata: {order: {min: 3, pattern: x}}}}", "either min and max"),
+        ("data: {quality: {metadata: {order: {min: 3, max: 2}}}}", "min at most max"),
         ("feedback: {wait: 2024-01-01}", "a duration such as"),
         ("gate: []", "at least 1 item"),
         ("gate: ['fresh.macro_f1 > ']", "right of the comparison"),
@@ -184,6 +208,11 @@ def test_a_task_that_is_not_there_is_one_problem_naming_the_nearest() -> None:
 @pytest.mark.parametrize("names", ["[late]", "[late, late]", "[late, ' lost']", "[late, 3]", "[]", "late"])
 def test_labels_need_two_different_names(names: str) -> None:
     assert problems(SMALL.replace("[late, lost, damaged]", names))[0].line == 4
+
+
+def test_a_patterns_line_is_told_where_a_list_goes_on() -> None:
+    (problem,) = problems(SMALL + "data:\n  quality:\n    deny:\n      - fine\n      - '(?<=a)b'")
+    assert (problem.key, problem.line) == ("data.quality.deny[1]", 9)
 
 
 def test_a_missing_key_is_required() -> None:

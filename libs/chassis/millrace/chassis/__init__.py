@@ -20,6 +20,7 @@ from millrace.chassis.errors import (
 from millrace.chassis.group_commit import GroupCommit
 from millrace.chassis.handlers import Handler, handles
 from millrace.chassis.jobs import Job, Work, works
+from millrace.chassis.masking import policy_of
 from millrace.chassis.postgres import Database
 from millrace.chassis.service import Service, run
 from millrace.chassis.settings import Settings
@@ -54,6 +55,7 @@ __all__ = [
     "command",
     "erasure",
     "handles",
+    "policy_of",
     "run",
     "traceparent",
     "works",

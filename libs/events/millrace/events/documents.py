@@ -9,6 +9,10 @@ from millrace.events.parts import Basis, Lane, Origin, Reason, Split
 
 Metadata = Annotated[dict[str, str], Field(default_factory=dict, description="the product's own keys, masked as text")]
 
+Released = Annotated[
+    str | None, Field(default=None, description="who let it in by hand, where rules had rejected it; absent otherwise")
+]
+
 
 class DocumentSubmitted(Event):
     """A product submits a text, labelled or not."""
@@ -66,6 +70,7 @@ class DocumentAccepted(Event):
         default_factory=dict, description="how many of each kind of personal data were masked"
     )
     metadata: Metadata
+    released_by: Released
 
 
 class DocumentRejected(Event):
@@ -88,6 +93,7 @@ class ObservationAccepted(Event):
     source: str
     entity: str
     values: dict[str, float | str | None]
+    released_by: Released
 
 
 class ObservationRejected(Event):

@@ -1,7 +1,25 @@
 """Masking of personal data and keyed pseudonyms. Pure."""
 
-from millrace.privacy.kinds import KINDS, TAGS, Kind, Masked, Policy
-from millrace.privacy.masking import REDACT, mask
-from millrace.privacy.pseudonyms import derived_key, pseudonym, pseudonymous
+from millrace.privacy.kinds import ALL_KINDS, KINDS, TAG, TAGS, Found, Kind, Masked, Policy
+from millrace.privacy.masking import REDACT, found, mask
+from millrace.privacy.pseudonyms import derived_key, pseudonym, pseudonymous, token
+from millrace.privacy.second import Second
 
-__all__ = ["KINDS", "REDACT", "TAGS", "Kind", "Masked", "Policy", "derived_key", "mask", "pseudonym", "pseudonymous"]
+__all__ = [
+    "ALL_KINDS",
+    "KINDS",
+    "REDACT",
+    "TAG",
+    "TAGS",
+    "Found",
+    "Kind",
+    "Masked",
+    "Policy",
+    "Second",
+    "derived_key",
+    "found",
+    "mask",
+    "pseudonym",
+    "pseudonymous",
+    "token",
+]

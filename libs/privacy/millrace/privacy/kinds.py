@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-Kind = Literal["email", "iban", "card", "phone"]
-KINDS: tuple[Kind, ...] = ("email", "iban", "card", "phone")
-TAGS: Mapping[Kind, str] = {kind: f"[{kind.upper()}]" for kind in KINDS}
+Kind = Literal["email", "iban", "national_id", "ip", "card", "phone", "person", "location"]
+KINDS: tuple[Kind, ...] = ("email", "iban", "ip", "card", "phone")
+"""What is masked unless a policy says otherwise."""
+ALL_KINDS: tuple[Kind, ...] = (*KINDS, "national_id", "person", "location")
+TAGS: Mapping[Kind, str] = {kind: f"[{kind.upper()}]" for kind in ALL_KINDS}
+TAG = re.compile(rf"\[(?:{'|'.join(kind.upper() for kind in ALL_KINDS)})(?::[a-p]{{16}})?\]")
+"""Any tag, with a pseudonym or without."""
 
 
 class Span(NamedTuple):
@@ -18,11 +23,24 @@ class Span(NamedTuple):
     end: int
 
 
+class Found(NamedTuple):
+    """Personal data in a text: its kind, and where."""
+
+    kind: Kind
+    start: int
+    end: int
+
+
 @dataclass(frozen=True)
 class Policy:
-    """Which kinds are replaced by their tags."""
+    """Which kinds are replaced by their tags; with a `key` a tag says which address or number it stands for.
+
+    The same one has the same tag under the same key, so that rows can be joined by it, and nobody without the key can
+    tell what it was.
+    """
 
     kinds: frozenset[Kind] = frozenset(KINDS)
+    key: bytes | None = None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from millrace.privacy.kinds import Span
 
 _RUN = re.compile(r"\d(?:[ \t\u00a0\u2007\u202f.\-\u2010-\u2013/()]{0,3}+\d++)*+")
 _GROUP = re.compile(r"\d+")
+_DIGIT = re.compile(r"\d")
 _DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}")
 _CUE = re.compile(
     r"\b(?:phone|tel|telephone|mobile|cell|call|ring|text|whatsapp|reach|fax)\b[^\d\[\]@＠]{0,24}\Z",
@@ -44,6 +45,11 @@ class Window(NamedTuple):
     @property
     def cued(self) -> bool:
         return bool(_CUE.search(self.before))
+
+
+def has_number(text: str) -> bool:
+    """Whether there is any digit: without one there is nothing to look for."""
+    return _DIGIT.search(text) is not None
 
 
 def cards(text: str) -> Iterator[Span]:
@@ -86,6 +92,8 @@ def _luhn(digits: str) -> bool:
 
 def _numbers(text: str, shape: Shape, *, least: int) -> Iterator[Span]:
     for run in _RUN.finditer(text):
+        if run.end() - run.start() < least:
+            continue
         before, after = text[run.start() - 1 : run.start()], text[run.end() : run.end() + 1]
         groups = list(_GROUP.finditer(text, run.start(), run.end()))
         if before.isalnum() or before == "_":

@@ -3,7 +3,9 @@
 from millrace.workspace.conditions import Baseline, Condition, ConditionUnreadable, Linear, Metric
 from millrace.workspace.lanes import lane_key, stable_lane
 from millrace.workspace.languages import LANGUAGES
+from millrace.workspace.patterns import PatternRefused, compiled
 from millrace.workspace.problems import Problem, WorkspaceInvalid
+from millrace.workspace.quality import MEASURES, Measure, bounds
 from millrace.workspace.quantities import format_duration, format_rate, parse_duration, parse_rate
 from millrace.workspace.reading import changes_refused, load
 from millrace.workspace.scopes import Allowed, Refusal, Scope
@@ -15,18 +17,22 @@ from millrace.workspace.spec import (
     Duplicates,
     Feedback,
     Labels,
+    Limit,
     Monitor,
+    Quality,
     Rollout,
     Serve,
     Shadow,
     Train,
     Triggers,
+    Typed,
     Workspace,
 )
 from millrace.workspace.tasks import Task, task_named, tasks
 
 __all__ = [
     "LANGUAGES",
+    "MEASURES",
     "Allowed",
     "Baseline",
     "Canary",
@@ -38,10 +44,14 @@ __all__ = [
     "Duplicates",
     "Feedback",
     "Labels",
+    "Limit",
     "Linear",
+    "Measure",
     "Metric",
     "Monitor",
+    "PatternRefused",
     "Problem",
+    "Quality",
     "Refusal",
     "Rollout",
     "Scope",
@@ -50,9 +60,12 @@ __all__ = [
     "Task",
     "Train",
     "Triggers",
+    "Typed",
     "Workspace",
     "WorkspaceInvalid",
+    "bounds",
     "changes_refused",
+    "compiled",
     "format_duration",
     "format_rate",
     "lane_key",

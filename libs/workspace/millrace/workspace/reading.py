@@ -11,9 +11,11 @@ from pydantic_core import ErrorDetails
 
 from millrace.workspace.conditions import Condition
 from millrace.workspace.languages import LANGUAGES
+from millrace.workspace.patterns import PatternRefused, compiled
 from millrace.workspace.problems import Problem, WorkspaceInvalid, nearest
+from millrace.workspace.quality import MEASURES
 from millrace.workspace.scopes import Scope
-from millrace.workspace.spec import Workspace
+from millrace.workspace.spec import Quality, Workspace
 from millrace.workspace.tasks import tasks
 from millrace.workspace.yaml_tree import Path, Tree, dotted, read_tree
 
@@ -29,6 +31,7 @@ _EXPECTED = {
     "dict_type": "a mapping of keys to values",
     "model_type": "a mapping of keys to values",
     "finite_number": "a finite number",
+    "string_too_short": "text",
 }
 _QUOTED = re.compile(r"'([^']*)'")
 _OF_THE_TASK = ("train", "gate", "rollout", "monitor")
@@ -120,6 +123,28 @@ def _dishonoured(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
     yield from _told_apart(("data", "languages"), workspace.data.languages, tree)
     yield from _searched(workspace, tree)
     yield from _monitored(workspace, tree)
+    yield from _measured(workspace.data.quality, tree)
+
+
+def _measured(quality: Quality, tree: Tree) -> Iterator[Problem]:
+    """Measures that there are none of, and patterns that RE2 does not take."""
+    place: Path = ("data", "quality")
+    for name in quality.limits:
+        if name not in MEASURES:
+            yield _misnamed((*place, "limits", name), name, MEASURES, tree)
+    written: list[tuple[Path, str]] = [
+        *(((*place, "deny", at), pattern) for at, pattern in enumerate(quality.deny)),
+        *(((*place, "require", at), pattern) for at, pattern in enumerate(quality.require)),
+    ]
+    for section in ("metadata", "values"):
+        for key, typed in getattr(quality, section).items():
+            if typed.pattern is not None:
+                written.append(((*place, section, key, "pattern"), typed.pattern))
+    for path, pattern in written:
+        try:
+            compiled(pattern)
+        except PatternRefused as refused:
+            yield Problem(dotted(path), tree.line(path), str(refused))
 
 
 def _told_apart(path: Path, languages: tuple[str, ...], tree: Tree) -> Iterator[Problem]:
@@ -159,15 +184,21 @@ def _file_path(loc: tuple[str | int, ...]) -> Path:
 
 
 def _keys_at(path: Path) -> list[str]:
-    model: type[BaseModel] = Workspace
-    parts = iter(path)
-    for part in parts:
-        found = model.model_fields[str(part)].annotation
-        models = [one for one in (found, *get_args(found)) if isinstance(one, type) and issubclass(one, BaseModel)]
-        model = models[0]
-        if get_origin(found) is dict:
-            next(parts, None)  # a name of the team's own
-    return [name for name in model.model_fields if name != "signals"]
+    """The keys that may stand below a path; a mapping of sections has names of the team's own between."""
+    within: Any = Workspace
+    for part in path:
+        if isinstance(within, type) and issubclass(within, BaseModel):
+            within = _plainly(within.model_fields[str(part)].annotation)
+        else:
+            within = _plainly(get_args(within)[-1])
+    return [name for name in within.model_fields if name != "signals"]
+
+
+def _plainly(kind: Any) -> Any:
+    """`Limit | None` as Limit; a mapping as it is."""
+    if isinstance(kind, type) or get_origin(kind) is dict:
+        return kind
+    return next(_plainly(one) for one in get_args(kind) if one is not type(None))
 
 
 def _leave_out(value: Any, path: Path) -> None:

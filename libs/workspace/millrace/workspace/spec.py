@@ -24,6 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from millrace.workspace.conditions import ConditionText
 from millrace.workspace.lanes import lane_key
+from millrace.workspace.quality import Preset
 from millrace.workspace.quantities import Duration, Rate
 from millrace.workspace.tasks import Task, task_named, tasks
 
@@ -72,15 +73,78 @@ class Duplicates(_Section):
     then: Literal["drop", "weight", "keep"] = "drop"
 
 
-class Data(_Section):
-    """`trusted` and `retired` name document sources: their labels may train and be golden; their rows are not used.
+class Limit(_Section):
+    """Bounds of a figure, both included."""
 
-    Rows known for longer than `retention` are erased; null keeps them for ever.
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Limit:
+        if self.min is None and self.max is None:
+            raise PydanticCustomError("limit", "min, max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise PydanticCustomError("limit", "min at most max")
+        return self
+
+
+class Typed(_Section):
+    """What a key of `metadata` or of an observation's `values` has to be. `min` and `max` are of numbers."""
+
+    type: Literal["text", "integer", "number", "boolean", "date", "time"] | None = None
+    required: bool = False
+    min: float | None = None
+    max: float | None = None
+    one_of: Annotated[tuple[Label, ...], Field(strict=False, min_length=1, max_length=1000)] | None = None
+    pattern: str | None = None
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Typed:
+        bounded = self.min is not None or self.max is not None
+        if bounded and self.type not in ("integer", "number", None):
+            raise PydanticCustomError("typed", "min and max only of type integer or number")
+        if bounded and (self.one_of is not None or self.pattern is not None):
+            raise PydanticCustomError("typed", "either min and max, or one_of and pattern")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise PydanticCustomError("typed", "min at most max")
+        return self
+
+
+Key = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Patterns = Annotated[tuple[Annotated[str, StringConstraints(min_length=1)], ...], Field(strict=False, max_length=100)]
+
+
+class Quality(_Section):
+    """What a record has to be beyond what every text has to be.
+
+    `presets` are published filters, for long texts; `limits` are bounds by measure (`quality.MEASURES`), where null
+    lifts one of a preset. No pattern of `deny` may match the text anywhere, each of `require` has to.
     """
 
-    pii: Literal["redact"] = "redact"
+    presets: Annotated[tuple[Preset, ...], Field(strict=False)] = ()
+    limits: Annotated[dict[str, Limit | None], Field(max_length=100)] = {}
+    metadata: Annotated[dict[Key, Typed], Field(max_length=50)] = {}
+    values: Annotated[dict[Key, Typed], Field(max_length=500)] = {}
+    deny: Patterns = ()
+    require: Patterns = ()
+
+    _once = field_validator("presets", "deny", "require")(_unique)
+
+
+class Data(_Section):
+    """What of a record is kept, and of which records.
+
+    `pii` is what becomes of personal data: a tag, a tag that stays the same for the same address or number, or the
+    record refused; `national_ids` counts those in. `trusted` and `retired` name document sources: their labels may
+    train and be golden; their rows are not used. Rows known for longer than `retention` are erased; null keeps them
+    for ever.
+    """
+
+    pii: Literal["redact", "pseudonymise", "reject"] = "redact"
+    national_ids: bool = False
     languages: Annotated[tuple[Language, ...], Field(strict=False, max_length=50)] = ()
     duplicates: Duplicates = Duplicates()
+    quality: Quality = Quality()
     purposes: Annotated[tuple[Literal["train", "evaluate"], ...], Field(strict=False, min_length=1)] = (
         "train",
         "evaluate",

@@ -6,9 +6,11 @@ from millrace.chassis import Clock, Database, GroupCommit, Service, workspaces
 from millrace.ingestion.engine import Engine, Languages
 from millrace.ingestion.http import erasing, withdrawing
 from millrace.ingestion.http.posting import EMITS, Posted, write
+from millrace.ingestion.http.quarantine import quarantine_routes
 from millrace.ingestion.http.routes import routes
 from millrace.ingestion.job_erase import job_erase
 from millrace.ingestion.job_expire import job_expire
+from millrace.ingestion.job_quarantine import job_quarantine
 from millrace.ingestion.on_document_submitted import on_document_submitted
 from millrace.ingestion.on_erasure_confirmed import on_erasure_confirmed
 from millrace.ingestion.on_interaction_logged import on_interaction_logged
@@ -32,6 +34,7 @@ def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None)
         db=db,
         http=[
             routes(db, group, specs, most=settings.most_events, clock=clock),
+            quarantine_routes(db, rules, clock=clock),
             erasing.routes(db, specs, clock=clock, secret=secret),
             withdrawing.routes(db, specs, clock=clock),
         ],
@@ -44,6 +47,10 @@ def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None)
             on_subject_erased,
             on_erasure_confirmed,
         ],
-        jobs=[job_erase, job_expire.bind(kept=kept, clock=clock)],
+        jobs=[
+            job_erase,
+            job_expire.bind(kept=kept, clock=clock),
+            job_quarantine.bind(db=db, rules=rules, clock=clock),
+        ],
         resources=[*([engine] if isinstance(engine, Languages) else []), group],
     )

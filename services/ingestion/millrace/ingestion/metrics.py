@@ -4,4 +4,5 @@ from prometheus_client import Counter
 
 RECORDS = Counter("millrace_ingestion_records_total", "Records by topic and outcome", ["topic", "outcome"])
 REASONS = Counter("millrace_ingestion_reasons_total", "Why records were rejected", ["reason"])
+QUARANTINE = Counter("millrace_ingestion_quarantine_total", "Decisions on rejected records", ["end"])
 MASKED = Counter("millrace_ingestion_masked_total", "Personal data replaced by tags", ["kind"])

@@ -7,11 +7,12 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from millrace.chassis import Table, Transaction, Unknown
+from millrace.chassis import Table, Transaction, Unknown, policy_of
 from millrace.events import (
+    Cause,
     DocumentAccepted,
     DocumentRejected,
     Event,
@@ -22,24 +23,37 @@ from millrace.events import (
     Reason,
 )
 from millrace.ingestion import metrics, store
-from millrace.ingestion.domain.documents import Document, examine, submission
-from millrace.ingestion.domain.observations import Observation, examine_observation
+from millrace.ingestion.domain.documents import Document, Mask, Verdict, judged, masked, submission
+from millrace.ingestion.domain.observations import Observation, judged_observation, masked_observation
 from millrace.ingestion.engine import Engine
+from millrace.privacy import Second, derived_key
 from millrace.workspace import Workspace
 
 DOCUMENTS = (DocumentAccepted, DocumentRejected)
 OBSERVATIONS = (ObservationAccepted, ObservationRejected)
-Examined = Document | Observation
+Kept = Document | Observation
+
+
+class Examined(NamedTuple):
+    """An event, what may be kept of it, and what its workspace has against that."""
+
+    event: Event
+    kept: Kept
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What records are examined by. `secret` keys pseudonyms; `kept` is how long quarantine lasts."""
+    """What records are examined by.
+
+    `secret` keys pseudonyms; `kept` is how long quarantine lasts; `second` is the second tier of masking.
+    """
 
     workspaces: Table[Workspace]
     engine: Engine
     secret: str
     kept: timedelta
+    second: Second | None = None
 
 
 async def take(events: Sequence[Event], tx: Transaction, rules: Rules) -> dict[UUID, tuple[Reason, ...]]:
@@ -49,10 +63,11 @@ async def take(events: Sequence[Event], tx: Transaction, rules: Rules) -> dict[U
     """
     known = await _known(events, tx, rules)
     examined = await asyncio.to_thread(_examine, known, rules, tx.now)
-    for event, result in examined:
-        tx.emit(_decision(event, result))
+    workspaces = {workspace.workspace: workspace for _, workspace in known}
+    for one in examined:
+        tx.emit(_decision(one, workspaces[one.event.workspace]))
     await _record(tx, examined, rules)
-    return {event.id: result.reasons for event, result in examined}
+    return {one.event.id: one.verdict.reasons for one in examined}
 
 
 async def _known(events: Sequence[Event], tx: Transaction, rules: Rules) -> list[tuple[Event, Workspace]]:
@@ -72,38 +87,56 @@ async def _known(events: Sequence[Event], tx: Transaction, rules: Rules) -> list
     return known
 
 
-def _examine(known: Sequence[tuple[Event, Workspace]], rules: Rules, now: datetime) -> list[tuple[Event, Examined]]:
-    examined: list[tuple[Event, Examined]] = []
+def _examine(known: Sequence[tuple[Event, Workspace]], rules: Rules, now: datetime) -> list[Examined]:
+    examined: list[Examined] = []
     for event, workspace in known:
+        kept: Kept
+        key = derived_key(rules.secret, workspace.workspace)
+        mask = Mask(policy_of(workspace, rules.secret), rules.second)
         if isinstance(event, ObservationSubmitted):
-            examined.append((event, examine_observation(event, workspace, secret=rules.secret, now=now)))
+            kept = masked_observation(event, workspace.lanes, key=key, mask=mask)
         else:
-            given = submission(event)
-            result = examine(given, workspace, secret=rules.secret, now=now, shares=rules.engine.shares)
-            examined.append((event, result))
+            kept = masked(submission(event), key=key, mask=mask)
+        examined.append(Examined(event, kept, judge(kept, workspace, rules, now)))
     return examined
 
 
-def _decision(event: Event, result: Examined) -> Event:
-    about: dict[str, Any] = {"workspace": event.workspace, "source": result.source}
-    if isinstance(result, Observation):
-        about["lane"] = result.lane
-        if result.reasons:
-            return ObservationRejected.caused_by(event, reasons=result.reasons, **about)
-        return ObservationAccepted.caused_by(event, entity=result.entity, values=result.values, **about)
-    about |= {"document_id": result.document_id, "origin": _origin(event)}
-    if result.reasons:
-        return DocumentRejected.caused_by(event, reasons=result.reasons, **about)
+def judge(kept: Kept, workspace: Workspace, rules: Rules, now: datetime) -> Verdict:
+    """All that a workspace has against a record."""
+    if isinstance(kept, Observation):
+        return judged_observation(kept, workspace, now=now)
+    return judged(kept, workspace, now=now, shares=rules.engine.shares)
+
+
+def _decision(examined: Examined, workspace: Workspace) -> Event:
+    event, kept, verdict = examined
+    if not verdict.reasons:
+        return accepted(event, kept, verdict.language, workspace, _origin(event))
+    about: dict[str, Any] = {"workspace": event.workspace, "source": kept.named, "reasons": verdict.reasons}
+    if isinstance(kept, Observation):
+        return ObservationRejected.caused_by(event, lane=kept.lane, **about)
+    return DocumentRejected.caused_by(event, document_id=kept.document_id, origin=_origin(event), **about)
+
+
+def accepted(
+    cause: Cause, kept: Kept, language: str | None, workspace: Workspace, origin: Origin, released_by: str | None = None
+) -> Event:
+    """The acceptance of a record. Its id follows from the submission's, so there is one whenever it is said."""
+    about: dict[str, Any] = {"workspace": workspace.workspace, "source": kept.named, "released_by": released_by}
+    if isinstance(kept, Observation):
+        return ObservationAccepted.caused_by(cause, lane=kept.lane, entity=kept.entity, values=kept.values, **about)
     return DocumentAccepted.caused_by(
-        event,
-        text=result.text,
-        trusted=result.trusted,
-        label=result.label,
-        suite=result.suite,
-        language=result.language,
-        subject=result.subject,
-        masked=result.masked,
-        metadata=result.metadata,
+        cause,
+        document_id=kept.document_id,
+        origin=origin,
+        text=kept.text,
+        trusted=kept.source in workspace.data.trusted,
+        label=kept.label,
+        suite=kept.suite,
+        language=language,
+        subject=kept.subject,
+        masked=kept.masked,
+        metadata=kept.metadata,
         **about,
     )
 
@@ -114,36 +147,34 @@ def _origin(event: Event) -> Origin:
     return Origin(topic=event.topic, event_id=str(event.id), **where)
 
 
-async def _record(tx: Transaction, examined: Sequence[tuple[Event, Examined]], rules: Rules) -> None:
+async def _record(tx: Transaction, examined: Sequence[Examined], rules: Rules) -> None:
     if not examined:
         return
     counts, sources = tally(examined)
     await store.save_sources(tx, sources)
     await store.count(tx, counts)
-    rejected = [(event, result) for event, result in examined if result.reasons]
-    for event, result in rejected:
-        text, subject = (result.text[:2000], result.subject) if isinstance(result, Document) else (None, None)
-        await store.quarantine(tx, event, result.source, result.reasons, text, subject)
+    rejected = [one for one in examined if one.verdict.reasons]
+    await store.quarantine(tx, ((event, kept, verdict.reasons, _origin(event)) for event, kept, verdict in rejected))
     expires = tx.now + rules.kept + timedelta(days=1)
-    for workspace, cause in {event.workspace: event for event, _ in rejected}.items():
+    for workspace, cause in {one.event.workspace: one.event for one in rejected}.items():
         key = f"{workspace}/{tx.now:%Y-%m-%d}"
         await tx.schedule("expire", key=key, workspace=workspace, cause=cause, at=expires)
     tx.after_commit.append(lambda: _tell(counts))
 
 
 def tally(
-    examined: Sequence[tuple[Event, Examined]],
+    examined: Sequence[Examined],
 ) -> tuple[Counter[store.Count], Mapping[tuple[str, str], Counter[str]]]:
     """Counts by workspace, what and detail; and outcomes by workspace and source."""
     counts: Counter[store.Count] = Counter()
     sources: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for event, result in examined:
-        outcome = "rejected" if result.reasons else "accepted"
-        sources[event.workspace, result.source][outcome] += 1
+    for event, kept, verdict in examined:
+        outcome = "rejected" if verdict.reasons else "accepted"
+        sources[event.workspace, kept.named][outcome] += 1
         counts[event.workspace, "submitted", event.topic] += 1
         counts[event.workspace, outcome, event.topic] += 1
-        counts.update({(event.workspace, "masked", kind): n for kind, n in result.masked.items()})
-        counts.update((event.workspace, "reason", code) for code in {reason.code for reason in result.reasons})
+        counts.update({(event.workspace, "masked", kind): n for kind, n in kept.masked.items()})
+        counts.update((event.workspace, "reason", code) for code in {reason.code for reason in verdict.reasons})
     return counts, sources
 
 

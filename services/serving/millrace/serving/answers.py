@@ -5,7 +5,7 @@ from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
-from millrace.chassis import Clock, Malformed, Step, Unavailable, command
+from millrace.chassis import Clock, Malformed, Step, Unavailable, command, policy_of
 from millrace.events import Arm, PredictionServed
 from millrace.learn import Prediction
 from millrace.privacy import derived_key, mask, pseudonymous
@@ -67,7 +67,8 @@ def accept(
         raise Malformed("text", f"1 to {max_text} characters, one of them more than a space, none of them NUL")
     request_id = request_id or str(uuid4())
     unit = pseudonymous(unit, derived_key(secret, workspace.workspace)) if unit else None
-    return Request(workspace, mask(text).text, request_id, unit, cause, unit or key or request_id, perf_counter())
+    masked = mask(text, policy_of(workspace, secret)).text
+    return Request(workspace, masked, request_id, unit, cause, unit or key or request_id, perf_counter())
 
 
 async def answer(

@@ -57,6 +57,7 @@ def build_app(
     routes.caught_up = lambda: routed.caught_up
     declarations = Declarations(db, clock, encoder)
     specs = declarations.specs = workspaces(settings, on_change=declarations.on_change)
+    secret = settings.secret.get_secret_value()
     recorder = Recorder(
         db,
         wait=settings.commit_wait_ms / 1000,
@@ -75,7 +76,6 @@ def build_app(
         routed=routed,
         canary_within=settings.canary_within,
     )
-    secret = settings.secret.get_secret_value()
     kept = on_document_kept.bind(specs=specs)
     history = History(Intake(kept, db, Blobs(settings)), db, settings)
     return Service(

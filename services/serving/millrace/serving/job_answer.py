@@ -37,6 +37,6 @@ def _request(workspace: Workspace, row: dict[str, Any], max_text: int, secret: s
         request_id=row["request_id"],
         unit=row["unit"],
         cause=cause,
-        max_text=2 * max_text,
+        max_text=4 * max_text,
         secret=secret,
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from millrace.chassis import Malformed, wire
+from millrace.chassis import Malformed, policy_of, wire
 from millrace.events import Envelope, FeedbackGiven, PredictionServed
 from millrace.events.parts import Basis, FeedbackKind
 from millrace.privacy import derived_key, mask, pseudonymous
@@ -62,7 +62,7 @@ def admit(event: FeedbackGiven, workspace: Workspace, secret: str) -> Feedback:
         workspace=event.workspace,
         feedback_id=event.id,
         kind=event.kind,
-        value=_clean(event, workspace),
+        value=_clean(event, workspace, secret),
         source=event.source,
         trusted=event.source in workspace.feedback.trusted,
         basis=event.basis,
@@ -76,11 +76,11 @@ def admit(event: FeedbackGiven, workspace: Workspace, secret: str) -> Feedback:
     )
 
 
-def _clean(event: FeedbackGiven, workspace: Workspace) -> str | float:
+def _clean(event: FeedbackGiven, workspace: Workspace, secret: str) -> str | float:
     """The value as it may be kept: ids and declared labels as they are, anything else that is text masked."""
     if isinstance(event.value, float) or event.kind == "preference" or event.value in workspace.labels.names:
         return event.value
-    return mask(event.value).text
+    return mask(event.value, policy_of(workspace, secret)).text
 
 
 def _corrected(event: FeedbackGiven) -> UUID | None:

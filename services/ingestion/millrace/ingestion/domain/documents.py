@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import singledispatch
@@ -10,8 +11,9 @@ from itertools import islice
 from uuid import UUID, uuid5
 
 from millrace.events import DocumentSubmitted, Event, InteractionLogged, Reason
+from millrace.ingestion.domain.quality import of_metadata, of_text
 from millrace.ingestion.domain.texts import LONGEST, Shares, cleaned, printable_share, read
-from millrace.privacy import derived_key, mask, pseudonym
+from millrace.privacy import REDACT, Policy, Second, mask, pseudonym
 from millrace.workspace import Workspace
 
 DOCUMENTS = UUID("3f1d5a53-6d5c-5d0e-8a7e-0f6f5d1f6a10")
@@ -21,6 +23,16 @@ LONGEST_LABEL = 100
 MOST_METADATA = 50
 LONGEST_VALUE = 2000
 SUITES = ("golden",)
+_SAID: Mapping[str, str] = {
+    "email": "e-mail address",
+    "iban": "account number",
+    "card": "card number",
+    "phone": "phone number",
+    "ip": "IP address",
+    "national_id": "national id",
+    "person": "name of a person",
+    "location": "place",
+}
 
 
 @dataclass(frozen=True)
@@ -39,8 +51,20 @@ class Submission:
 
 
 @dataclass(frozen=True)
+class Came:
+    """What rules ask of a submission as it came, which is not kept: lengths in characters, shares."""
+
+    text: int
+    printable: float
+    source: int
+    label: int
+    metadata: int
+    longest_metadata: int
+
+
+@dataclass(frozen=True)
 class Document:
-    """A submission, masked; to be accepted when there are no reasons against it."""
+    """A submission as it may be kept: masked. What is too long is cut, and `came` tells."""
 
     document_id: str
     source: str
@@ -49,20 +73,34 @@ class Document:
     suite: str | None
     subject: str | None
     metadata: dict[str, str]
-    trusted: bool
-    language: str | None
     masked: dict[str, int]
-    reasons: tuple[Reason, ...]
+    occurred_at: datetime
+    came: Came
+
+    @property
+    def named(self) -> str:
+        """The source's name where records are counted by it."""
+        return self.source[:LONGEST_NAME] or "unnamed"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Every reason against a record, none where it is accepted, and its language where that was looked at."""
+
+    reasons: tuple[Reason, ...] = ()
+    language: str | None = None
 
 
 @dataclass
 class Mask:
     """Cleans and masks one field after the other, and counts. What is longer than `most` is cut, as it is refused."""
 
+    policy: Policy = REDACT
+    second: Second | None = None
     counts: Counter[str] = field(default_factory=Counter)
 
     def __call__(self, text: str, most: int) -> str:
-        masked = mask(cleaned(text.strip()[: most + 1]))
+        masked = mask(cleaned(text.strip()[: most + 1]), self.policy, self.second)
         self.counts.update(masked.counts)
         return masked.text
 
@@ -102,62 +140,82 @@ def _(event: InteractionLogged) -> Submission:
     )
 
 
-def examine(given: Submission, workspace: Workspace, *, secret: str, now: datetime, shares: Shares) -> Document:
-    """Mask a submission and say what the workspace has against it."""
-    masked = Mask()
-    source, text = masked(given.source, LONGEST_NAME), masked(given.text, LONGEST)
-    label, suite = masked(given.label or "", LONGEST_LABEL) or None, cleaned(given.suite or "") or None
+def masked(given: Submission, *, key: bytes, mask: Mask) -> Document:
+    """What may be kept of a submission, whatever a workspace has against it. `key` is the workspace's."""
+    source, text = mask(given.source, LONGEST_NAME), mask(given.text, LONGEST)
+    label, suite = mask(given.label or "", LONGEST_LABEL) or None, mask(given.suite or "", LONGEST_NAME) or None
     metadata = {
-        masked(key, LONGEST_VALUE): masked(value, LONGEST_VALUE)
+        mask(key, LONGEST_VALUE): mask(value, LONGEST_VALUE)
         for key, value in islice(given.metadata.items(), MOST_METADATA)
     }
-    trusted = source in workspace.data.trusted
-    found = read(
-        text,
-        length=len(given.text.strip()),
-        printable=printable_share(given.text[:LONGEST]),
-        languages=workspace.data.languages,
-        shares=shares,
-    )
-    reasons = (*found.reasons, *_about(given, workspace, source, label, suite, now))
-    key = derived_key(secret, workspace.workspace)
     return Document(
         document_id=document_id(given.workspace, given.source, given.own_id),
-        source=source[:LONGEST_NAME] or "unnamed",
+        source=source,
         text=text,
         label=label,
         suite=suite,
         subject=pseudonym(given.subject, key) if given.subject else None,
         metadata=metadata,
-        trusted=trusted,
-        language=found.language,
-        masked=dict(masked.counts),
-        reasons=reasons,
+        masked=dict(mask.counts),
+        occurred_at=given.occurred_at,
+        came=Came(
+            text=len(given.text.strip()),
+            printable=printable_share(given.text[:LONGEST]),
+            source=len(given.source.strip()),
+            label=len((given.label or "").strip()),
+            metadata=len(given.metadata),
+            longest_metadata=max((len(text.strip()) for pair in given.metadata.items() for text in pair), default=0),
+        ),
     )
 
 
-def _about(
-    given: Submission,
-    workspace: Workspace,
-    source: str,
-    label: str | None,
-    suite: str | None,
-    now: datetime,
-) -> list[Reason]:
+def judged(document: Document, workspace: Workspace, *, now: datetime, shares: Shares) -> Verdict:
+    """What a workspace has against a document: all of it, so that a person mends it once."""
     data = workspace.data
+    found = read(
+        document.text,
+        length=document.came.text,
+        printable=document.came.printable,
+        languages=data.languages,
+        shares=shares,
+    )
+    reasons = (
+        *found.reasons,
+        *(of_text(document.text, data.quality) if document.text else ()),
+        *of_metadata(document.metadata, data.quality),
+        *personal(document.masked, workspace),
+        *_about(document, workspace, now),
+    )
+    return Verdict(reasons, found.language)
+
+
+def personal(masked: Mapping[str, int], workspace: Workspace) -> list[Reason]:
+    """A reason for each kind of personal data that was found, where the workspace refuses it."""
+    if workspace.data.pii != "reject":
+        return []
+    return [Reason(code=f"pii_{kind}", field="record", expected=f"no {_SAID[kind]}") for kind in sorted(masked)]
+
+
+def _about(document: Document, workspace: Workspace, now: datetime) -> list[Reason]:
+    data, came = workspace.data, document.came
+    source, label, suite = document.source, document.label, document.suite
     name = f"a name of 1 to {LONGEST_NAME} characters"
     purpose = "evaluate" if suite in SUITES else "train"
-    sizes = max((len(text.strip()) for pair in given.metadata.items() for text in pair), default=0)
     checks = (
-        (not source or len(given.source.strip()) > LONGEST_NAME, "source", "source", name),
+        (not source or came.source > LONGEST_NAME, "source", "source", name),
         (source in data.retired, "retired_source", "source", "a source that is not retired"),
-        (len((given.label or "").strip()) > LONGEST_LABEL, "label", "label", f"at most {LONGEST_LABEL} characters"),
+        (came.label > LONGEST_LABEL, "label", "label", f"at most {LONGEST_LABEL} characters"),
         (suite is not None and suite not in SUITES, "suite", "suite", " or ".join(SUITES)),
         (suite in SUITES and source not in data.trusted, "untrusted_suite", "source", "a source in data.trusted"),
         (suite in SUITES and label is None, "unlabelled_suite", "label", "a label, by which the suite judges"),
         (purpose not in data.purposes, "purpose", "suite", f"a record to {' or '.join(data.purposes)} with"),
-        (len(given.metadata) > MOST_METADATA, "metadata", "metadata", f"at most {MOST_METADATA} keys"),
-        (sizes > LONGEST_VALUE, "metadata", "metadata", f"keys and values of at most {LONGEST_VALUE} characters"),
-        (given.occurred_at > now + FUTURE, "future", "time", "a time that has come"),
+        (came.metadata > MOST_METADATA, "metadata", "metadata", f"at most {MOST_METADATA} keys"),
+        (
+            came.longest_metadata > LONGEST_VALUE,
+            "metadata",
+            "metadata",
+            f"keys and values of at most {LONGEST_VALUE} characters",
+        ),
+        (document.occurred_at > now + FUTURE, "future", "time", "a time that has come"),
     )
     return [Reason(code=code, field=field, expected=expected) for wrong, code, field, expected in checks if wrong]

@@ -7,62 +7,91 @@ from datetime import datetime
 from itertools import islice
 
 from millrace.events import ObservationSubmitted, Reason
-from millrace.ingestion.domain.documents import FUTURE, LONGEST_NAME, LONGEST_VALUE, Mask
+from millrace.ingestion.domain.documents import FUTURE, LONGEST_NAME, LONGEST_VALUE, Mask, Verdict, personal
+from millrace.ingestion.domain.quality import of_values
 from millrace.ingestion.domain.texts import cleaned
-from millrace.privacy import derived_key, mask, pseudonym
+from millrace.privacy import pseudonym
 from millrace.workspace import Workspace, stable_lane
 
 MOST_VALUES = 500
 
 
 @dataclass(frozen=True)
+class Measurement:
+    """What rules ask of an observation as it came: lengths in characters."""
+
+    source: int
+    entity: int
+    values: int
+    longest_text: int
+
+
+@dataclass(frozen=True)
 class Observation:
-    """An observation, masked; to be accepted when there are no reasons against it."""
+    """An observation as it may be kept: masked. What is too long is cut, and `came` tells."""
 
     lane: int
     source: str
     entity: str
     values: dict[str, float | str | None]
     masked: dict[str, int]
-    reasons: tuple[Reason, ...]
+    occurred_at: datetime
+    came: Measurement
+
+    @property
+    def named(self) -> str:
+        """The source's name where records are counted by it."""
+        return self.source[:LONGEST_NAME] or "unnamed"
 
 
-def examine_observation(
-    event: ObservationSubmitted, workspace: Workspace, *, secret: str, now: datetime
-) -> Observation:
-    """Mask an observation and say what the workspace has against it."""
-    masked = Mask()
-    source = masked(event.source, LONGEST_NAME)
+def masked_observation(event: ObservationSubmitted, lanes: int, *, key: bytes, mask: Mask) -> Observation:
+    """What may be kept of an observation, whatever its workspace has against it. `key` is the workspace's."""
+    source = mask(event.source, LONGEST_NAME)
     values = {
-        masked(key, LONGEST_VALUE): masked(value, LONGEST_VALUE) if isinstance(value, str) else value
-        for key, value in islice(event.values.items(), MOST_VALUES)
+        mask(name, LONGEST_VALUE): mask(value, LONGEST_VALUE) if isinstance(value, str) else value
+        for name, value in islice(event.values.items(), MOST_VALUES)
     }
+    texts = (text for pair in event.values.items() for text in pair if isinstance(text, str))
     return Observation(
-        lane=stable_lane(event.entity, workspace.lanes),
-        source=source[:LONGEST_NAME] or "unnamed",
-        entity=_entity(event.entity, derived_key(secret, workspace.workspace)),
+        lane=stable_lane(event.entity, lanes),
+        source=source,
+        entity=_entity(event.entity, key, mask),
         values=values,
-        masked=dict(masked.counts),
-        reasons=tuple(_about(event, source, source in workspace.data.retired, now)),
+        masked=dict(mask.counts),
+        occurred_at=event.occurred_at,
+        came=Measurement(
+            source=len(event.source.strip()),
+            entity=len(cleaned(event.entity)),
+            values=len(event.values),
+            longest_text=max(map(len, texts), default=0),
+        ),
     )
 
 
-def _entity(entity: str, key: bytes) -> str:
+def judged_observation(observation: Observation, workspace: Workspace, *, now: datetime) -> Verdict:
+    """What a workspace has against an observation: all of it."""
+    about = _about(observation, observation.source in workspace.data.retired, now)
+    return Verdict(
+        (*about, *personal(observation.masked, workspace), *of_values(observation.values, workspace.data.quality))
+    )
+
+
+def _entity(entity: str, key: bytes, mask: Mask) -> str:
     """An entity named by personal data goes under a pseudonym: a tag would make one of many."""
     name = cleaned(entity[: LONGEST_NAME + 1])
-    return pseudonym(entity, key) if mask(name).counts else name
+    return pseudonym(entity, key) if Mask(mask.policy, mask.second)(name, LONGEST_NAME) != name else name
 
 
-def _about(event: ObservationSubmitted, source: str, retired: bool, now: datetime) -> list[Reason]:
-    texts = (text for pair in event.values.items() for text in pair if isinstance(text, str))
+def _about(observation: Observation, retired: bool, now: datetime) -> list[Reason]:
+    came = observation.came
     name = f"a name of 1 to {LONGEST_NAME} characters"
     checks = (
-        (not source or len(event.source.strip()) > LONGEST_NAME, "source", "source", name),
+        (not observation.source or came.source > LONGEST_NAME, "source", "source", name),
         (retired, "retired_source", "source", "a source that is not retired"),
-        (not 0 < len(cleaned(event.entity)) <= LONGEST_NAME, "entity", "entity", name),
-        (not event.values, "empty", "values", "at least one value"),
-        (len(event.values) > MOST_VALUES, "values", "values", f"at most {MOST_VALUES} values"),
-        (max(map(len, texts), default=0) > LONGEST_VALUE, "values", "values", f"texts of at most {LONGEST_VALUE}"),
-        (event.occurred_at > now + FUTURE, "future", "time", "a time that has come"),
+        (not 0 < came.entity <= LONGEST_NAME, "entity", "entity", name),
+        (not came.values, "empty", "values", "at least one value"),
+        (came.values > MOST_VALUES, "values", "values", f"at most {MOST_VALUES} values"),
+        (came.longest_text > LONGEST_VALUE, "values", "values", f"texts of at most {LONGEST_VALUE}"),
+        (observation.occurred_at > now + FUTURE, "future", "time", "a time that has come"),
     )
     return [Reason(code=code, field=field, expected=expected) for wrong, code, field, expected in checks if wrong]

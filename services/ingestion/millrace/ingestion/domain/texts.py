@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from millrace.events import Reason
+from millrace.privacy import TAG
 
 SHORTEST = 5
 LONGEST = 20_000
@@ -20,8 +21,9 @@ LEAST_PRINTABLE = 0.95
 LEAST_LANGUAGE = 0.015
 LETTERS_FOR_LANGUAGE = 10
 MOST_UNSPEAKABLE = 0.5
+_NO_LANGUAGE = {"unprintable", "no_words", "gibberish"}
+"""What is in no language, so that asking for one would only say the same again."""
 
-_TAG = re.compile(r"\[(?:EMAIL|PHONE|CARD|IBAN)\]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _WORD = re.compile(r"[^\W\d_]+")
 _CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]{6}")
@@ -46,10 +48,10 @@ def cleaned(text: str) -> str:
 
 
 def read(text: str, *, length: int, printable: float, languages: Sequence[str], shares: Shares) -> Read:
-    """Judge a cleaned and masked text; `length` and the share that is `printable` are of the text as it came."""
+    """Every reason against a cleaned and masked text; `length` and the share `printable` are of the text as it came."""
     if not text:
         return Read((_reason("empty", "a text"),))
-    bare = _TAG.sub(" ", text)
+    bare = TAG.sub(" ", text)
     letters = sum(map(str.isalpha, bare))
     reasons = [
         reason
@@ -58,14 +60,14 @@ def read(text: str, *, length: int, printable: float, languages: Sequence[str], 
             (length > LONGEST, _reason("too_long", f"at most {LONGEST} characters")),
             (printable < LEAST_PRINTABLE, _reason("unprintable", "printable characters")),
             (letters < LEAST_LETTERS, _reason("no_words", f"at least {LEAST_LETTERS} letters")),
+            (unspeakable(bare) > MOST_UNSPEAKABLE, _reason("gibberish", "words")),
         )
         if refused
     ]
-    if reasons:
+    if {reason.code for reason in reasons} & _NO_LANGUAGE:
         return Read(tuple(reasons))
-    if unspeakable(bare) > MOST_UNSPEAKABLE:
-        return Read((_reason("gibberish", "words"),))
-    return _spoken(bare, letters, languages, shares)
+    spoken = _spoken(bare, letters, languages, shares)
+    return Read((*reasons, *spoken.reasons), spoken.language)
 
 
 def printable_share(text: str) -> float:

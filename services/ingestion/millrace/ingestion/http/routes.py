@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from millrace.chassis import Clock, Database, GroupCommit, Table, Unknown, traceparent
@@ -17,8 +16,6 @@ from millrace.ingestion.http.cloud_events import Given, Unreadable, parse
 from millrace.ingestion.http.posting import STATUS, Posted, Record
 from millrace.workspace import Workspace
 from millrace.workspace.problems import nearest
-
-Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
 def routes(db: Database, group: GroupCommit[Posted], specs: Table[Workspace], *, most: int, clock: Clock) -> APIRouter:
@@ -45,14 +42,6 @@ def routes(db: Database, group: GroupCommit[Posted], specs: Table[Workspace], *,
         async with db.reading() as tx:
             found = await store.load_counts(tx, workspace)
         return {"workspace": workspace, **_counts(found)}
-
-    @router.get("/v1/quarantine")
-    async def quarantine(
-        workspace: str, reason: str | None = None, before: datetime | None = None, limit: Limit = 100
-    ) -> list[dict[str, Any]]:
-        await specs.get(workspace)
-        async with db.reading() as tx:
-            return await store.each_quarantined(tx, workspace, reason=reason, limit=limit, before=before)
 
     @router.get("/v1/sources")
     async def sources(workspace: str) -> list[dict[str, Any]]:
@@ -100,9 +89,12 @@ def _status(records: Sequence[Record]) -> int:
     return 202 if not codes or 202 in codes else codes[0]
 
 
+_TOTALS = ("submitted", "accepted", "rejected", "released", "dropped")
+
+
 def _counts(found: Iterable[tuple[str, str, int]]) -> dict[str, Any]:
-    by: dict[str, dict[str, int]] = {what: {} for what in ("submitted", "accepted", "rejected", "masked", "reason")}
+    by: dict[str, dict[str, int]] = {what: {} for what in (*_TOTALS, "masked", "reason")}
     for what, detail, n in found:
         by[what][detail] = n
-    totals = {what: sum(by[what].values()) for what in ("submitted", "accepted", "rejected")}
+    totals = {what: sum(by[what].values()) for what in _TOTALS}
     return {**totals, "masked": by["masked"], "reasons": by["reason"], "topics": by["submitted"]}

@@ -78,8 +78,8 @@ class Infer(BaseModel):
 
 
 def router(predictor: Predictor, routes: Routes, settings: Settings) -> APIRouter:
-    protocol = APIRouter(prefix="/v2", route_class=ProtocolRoute)
     secret = settings.secret.get_secret_value()
+    protocol = APIRouter(prefix="/v2", route_class=ProtocolRoute)
 
     @protocol.get("")
     async def server() -> dict[str, Any]:

@@ -62,20 +62,15 @@ def shown(answer: Answer) -> dict[str, Any]:
 
 
 def router(predictor: Predictor, settings: Settings) -> APIRouter:
-    routes = APIRouter()
     secret = settings.secret.get_secret_value()
+    routes = APIRouter()
 
     @routes.post("/v1/workspaces/{name}/predict")
     async def predict(name: str, asked: Asked) -> dict[str, Any]:
         workspace = await predictor.workspace(name)
         requests = [
             accept(
-                workspace,
-                one.text,
-                request_id=one.request_id,
-                unit=one.unit,
-                max_text=settings.max_text,
-                secret=secret,
+                workspace, one.text, request_id=one.request_id, unit=one.unit, max_text=settings.max_text, secret=secret
             )
             for one in bounded(asked.each(), settings)
         ]

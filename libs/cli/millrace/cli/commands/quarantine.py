@@ -1,0 +1,154 @@
+"""millrace quarantine list, show, release, drop, replay"""
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from millrace.cli import Data, Failure, Json, Target, console, printed, show, table
+from millrace.cli.person import moment, whoami
+
+commands = typer.Typer(name="quarantine", help="What ingestion rejected, and why.", no_args_is_help=True)
+
+Records = Annotated[list[str] | None, typer.Argument(help="Ids, as `list` shows them.", show_default=False)]
+Reason = Annotated[str, typer.Option("--reason", help="Only with this reason, such as too_short or words.")]
+Source = Annotated[str, typer.Option("--source", help="Only of this source.")]
+Topic = Annotated[str, typer.Option("--topic", help="Only of this topic, such as document.submitted.v1.")]
+Everything = Annotated[bool, typer.Option("--all", help="All of the workspace's.")]
+By = Annotated[str, typer.Option(help="Who decides.")]
+
+
+@commands.command("list")
+def each(
+    workspace: str,
+    data: Data,
+    reason: Reason = "",
+    source: Source = "",
+    topic: Topic = "",
+    state: Annotated[str, typer.Option(help="held, released or dropped.")] = "held",
+    after: Annotated[str, typer.Option(metavar="ID", help="Go on after this record.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    as_json: Json = False,
+) -> None:
+    """List rejected records, newest first, with every reason."""
+    given = {"reason": reason, "source": source, "topic": topic, "after": after}
+    asked: dict[str, str | int] = {
+        "workspace": workspace,
+        "state": state,
+        "limit": limit,
+        **{k: v for k, v in given.items() if v},
+    }
+    with Target(data).http("ingestion") as http:
+        found = http.get("/v1/quarantine", params=asked).json()
+    show(found, as_json, lambda: _listed(found) if found else f"nothing {state} in quarantine")
+
+
+def _listed(found: list[dict[str, Any]]) -> Any:
+    rows = [
+        (
+            Text(one["event_id"], no_wrap=True),
+            moment(one["rejected_at"]),
+            one["source"],
+            Text(", ".join(reason["code"] for reason in one["reasons"]), overflow="fold"),
+            Text((one["masked_text"] or "")[:60].replace("\n", " ")),
+        )
+        for one in found
+    ]
+    return table(("record", "at", "source", "reasons", "text"), rows)
+
+
+@commands.command("show")
+def one(record: str, data: Data, as_json: Json = False) -> None:
+    """Show one: every reason with what was expected, and all that is kept of it, masked."""
+    with Target(data).http("ingestion") as http:
+        found = http.get(f"/v1/quarantine/{record}").json()
+    if as_json:
+        printed(found)
+        return
+    for name in ("event_id", "workspace", "topic", "source", "document_id", "rejected_at", "state", "decided_by"):
+        if found[name] is not None:
+            console.print(f"{name:12} {found[name]}", markup=False, soft_wrap=True)
+    for reason in found["reasons"]:
+        console.print(f"{reason['code']:12} {reason['field']}: {reason['expected']}", markup=False, soft_wrap=True)
+    kept = found["record"] or {}
+    for name in ("label", "suite", "metadata", "entity", "values"):
+        if kept.get(name):
+            console.print(f"{name:12} {json.dumps(kept[name], ensure_ascii=False)}", markup=False, soft_wrap=True)
+    console.print(kept.get("text") or found["masked_text"] or "", markup=False, soft_wrap=True)
+
+
+@commands.command()
+def release(
+    workspace: str,
+    data: Data,
+    records: Records = None,
+    reason: Reason = "",
+    source: Source = "",
+    topic: Topic = "",
+    everything: Everything = False,
+    by: By = "",
+    as_json: Json = False,
+) -> None:
+    """Let records in as they were kept, in your name. Exit code 1 when one can't be."""
+    _settled("release", workspace, data, records, _which(reason, source, topic, everything), by, as_json)
+
+
+@commands.command()
+def drop(
+    workspace: str,
+    data: Data,
+    records: Records = None,
+    reason: Reason = "",
+    source: Source = "",
+    topic: Topic = "",
+    everything: Everything = False,
+    by: By = "",
+    as_json: Json = False,
+) -> None:
+    """Forget what records say; that they were rejected, and why, stays for quarantine's days."""
+    _settled("drop", workspace, data, records, _which(reason, source, topic, everything), by, as_json)
+
+
+@commands.command()
+def replay(
+    workspace: str,
+    data: Data,
+    records: Records = None,
+    reason: Reason = "",
+    source: Source = "",
+    topic: Topic = "",
+    everything: Everything = False,
+    by: By = "",
+    as_json: Json = False,
+) -> None:
+    """Judge records again by the rules as they are now: what passes is let in, the rest keep their new reasons."""
+    _settled("replay", workspace, data, records, _which(reason, source, topic, everything), by, as_json)
+
+
+def _which(reason: str, source: str, topic: str, everything: bool) -> dict[str, Any]:
+    given = {"reason": reason, "source": source, "topic": topic, "all": everything}
+    return {name: value for name, value in given.items() if value}
+
+
+def _settled(
+    act: str, workspace: str, data: Any, records: list[str] | None, which: dict[str, Any], by: str, as_json: bool
+) -> None:
+    if not records and not which:
+        raise Failure(f"nothing to {act}", hint="name records, or give --reason, --source, --topic or --all")
+    asked = {"workspace": workspace, "by": by or whoami(), **which, **({"ids": records} if records else {})}
+    with Target(data).http("ingestion") as http:
+        told = http.post(f"/v1/quarantine/{act}", json=asked).json()
+    show(told, as_json, lambda: _told(told))
+    wanted = {"release": ("released",), "drop": ("dropped",), "replay": ("released", "kept")}[act]
+    if any(one["end"] not in wanted for one in told["records"]):
+        raise typer.Exit(1)
+
+
+def _told(told: dict[str, Any]) -> str:
+    ends = ("released", "dropped", "kept", "refused")
+    said = [", ".join(f"{told[end]} {end}" for end in ends if told[end]) or "nothing was held that fits"]
+    if told["job"]:
+        said.append(f"{told['left']} more are looked at by job {told['job']}")
+    said += [f"{one['event_id']}: {one['end']}: {one['because']}" for one in told["records"] if one["because"]]
+    return "\n".join(said)

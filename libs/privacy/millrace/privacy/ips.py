@@ -1,0 +1,68 @@
+"""IP addresses, of version 4 and 6, checked; version numbers, times and code are left alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import AddressValueError, IPv6Address
+
+from millrace.privacy.kinds import Span
+
+# each begins with a digit and what stands before it is looked at last: an assertion first would be tried everywhere
+_FOUR = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?!\w|\.[0-9])", re.ASCII)
+_JOINED = re.compile(r"(?:[\w.]|[A-Za-z]-)\Z", re.ASCII)
+_SIX = re.compile(
+    r"(?<![\w.])(?<![0-9A-Fa-f:]:)(?=[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{3,39}"
+    r"(?:(?<=:)[0-9]{1,3}(?:\.[0-9]{1,3}){3}|)(?:%[0-9A-Za-z]{1,15})?(?![\w:]|\.[0-9])",
+    re.ASCII,
+)
+_VERSION = re.compile(
+    r"(?:\b(?:version|versions|ver|v|release|build|firmware|revision|rev|update|patch|section|chapter|figure|table)"
+    r"|\u00a7)[ .:#=]{0,3}\Z",
+    re.IGNORECASE,
+)
+_CUE = re.compile(r"\bips?\b[^\d\n\[\]]{0,20}\Z|\b(?:address|host|server)\b[^\d\n\[\]]{0,8}\Z", re.IGNORECASE)
+_REACH = 32
+
+
+def ips(text: str) -> Iterator[Span]:
+    """Spans of addresses, in order and apart."""
+    spans = _sixes(text) if text.count(":") > 1 else []
+    if text.count(".") > 2:
+        four = (Span(*match.span()) for match in _FOUR.finditer(text) if _is_four(match))
+        spans += (
+            [span for span in four if not any(six.start <= span.start < six.end for six in spans)] if spans else four
+        )
+    yield from sorted(spans)
+
+
+def _sixes(text: str) -> list[Span]:
+    spans = []
+    for match in _SIX.finditer(text):
+        written = match[0][:-1] if match[0].endswith(":") and not match[0].endswith("::") else match[0]
+        if _is_six(written):
+            spans.append(Span(match.start(), match.start() + len(written)))
+    return spans
+
+
+def _is_four(match: re.Match[str]) -> bool:
+    """Four numbers up to 255. After a word such as version it is one, and four single digits are, but after `ip`."""
+    parts = match[0].split(".")
+    if any(int(part) > 255 or (part[0] == "0" and len(part) > 1) for part in parts) or parts[0] == "0":
+        return False
+    before = match.string[max(0, match.start() - _REACH) : match.start()]
+    if _JOINED.search(before) or _VERSION.search(before):
+        return False
+    return any(len(part) > 1 for part in parts) or bool(_CUE.search(before))
+
+
+def _is_six(written: str) -> bool:
+    """What can be read as one, with a group long enough that it is neither a time nor a name of code."""
+    address = written.partition("%")[0]
+    if not any(len(group) >= 3 and any(map(str.isdigit, group)) for group in address.split(":")):
+        return False
+    try:
+        IPv6Address(address)
+    except AddressValueError:
+        return False
+    return True
