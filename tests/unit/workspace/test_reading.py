@@ -115,6 +115,7 @@ def test_a_wrong_name_is_told_with_its_line_and_the_nearest(added: str, key: str
         ("rollout: {canary: {shares: [0.5, 1.0]}}", "less than 1"),
         ("serve: {pad_to: 256, max_length: 128}", "pad_to at most"),
         ("data: {languages: [xx]}", "such as en, not xx"),
+        ("data: {retention: 3 months}", "a duration such as"),
         ("feedback: {wait: 2024-01-01}", "a duration such as"),
         ("gate: []", "at least 1 item"),
         ("gate: ['fresh.macro_f1 > ']", "right of the comparison"),

@@ -99,6 +99,7 @@ __all__ = [
     "Score",
     "Split",
     "Stage",
+    "SubjectErased",
     "TrainingFailed",
     "TrainingProgressed",
     "TrainingStarted",

@@ -133,6 +133,7 @@ class DocumentDuplicated(Event):
     kind: str = Field(description="exact or near")
     similarity: float = Field(ge=0, le=1)
     cluster: str
+    weighs: bool = Field(default=False, description="whether the kept row counts once more for it")
 
 
 class DocumentRetired(Event):

@@ -70,7 +70,10 @@ class Duplicates(_Section):
 
 
 class Data(_Section):
-    """`trusted` and `retired` name document sources: their labels may train and be golden; their rows are not used."""
+    """`trusted` and `retired` name document sources: their labels may train and be golden; their rows are not used.
+
+    Rows known for longer than `retention` are erased; null keeps them for ever.
+    """
 
     pii: Literal["redact"] = "redact"
     languages: Annotated[tuple[Language, ...], Field(strict=False, max_length=50)] = ()
@@ -81,6 +84,7 @@ class Data(_Section):
     )
     trusted: Words = ()
     retired: Words = ()
+    retention: Duration | None = None
 
     _once = field_validator("languages", "purposes", "trusted", "retired")(_unique)
 
