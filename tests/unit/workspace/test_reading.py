@@ -131,7 +131,6 @@ def test_a_wrong_value_is_told_with_what_was_expected(added: str, expected: str)
 @pytest.mark.parametrize(
     ("added", "key"),
     [
-        ("data: {retention: 30d}", "data.retention"),
         ("data: {duplicates: {semantic: 0.95}}", "data.duplicates.semantic"),
         ("feedback: {unit: user}", "feedback.unit"),
     ],

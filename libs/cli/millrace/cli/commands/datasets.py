@@ -155,8 +155,8 @@ def _listed(found: dict[str, Any]) -> Group:
             each["dataset"][7:19],
             moment(each["created_at"]),
             each["because"] or "",
-            "  ".join(f"{count} {split}" for split, count in each["rows"].items()),
-            ", ".join(_state(each)),
+            f"{sum(each['rows'].values()):,}",
+            Text(", ".join(_state(each)), overflow="fold"),
         )
         for each in found["datasets"]
     ]
