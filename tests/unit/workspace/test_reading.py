@@ -157,6 +157,7 @@ def test_a_wrong_name_is_told_with_its_line_and_the_nearest(added: str, key: str
         ("data: {quality: {metadata: {order: {type: date, min: 3}}}}", "only of type integer or number"),
         ("data: {quality: {metadata: {order: {min: 3, pattern: x}}}}", "either min and max"),
         ("data: {quality: {metadata: {order: {min: 3, max: 2}}}}", "min at most max"),
+        ("data: {retention: 3 months}", "a duration such as"),
         ("feedback: {wait: 2024-01-01}", "a duration such as"),
         ("gate: []", "at least 1 item"),
         ("gate: ['fresh.macro_f1 > ']", "right of the comparison"),

@@ -20,6 +20,7 @@ class RetrainingRequested(Event):
     change_point: datetime | None = Field(default=None, description="absent: the beginning")
     version: str | None = Field(default=None, description="production when the cycle opened")
     drift_id: str | None = None
+    dataset: str | None = Field(default=None, description="the version to train on; absent: one is cut")
     note: str = ""
 
 

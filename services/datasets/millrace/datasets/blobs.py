@@ -2,15 +2,19 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from millrace.chassis import Blobs
+from millrace.chassis import Blobs, Unavailable
 from millrace.datasets.domain import line
+
+PAGE = 1000
+Gone = Callable[[Any], Any]
+"""Tells of a batch of rows which of them have to go, as a numpy array of booleans."""
 
 _TIME = pa.timestamp("us", tz="UTC")
 _ORIGIN = [
@@ -33,7 +37,7 @@ VERSION = pa.schema(
     [
         *((name, pa.string()) for name in ("id", "text", "label", "split", "cluster")),
         ("weight", pa.float64()),
-        *((name, pa.string()) for name in ("suite", "source", "basis")),
+        *((name, pa.string()) for name in ("suite", "source", "basis", "language")),
         ("trusted", pa.bool_()),
         *((name, _TIME) for name in ("occurred_at", "known_at")),
         *_ORIGIN,
@@ -42,8 +46,8 @@ VERSION = pa.schema(
 
 
 def version_row(row: Mapping[str, Any], split: str) -> dict[str, Any]:
-    """A row of the corpus as it stands in a version."""
-    return {**row, "id": row["document_id"], "split": split, "weight": 1.0}
+    """A row of the corpus as it stands in a version: it counts once more for each duplicate dropped for it."""
+    return {**row, "id": row["document_id"], "split": split, "weight": 1.0 + row["echoes"]}
 
 
 class Writer:
@@ -77,13 +81,66 @@ class Writer:
                 self._hash.update(line(row))
 
 
-async def keep(blobs: Blobs, prefix: str, path: Path) -> tuple[str, str, int]:
+class Shelf(Protocol):
+    """Gives blobs their names, and is told one before it is put: it can be found if nothing comes to point to it."""
+
+    def name(self, prefix: str, digest: str) -> str: ...
+    async def announce(self, blob: str) -> None: ...
+
+
+async def keep(blobs: Blobs, prefix: str, path: Path, shelf: Shelf) -> tuple[str, str, int]:
     """Uploads a file under the digest of its bytes: (blob, SHA-256 in hex, bytes). The same file again is no other."""
     sha256, size = await asyncio.to_thread(_measure, path)
-    blob = f"{prefix}/{sha256}.parquet"
+    blob = shelf.name(prefix, sha256)
+    await shelf.announce(blob)
     if not await blobs.exists(blob):
         await blobs.put_file(blob, path)
     return blob, sha256, size
+
+
+async def verify(blobs: Blobs, blob: str, sha256: str, folder: Path) -> None:
+    """Reads a blob back. Raises Unavailable where its bytes are not those that were put."""
+    path = folder / "verified.parquet"
+    await blobs.get_file(blob, path)
+    found, _ = await asyncio.to_thread(_measure, path)
+    if found != sha256:
+        raise Unavailable(f"S3: {blob} came back as {found}")
+
+
+class Rewritten(NamedTuple):
+    """What a rewritten file holds, and how many rows it `lost`; nothing else is told where that is none."""
+
+    digest: str
+    rows: int
+    lost: int
+    untrusted: int
+    bytes: int
+
+
+def without(path: Path, target: Path, gone: Gone) -> Rewritten:
+    """Writes a file's rows that are not gone, a batch at a time; `target` is not written where all stay."""
+    with pq.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        version = "seq" not in schema.names
+        if not any(gone(batch).any() for batch in file.iter_batches(PAGE, columns=_KEYS[version])):
+            return Rewritten("", 0, 0, 0, 0)
+        hasher, rows, lost, untrusted = hashlib.sha256(), 0, 0, 0
+        with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+            for batch in file.iter_batches(PAGE):
+                stays = ~gone(batch)
+                lost += len(stays) - int(stays.sum())
+                kept = batch.filter(pa.array(stays))
+                if kept.num_rows:
+                    writer.write_batch(kept)
+                    rows += kept.num_rows
+                if version:
+                    for row in kept.to_pylist():
+                        hasher.update(line(row))
+                        untrusted += not row["trusted"]
+    return Rewritten(f"sha256:{hasher.hexdigest()}", rows, lost, untrusted, target.stat().st_size)
+
+
+_KEYS = {False: ["seq"], True: ["id", "origin_event"]}
 
 
 def texts(path: Path, page: int) -> Iterator[dict[int, str]]:

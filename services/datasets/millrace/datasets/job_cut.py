@@ -1,16 +1,26 @@
 """Weighs what a cycle waits for, and cuts a version when it is there -> dataset.released, dataset.failed"""
 
-import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from millrace.chassis import AlreadyExists, Blobs, Database, Job, Table, Unprocessable, works
+from millrace.chassis import (
+    AlreadyExists,
+    Blobs,
+    Database,
+    Job,
+    NotFound,
+    Table,
+    Transaction,
+    Unprocessable,
+    works,
+)
 from millrace.datasets import blobs as files
 from millrace.datasets import store
 from millrace.datasets.corpus import pages
-from millrace.datasets.domain import IN_ALL, File, Readiness, Rule, Tally, manifest, weigh
+from millrace.datasets.domain import IN_ALL, File, Readiness, Rule, Tally, encoded, manifest, weigh
+from millrace.datasets.holding import Holding
 from millrace.events import DatasetFailed, DatasetReleased
 from millrace.workspace import Workspace
 
@@ -18,20 +28,29 @@ SOON, LATER = timedelta(seconds=2), timedelta(seconds=30)
 """How long a cut with enough labels in all, but too few of one, waits: while rows come, and while none do."""
 
 
+class VersionGone(NotFound):
+    def __init__(self, version: str, workspace: str) -> None:
+        super().__init__(f"{version} is no version of {workspace} that still has its rows")
+        self.version = version
+        self.workspace = workspace
+
+
 @works("cut", emits=[DatasetReleased, DatasetFailed])
 async def job_cut(job: Job, *, db: Database, blobs: Blobs, workspaces: Table[Workspace]) -> None:
     spec = await workspaces.get(job.workspace)
     async with job.transaction("weigh") as tx:
         cut = await store.load_cut(tx, job.key)
-        if cut.plan is None:
+        if cut.plan is None and cut.asked_for is None:
             corpus = await store.lock(tx, job.workspace)
             rule = Rule.of(spec, change_point=cut.change_point, min_labels=cut.min_labels)
             readiness = weigh(rule, await store.groups(tx, corpus, rule))
             if readiness.ready or (tx.now >= cut.deadline and not readiness.fatal):
-                cut.plan = store.Plan(rule, readiness.admitted, corpus.rows, tx.now)
+                cut.plan = _plan(rule, readiness, corpus, tx.now)
             await store.save_plan(tx, cut)
         now = tx.now
-    if cut.plan is not None:
+    if cut.asked_for is not None:
+        await _release(job, cut, cut.asked_for)
+    elif cut.plan is not None:
         try:
             await _cut(job, cut, cut.plan, db, blobs)
         except Unprocessable as error:
@@ -40,6 +59,10 @@ async def job_cut(job: Job, *, db: Database, blobs: Blobs, workspaces: Table[Wor
         await _fail(job, cut, _wanting(cut, readiness), readiness.missing)
     else:
         await job.later(min(cut.deadline, now + (SOON if cut.seen > cut.looked else LATER)))
+
+
+def _plan(rule: Rule, readiness: Readiness, corpus: store.Corpus, now: datetime) -> store.Plan:
+    return store.Plan(rule, readiness.admitted, corpus.rows, now, corpus.turn, corpus.set_aside)
 
 
 def _wanting(cut: store.Cut, readiness: Readiness) -> str:
@@ -64,44 +87,80 @@ async def _fail(job: Job, cut: store.Cut, reason: str, missing: dict[str, int]) 
 
 
 async def _cut(job: Job, cut: store.Cut, plan: store.Plan, db: Database, blobs: Blobs) -> None:
+    holding = await Holding.begin(job)
     tally = Tally()
     with TemporaryDirectory() as folder:
-        kept = await _write(job, plan, tally, db, blobs, Path(folder))
+        kept = await _write(job, plan, tally, holding, db, blobs, Path(folder))
     async with db.reading() as tx:
-        parent = await store.newest_version(tx, job.workspace)
-    body = manifest(job.workspace, plan.admitted, tally, kept, _lineage(cut, plan, parent))
+        parent = await store.current_version(tx, job.workspace)
+        duplicated = await store.duplicated(tx, job.workspace)
+    lineage = {**_lineage(cut, plan, parent), "duplicated": duplicated}
+    body = manifest(job.workspace, plan.admitted, tally, kept, lineage)
     blob = f"{job.workspace}/datasets/{body['digest'].removeprefix('sha256:')}.json"
-    try:
-        await blobs.create(blob, json.dumps(body, sort_keys=True).encode())
-    except AlreadyExists:
-        body = json.loads(await blobs.get(blob))
+    body = await _publish(db, blobs, blob, body)
     async with job.finish() as tx:
-        corpus = await store.lock(tx, job.workspace)
+        corpus = await holding.corpus(tx)
         corpus.fresh = corpus.rows - plan.rows_up_to
+        await store.add_version(tx, corpus, blob, body)
         await store.save(tx, corpus)
-        await store.add_version(tx, job.workspace, blob, body)
+        await store.erasures.published(tx, job.workspace)
         await store.end_cut(tx, cut, state="released", dataset=body["digest"])
-        tx.emit(
-            DatasetReleased.caused_by(
-                job.cause("released"),
-                workspace=job.workspace,
-                dataset=body["digest"],
-                manifest=blob,
-                rows=tally.rows(),
-                labels=dict(sorted(tally.labels["train"].items())),
-                attempt=cut.request["attempt"],
-                parent=parent if parent != body["digest"] else None,
-                change_point=cut.change_point,
-            )
+        await tx.schedule("profile", key=body["digest"], workspace=job.workspace, cause=job.cause("profile"))
+        _emit(job, tx, cut, body, blob, parent)
+
+
+async def _publish(db: Database, blobs: Blobs, blob: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Puts the manifest. A version that is there already stays as it is, unless its rows are gone."""
+    try:
+        await blobs.create(blob, encoded(body))
+        return body
+    except AlreadyExists:
+        async with db.reading() as tx:
+            known = await store.find_version(tx, body["digest"])
+        if known and known.emptied_at is None:
+            return known.body
+        await blobs.put(blob, encoded(body))  # of an attempt that came to nothing: its files may be gone
+        return body
+
+
+def _emit(job: Job, tx: Transaction, cut: store.Cut, body: dict[str, Any], blob: str, parent: str | None) -> None:
+    splits = body["content"]["splits"]
+    tx.emit(
+        DatasetReleased.caused_by(
+            job.cause("released"),
+            workspace=job.workspace,
+            dataset=body["digest"],
+            manifest=blob,
+            rows={split: counts["rows"] for split, counts in splits.items()},
+            labels=splits["train"]["labels"],
+            attempt=cut.request["attempt"],
+            parent=parent if parent != body["digest"] else None,
+            change_point=cut.change_point,
         )
+    )
 
 
-async def _write(job: Job, plan: store.Plan, tally: Tally, db: Database, blobs: Blobs, folder: Path) -> dict[str, File]:
+async def _release(job: Job, cut: store.Cut, name: str) -> None:
+    """A cycle that asked for a version gets that one; what is current stays so."""
+    try:
+        async with job.finish() as tx:
+            version = await store.version(tx, name)
+            if version.workspace != job.workspace or version.emptied_at is not None:
+                raise VersionGone(name, job.workspace)
+            await store.end_cut(tx, cut, state="released", dataset=version.digest)
+            _emit(job, tx, cut, version.body, version.manifest, version.parent)
+    except NotFound as error:
+        await _fail(job, cut, str(error), {})
+
+
+async def _write(
+    job: Job, plan: store.Plan, tally: Tally, holding: Holding, db: Database, blobs: Blobs, folder: Path
+) -> dict[str, File]:
     """Streams the corpus through the rule into one file for training and one for each suite."""
     writers = {
         name: files.Writer(folder / f"{name}.parquet", files.VERSION) for name in ("training", "fresh", "golden")
     }
-    async for page in pages(db, blobs, job.workspace, plan.rows_up_to, plan.rule, folder):
+    async for page in pages(db, blobs, job.workspace, plan, folder):
         chosen: dict[str, list[dict[str, Any]]] = {name: [] for name in writers}
         for traits, row in page:
             split, reason = plan.rule.place(traits, plan.admitted)
@@ -116,7 +175,7 @@ async def _write(job: Job, plan: store.Plan, tally: Tally, db: Database, blobs: 
     kept = {}
     for name, writer in writers.items():
         await writer.close()
-        blob, _, size = await files.keep(blobs, f"{job.workspace}/datasets/files", writer.path)
+        blob, _, size = await files.keep(blobs, f"{job.workspace}/datasets/files", writer.path, holding)
         kept[name] = File(blob, f"sha256:{writer.digest}", writer.rows, size)
     return kept
 
@@ -129,5 +188,6 @@ def _lineage(cut: store.Cut, plan: store.Plan, parent: str | None) -> dict[str, 
         "change_point": cut.change_point.isoformat() if cut.change_point else None,
         "rule": plan.rule.plain(),
         "rows_up_to": plan.rows_up_to,
+        "set_aside": plan.set_aside,
         "created_at": plan.at.isoformat(),
     }

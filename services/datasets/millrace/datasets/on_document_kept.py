@@ -1,10 +1,12 @@
 """document.kept -> dataset.grown; wakes the cuts that waited for these rows"""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from millrace.chassis import Table, Transaction, handles
 from millrace.datasets import store
+from millrace.datasets.daily import housekeep_next
 from millrace.events import DatasetGrown, DocumentKept
 from millrace.workspace import Workspace
 
@@ -22,15 +24,28 @@ async def on_document_kept(
 
 async def _take(tx: Transaction, events: Sequence[DocumentKept], spec: Workspace, part_rows: int) -> None:
     corpus = await store.lock(tx, spec.workspace)
-    await store.append(tx, corpus, events)
+    forgotten = await store.erasures.forgotten(tx, spec.workspace, events)
+    events = [event for event in events if not _of_one_forgotten(event, forgotten)]
+    if not events:
+        return
+    await store.append(tx, corpus, events, await store.erasures.retired(tx, spec.workspace, events))
     _grow(tx, corpus, events, spec.train.on.new_documents)
     if corpus.buffered >= part_rows and not corpus.flushing:
         corpus.flushing = True
         key = f"{corpus.workspace}/{corpus.parts + 1}"
         await tx.schedule("flush", key=key, workspace=corpus.workspace, cause=events[-1])
+    if not corpus.housekept:
+        corpus.housekept = True
+        await housekeep_next(tx, corpus.workspace, events[-1])
     await store.save(tx, corpus)
     for key in await store.see(tx, corpus, events):
         await tx.wake("cut", key)
+
+
+def _of_one_forgotten(event: DocumentKept, forgotten: Mapping[str, datetime]) -> bool:
+    """A row that comes after its subject was erased, but was known before, is never written."""
+    until = forgotten.get(event.subject or "")
+    return until is not None and event.known_at <= until
 
 
 def _grow(tx: Transaction, corpus: store.Corpus, events: Sequence[DocumentKept], every: int | None) -> None:

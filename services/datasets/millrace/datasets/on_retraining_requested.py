@@ -16,5 +16,5 @@ async def on_retraining_requested(
         await workspaces.get(event.workspace)
         await store.lock(tx, event.workspace)
         cut = await store.open_cut(tx, event)
-        due = tx.now if cut.seen >= cut.min_labels else event.deadline
+        due = tx.now if event.dataset or cut.seen >= cut.min_labels else event.deadline
         await tx.schedule("cut", key=cut.key, workspace=event.workspace, cause=event, at=due)

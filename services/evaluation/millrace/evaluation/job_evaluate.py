@@ -3,9 +3,10 @@
 import asyncio
 import tempfile
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
-from millrace.chassis import Blobs, Job, Unprocessable, works
+from millrace.chassis import BlobNotFound, Blobs, Job, Unprocessable, works
 from millrace.evaluation import report
 from millrace.evaluation.domain.gate import Evidence, Judgement, judge_gate
 from millrace.evaluation.engine import Engine, ScoringDied
@@ -23,7 +24,11 @@ async def job_evaluate(job: Job, *, blobs: Blobs, engine: Engine, attempts: int)
         async with job.transaction() as tx:
             spec = await specs.load(tx, request.workspace, request.workspace_revision)
         with tempfile.TemporaryDirectory(prefix="millrace-evaluate-") as folder:
-            snapshot = await score(job, request, spec, blobs=blobs, engine=engine, folder=Path(folder))
+            asked: dict[str, Any] = {"blobs": blobs, "engine": engine, "folder": Path(folder)}
+            try:
+                snapshot = await score(job, request, spec, **asked)
+            except BlobNotFound:  # an erasure rewrites files of rows, and the manifest that names them
+                snapshot = await score(job, request, spec, **asked)
         judgement = await asyncio.to_thread(_judge, spec, request, snapshot, UUID(job.key))
         await _conclude(job, request, snapshot, judgement, blobs)
     except (Unprocessable, ScoringDied) as error:

@@ -18,13 +18,17 @@ Key = Annotated[str | None, Header(alias="Idempotency-Key")]
 
 
 class Training(BaseModel):
-    """A cycle by hand. `since` cuts rows from then on; `methods` other than the workspace declares, or `declare`."""
+    """A cycle by hand. `since` cuts rows from then on; `methods` other than the workspace declares, or `declare`.
+
+    `dataset` is a version to train on, by its name or digest: then nothing is cut.
+    """
 
     note: str = ""
     by: str = Field(default="a person", min_length=1)
     since: AwareDatetime | None = None
     min_labels: int | None = Field(default=None, ge=0)
     methods: list[str] = Field(default_factory=list)
+    dataset: str | None = Field(default=None, min_length=1, max_length=200)
 
 
 def routes(db: Database, *, specs: Table[Declared], clock: Clock) -> APIRouter:
@@ -86,5 +90,6 @@ def _ask(asked: Training, declared: Declared, cause_id: Any, now: datetime) -> d
         change_point=asked.since,
         min_labels=least,
         methods=tuple(asked.methods),
+        dataset=asked.dataset,
         note=f"by {asked.by}{f': {asked.note}' if asked.note else ''}",
     )

@@ -15,7 +15,7 @@ from millrace.training import metrics, plan, runs, store, worker
 from millrace.training.domain import DECLARE, FINE_TUNES, NothingToDeclare
 from millrace.training.plan import Plan
 from millrace.training.progress import CycleOver, Progress
-from millrace.training.rows import read_training, select
+from millrace.training.rows import fetch, select
 from millrace.training.settings import Settings
 from millrace.training.worker import Line, RunFailed, RunKilled
 
@@ -83,9 +83,8 @@ async def _make(job: Job, task: Task, blobs: Blobs, settings: Settings) -> runs.
 
 async def _request(task: Task, out: Path, blobs: Blobs, settings: Settings) -> Line:
     await asyncio.to_thread(task.folder.mkdir, parents=True, exist_ok=True)
-    training = await read_training(blobs, task.run["manifest"])
     source, rows = task.folder / "dataset.parquet", task.folder / "rows.parquet"
-    await blobs.get_file(training.rows, source)
+    training = await fetch(blobs, task.run["manifest"], source)
     production = await _production(task, blobs)
     labels = task.production.labels if task.declares and task.production else training.labels
     await asyncio.to_thread(select, source, rows, untrusted=task.run["untrusted"], labels=labels)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from millrace.chassis import Blobs, Malformed
+from millrace.chassis import BlobNotFound, Blobs, Malformed
 
 COLUMNS = ("id", "text", "label", "split", "cluster", "weight")
 USED = ("train", "validation")
@@ -37,6 +37,20 @@ async def read_training(blobs: Blobs, manifest: str) -> Training:
         return Training.of(json.loads(text))
     except (ValueError, KeyError, TypeError) as error:
         raise Malformed("manifest", f"training and labels ({type(error).__name__}: {error})") from error
+
+
+async def fetch(blobs: Blobs, manifest: str, target: Path) -> Training:
+    """The training part with its rows in a file. Where they were rewritten between the two looks it looks again.
+
+    Raises BlobNotFound, Malformed, Unavailable.
+    """
+    training = await read_training(blobs, manifest)
+    try:
+        await blobs.get_file(training.rows, target)
+    except BlobNotFound:
+        training = await read_training(blobs, manifest)
+        await blobs.get_file(training.rows, target)
+    return training
 
 
 def select(source: Path, target: Path, *, untrusted: bool, labels: Collection[str] | None) -> None:

@@ -59,6 +59,7 @@ async def _request(tx: Transaction, cause: Cause, workspace: str, cycle: Cycle) 
             change_point=cycle.change_point,
             version=cycle.version,
             drift_id=str(cycle.drift_id) if cycle.drift_id else None,
+            dataset=cycle.dataset,
             note=cycle.note,
         )
     )

@@ -26,12 +26,16 @@ def train(
         str | None, typer.Option(metavar="TIME", help="Rows from then on, e.g. 2026-11-21T10:00:00Z.")
     ] = None,
     min_labels: Annotated[int | None, typer.Option(min=0, help="Labelled rows to wait for.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="Train on this version instead of a new cut, e.g. parcels@3.")
+    ] = None,
     note: Annotated[str, typer.Option(help="Why; stays with the cycle.")] = "",
     by: Annotated[str, typer.Option(help="Who asks.")] = "",
     as_json: Json = False,
 ) -> None:
     """Open a training cycle by hand. A workspace has one open cycle at a time."""
     asked = {"note": note, "by": by or whoami(), "since": since, "min_labels": min_labels, "methods": method or []}
+    asked |= {"dataset": dataset} if dataset else {}
     with Target(data).http("training") as training:
         opened = training.post(f"/v1/workspaces/{workspace}/train", json=asked).json()
     show(opened, as_json, lambda: f"cycle {opened['cycle']} is open: `millrace cycles {workspace}` shows how it goes")

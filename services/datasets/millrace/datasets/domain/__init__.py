@@ -1,8 +1,9 @@
 """The decisions of datasets: pure, no IO."""
 
+from millrace.datasets.domain.names import named
 from millrace.datasets.domain.readiness import IN_ALL, Readiness, weigh
 from millrace.datasets.domain.rule import SPLITS, Rule, Traits, dice
-from millrace.datasets.domain.version import File, Tally, digest_of, line, manifest
+from millrace.datasets.domain.version import File, Tally, digest_of, encoded, line, manifest, parts, redacted
 
 __all__ = [
     "IN_ALL",
@@ -14,7 +15,11 @@ __all__ = [
     "Traits",
     "dice",
     "digest_of",
+    "encoded",
     "line",
     "manifest",
+    "named",
+    "parts",
+    "redacted",
     "weigh",
 ]

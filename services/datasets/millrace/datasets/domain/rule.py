@@ -14,7 +14,10 @@ SPLITS = ("train", "validation", "fresh", "golden")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traits:
-    """What a row's place depends on. `barred`: its cluster holds a golden row. `dice` is its fixed draw in [0, 1)."""
+    """What a row's place depends on. `barred`: its cluster holds a golden row. `dice` is its fixed draw in [0, 1).
+
+    `aside`: it came between a version and the rollback to it.
+    """
 
     source: str
     label: str | None
@@ -25,6 +28,7 @@ class Traits:
     barred: bool
     since: bool
     dice: float
+    aside: bool = False
 
     @property
     def judges(self) -> bool:
@@ -79,6 +83,8 @@ class Rule:
         return traits.split, ""
 
     def _refusal(self, traits: Traits, admitted: Collection[str]) -> str:
+        if traits.aside:
+            return "rolled back"
         if traits.source in self.retired:
             return "retired"
         if traits.label is None:

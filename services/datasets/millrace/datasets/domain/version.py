@@ -71,6 +71,35 @@ class Tally:
         self.offsets[topic][partition] = [min(first, offset), max(last, offset)]
 
 
+SUITES = ("fresh", "golden")
+
+
+def encoded(body: Mapping[str, Any]) -> bytes:
+    """A manifest as its blob holds it."""
+    return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+
+
+def parts(body: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The files of a version by name: `training`, `fresh`, `golden`."""
+    return {"training": body["training"], **{name: body["suites"][name] for name in SUITES if name in body["suites"]}}
+
+
+def redacted(body: Mapping[str, Any], rewritten: Mapping[str, Mapping[str, Any]], lost: int) -> dict[str, Any]:
+    """A manifest whose files are others, without erased rows. Digest and content tell what once was.
+
+    The digest names the version still, but no longer can be made from its rows.
+    """
+    suites = {name: {**suite, **rewritten.get(name, {})} for name, suite in body["suites"].items()}
+    rows = body.get("redacted", {}).get("rows", 0) + lost
+    return {
+        **body,
+        "training": {**body["training"], **rewritten.get("training", {})},
+        "suites": suites,
+        "documents": body["documents"] - lost,
+        "redacted": {"rows": rows, "reproducible": False},
+    }
+
+
 LEARNED = ("id", "text", "label", "split", "cluster", "weight", "suite", "source", "trusted", "basis")
 
 

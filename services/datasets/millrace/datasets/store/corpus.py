@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -13,7 +14,10 @@ from millrace.events import DocumentKept
 
 @dataclass(slots=True)
 class Corpus:
-    """A workspace's counters: rows ever kept, fresh ones since the last version, buffered ones not in a part yet."""
+    """A workspace's counters: rows ever kept, fresh ones since the last version, buffered ones not in a part yet.
+
+    `current` is the parent of the next cut, and `set_aside` the row numbers that a rollback keeps out of it.
+    """
 
     workspace: str
     rows: int
@@ -22,6 +26,11 @@ class Corpus:
     buffered: int
     parts: int
     flushing: bool
+    current: str | None
+    set_aside: str
+    turn: int
+    erased_turn: int
+    housekept: bool
 
 
 async def lock(tx: Transaction, workspace: str) -> Corpus:
@@ -34,7 +43,8 @@ async def lock(tx: Transaction, workspace: str) -> Corpus:
 
 async def save(tx: Transaction, corpus: Corpus) -> None:
     await tx.execute(
-        """UPDATE corpora SET rows = $2, replaced = $3, fresh = $4, buffered = $5, parts = $6, flushing = $7
+        """UPDATE corpora SET rows = $2, replaced = $3, fresh = $4, buffered = $5, parts = $6, flushing = $7,
+               current = $8, set_aside = $9, turn = $10, erased_turn = $11, housekept = $12
            WHERE workspace = $1""",
         corpus.workspace,
         corpus.rows,
@@ -43,55 +53,77 @@ async def save(tx: Transaction, corpus: Corpus) -> None:
         corpus.buffered,
         corpus.parts,
         corpus.flushing,
+        corpus.current,
+        corpus.set_aside,
+        corpus.turn,
+        corpus.erased_turn,
+        corpus.housekept,
     )
 
 
 _COLUMNS = (
     "workspace", "seq", "document_id", "source", "label", "suite", "cluster", "split", "trainable", "trusted", "basis",
     "feedback_id", "language", "subject", "occurred_at", "known_at", "dice", "origin_topic", "origin_partition",
-    "origin_offset", "origin_event", "replaced_by", "text",
+    "origin_offset", "origin_event", "replaced_by", "text", "ended", "revised",
 )  # fmt: skip
 
 
-async def append(tx: Transaction, corpus: Corpus, events: Sequence[DocumentKept]) -> None:
-    """Adds rows in their order; each ends the row that it replaces, one of the same batch included."""
+async def append(
+    tx: Transaction, corpus: Corpus, events: Sequence[DocumentKept], retired: Mapping[str, datetime] | None = None
+) -> None:
+    """Adds rows in their order; each ends the row that it replaces, and an earlier one of its own document.
+
+    Documents in `retired` were gone by a time: rows that were known until then are added as ended.
+    """
+    retired = retired or {}
     standing: dict[str, int] = {}
     ended: dict[int, int] = {}
     former: dict[str, int] = {}
     for seq, event in enumerate(events, start=corpus.rows + 1):
-        if event.replaces in standing:
-            ended[standing.pop(event.replaces)] = seq
-        elif event.replaces:
-            former[event.replaces] = seq
+        for document in {event.replaces, event.document_id} - {None}:
+            if document in standing:
+                ended[standing.pop(document)] = seq
+            else:
+                former[str(document)] = seq
         standing[event.document_id] = seq
-    await tx.execute(
+    status = await tx.execute(
         """UPDATE rows SET replaced_by = u.seq FROM unnest($2::text[], $3::bigint[]) AS u (document_id, seq)
-           WHERE rows.workspace = $1 AND rows.document_id = u.document_id AND rows.replaced_by IS NULL""",
+           WHERE rows.workspace = $1 AND rows.document_id = u.document_id AND rows.replaced_by IS NULL
+           AND rows.ended IS NULL""",
         corpus.workspace,
         list(former),
         list(former.values()),
     )
-    numbered = enumerate(events, start=corpus.rows + 1)
-    await tx.copy("rows", _COLUMNS, [_record(seq, event, ended.get(seq)) for seq, event in numbered])
+    records = [
+        _record(seq, event, ended.get(seq), corpus.turn if _gone(event, retired) else None)
+        for seq, event in enumerate(events, start=corpus.rows + 1)
+    ]
+    await tx.copy("rows", _COLUMNS, records)
     corpus.rows += len(events)
     corpus.buffered += len(events)
-    corpus.replaced += sum(1 for event in events if event.replaces)
+    corpus.replaced += int(status.rpartition(" ")[2]) + len(ended)
 
 
-def _record(seq: int, event: DocumentKept, replaced_by: int | None) -> tuple[Any, ...]:
+def _gone(event: DocumentKept, retired: Mapping[str, datetime]) -> bool:
+    until = retired.get(event.document_id)
+    return until is not None and event.known_at <= until
+
+
+def _record(seq: int, event: DocumentKept, replaced_by: int | None, ended: int | None) -> tuple[Any, ...]:
     origin = event.origin
     return (
         event.workspace, seq, event.document_id, event.source, event.label, event.suite, event.cluster, event.split,
         event.trainable, event.trusted, event.basis, event.feedback_id, event.language, event.subject,
         event.occurred_at, event.known_at, dice(event.document_id), origin.topic, origin.partition, origin.offset,
-        origin.event_id, replaced_by, event.text,
+        origin.event_id, replaced_by, event.text, ended, event.replaces is not None,
     )  # fmt: skip
 
 
 async def buffered(tx: Transaction, workspace: str, *, after: int, most: int) -> list[asyncpg.Record]:
     """Rows that are in no part yet, the oldest first."""
     return await tx.fetch(
-        "SELECT * FROM rows WHERE workspace = $1 AND seq > $2 AND part IS NULL ORDER BY seq LIMIT $3",
+        """SELECT * FROM rows WHERE workspace = $1 AND seq > $2 AND part IS NULL AND erased IS NULL
+           ORDER BY seq LIMIT $3""",
         workspace,
         after,
         most,
@@ -102,9 +134,11 @@ async def texts(tx: Transaction, workspace: str, *, after: int, most: int) -> di
     return {row["seq"]: row["text"] for row in await buffered(tx, workspace, after=after, most=most)}
 
 
-async def add_part(tx: Transaction, corpus: Corpus, blob: str, sha256: str, size: int, first: int, last: int) -> None:
+async def add_part(
+    tx: Transaction, corpus: Corpus, blob: str, sha256: str, size: int, first: int, last: int, rows: int
+) -> None:
     corpus.parts += 1
-    corpus.buffered -= last - first + 1
+    corpus.buffered -= rows
     await tx.execute(
         "INSERT INTO parts VALUES ($1, $2, $3, $4, $5, $6, $7)",
         corpus.workspace,
@@ -124,28 +158,45 @@ async def add_part(tx: Transaction, corpus: Corpus, blob: str, sha256: str, size
     )
 
 
-async def part_after(tx: Transaction, workspace: str, after: int) -> str | None:
-    """The blob of the part that holds the row after a number."""
-    blob: str | None = await tx.fetchval(
-        "SELECT blob FROM parts WHERE workspace = $1 AND last_seq > $2 ORDER BY part LIMIT 1", workspace, after
+class Part(NamedTuple):
+    """A blob of the corpus, and the last row number that it stands for."""
+
+    blob: str
+    last: int
+
+
+async def part_after(tx: Transaction, workspace: str, after: int) -> Part | None:
+    """The part that holds the row after a number."""
+    row = await tx.fetchrow(
+        "SELECT blob, last_seq FROM parts WHERE workspace = $1 AND last_seq > $2 ORDER BY part LIMIT 1",
+        workspace,
+        after,
     )
-    return blob
+    return Part(*row) if row else None
 
 
 _BARRED = """NOT r.trainable OR r.cluster IN (
     SELECT g.cluster FROM rows g WHERE g.workspace = $1 AND g.suite IS NOT NULL AND g.trusted AND g.seq <= $2)"""
 
 
-async def standing(tx: Transaction, workspace: str, *, after: int, last: int, up_to: int) -> list[asyncpg.Record]:
-    """The traits of rows that had not been replaced as of row number `up_to`."""
+async def standing(
+    tx: Transaction, workspace: str, *, after: int, last: int, up_to: int, turn: int, set_aside: str
+) -> list[asyncpg.Record]:
+    """The traits of rows that stood as of row number `up_to` and of `turn`; `echoes` counts dropped duplicates."""
     return await tx.fetch(
-        f"""SELECT r.*, {_BARRED} AS barred FROM rows r
+        f"""SELECT r.*, {_BARRED} AS barred, r.seq <@ $6::text::int8multirange AS aside,
+                   coalesce((SELECT sum(e.times) FROM echoes e WHERE e.workspace = $1 AND e.document_id = r.document_id
+                             AND e.turn <= $5 AND (NOT r.revised OR e.known_at >= r.known_at)), 0)::bigint AS echoes
+            FROM rows r
             WHERE r.workspace = $1 AND r.seq > $3 AND r.seq <= $4 AND (r.replaced_by IS NULL OR r.replaced_by > $2)
+            AND (r.ended IS NULL OR r.ended > $5) AND r.erased IS NULL
             ORDER BY r.seq""",
         workspace,
         up_to,
         after,
         last,
+        turn,
+        set_aside,
     )
 
 
@@ -160,6 +211,7 @@ def traits(row: asyncpg.Record, rule: Rule) -> Traits:
         barred=row["barred"],
         since=rule.since(row["occurred_at"]),
         dice=row["dice"],
+        aside=row["aside"],
     )
 
 
@@ -169,18 +221,21 @@ async def groups(tx: Transaction, corpus: Corpus, rule: Rule) -> list[tuple[Trai
         f"""WITH seen AS (
                 SELECT r.source, r.label, r.suite, r.split, r.trusted, r.basis,
                        {_BARRED} AS barred, $3::timestamptz IS NULL OR r.occurred_at >= $3 AS since,
-                       CASE WHEN r.dice < $4 THEN 0::float8 ELSE 1::float8 END AS dice
-                FROM rows r WHERE r.workspace = $1 AND r.replaced_by IS NULL AND r.label IS NOT NULL)
-            SELECT *, count(*) AS rows FROM seen GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9""",
+                       CASE WHEN r.dice < $4 THEN 0::float8 ELSE 1::float8 END AS dice,
+                       r.seq <@ $5::text::int8multirange AS aside
+                FROM rows r
+                WHERE r.workspace = $1 AND r.replaced_by IS NULL AND r.ended IS NULL AND r.label IS NOT NULL)
+            SELECT *, count(*) AS rows FROM seen GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10""",
         corpus.workspace,
         corpus.rows,
         rule.change_point,
         rule.replay,
+        corpus.set_aside,
     )
     return [(Traits(**{name: row[name] for name in _GROUPED}), row["rows"]) for row in rows]
 
 
-_GROUPED = ("source", "label", "suite", "split", "trusted", "basis", "barred", "since", "dice")
+_GROUPED = ("source", "label", "suite", "split", "trusted", "basis", "barred", "since", "dice", "aside")
 
 
 async def count_duplicates(tx: Transaction, counts: Mapping[tuple[str, str], int]) -> None:
@@ -192,3 +247,8 @@ async def count_duplicates(tx: Transaction, counts: Mapping[tuple[str, str], int
         [kind for (_, kind), _ in ordered],
         [count for _, count in ordered],
     )
+
+
+async def duplicated(tx: Transaction, workspace: str) -> dict[str, int]:
+    rows = await tx.fetch("SELECT kind, count FROM duplicates WHERE workspace = $1 ORDER BY kind", workspace)
+    return {row["kind"]: row["count"] for row in rows}

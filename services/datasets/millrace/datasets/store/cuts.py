@@ -20,6 +20,8 @@ class Plan:
     admitted: tuple[str, ...]
     rows_up_to: int
     at: datetime
+    turn: int = 0
+    set_aside: str = "{}"
 
 
 @dataclass(slots=True)
@@ -39,6 +41,12 @@ class Cut:
     looked: int = 0
     plan: Plan | None = None
 
+    @property
+    def asked_for(self) -> str | None:
+        """The version that the cycle named, which is not cut then."""
+        asked: str | None = self.request.get("dataset")
+        return asked
+
 
 async def open_cut(tx: Transaction, event: RetrainingRequested) -> Cut:
     """The wait of a cycle's attempt. Asked again, it stays as it is."""
@@ -46,7 +54,7 @@ async def open_cut(tx: Transaction, event: RetrainingRequested) -> Cut:
     key = f"{event.cycle_id or event.id}/{event.attempt}"
     seen = await tx.fetchval(
         """SELECT count(*) FROM rows
-           WHERE workspace = $1 AND label IS NOT NULL AND suite IS NULL AND replaced_by IS NULL
+           WHERE workspace = $1 AND label IS NOT NULL AND suite IS NULL AND replaced_by IS NULL AND ended IS NULL
            AND ($2::timestamptz IS NULL OR occurred_at >= $2)""",
         event.workspace,
         event.change_point,
@@ -65,9 +73,6 @@ async def open_cut(tx: Transaction, event: RetrainingRequested) -> Cut:
     return await load_cut(tx, key)
 
 
-_CUT = ("key", "workspace", "deadline", "change_point", "min_labels", "seen", "looked")
-
-
 async def load_cut(tx: Transaction, key: str) -> Cut:
     row = await tx.fetchrow("SELECT * FROM cuts WHERE key = $1", key)
     if row is None:
@@ -83,6 +88,8 @@ async def load_cut(tx: Transaction, key: str) -> Cut:
             admitted=tuple(plan["admitted"]),
             rows_up_to=plan["rows_up_to"],
             at=datetime.fromisoformat(plan["at"]),
+            turn=plan.get("turn", 0),
+            set_aside=plan.get("set_aside", "{}"),
         )
     return cut
 
@@ -97,6 +104,8 @@ async def save_plan(tx: Transaction, cut: Cut) -> None:
         "admitted": list(cut.plan.admitted),
         "rows_up_to": cut.plan.rows_up_to,
         "at": cut.plan.at.isoformat(),
+        "turn": cut.plan.turn,
+        "set_aside": cut.plan.set_aside,
     }
     await tx.execute("UPDATE cuts SET rule = $2, state = 'cutting' WHERE key = $1", cut.key, json.dumps(plan))
 
@@ -124,24 +133,3 @@ async def see(tx: Transaction, corpus: Corpus, events: Sequence[DocumentKept]) -
         times,
     )
     return sorted(row["key"] for row in rows if row["enough"])
-
-
-async def newest_version(tx: Transaction, workspace: str) -> str | None:
-    digest: str | None = await tx.fetchval(
-        "SELECT digest FROM versions WHERE workspace = $1 ORDER BY number DESC LIMIT 1", workspace
-    )
-    return digest
-
-
-async def add_version(tx: Transaction, workspace: str, blob: str, body: dict[str, Any]) -> None:
-    """A version that is there already stays as it is."""
-    await tx.execute(
-        """INSERT INTO versions (workspace, digest, manifest, body, number, created_at)
-           SELECT $1, $2, $3, $4, coalesce(max(number), 0) + 1, $5 FROM versions WHERE workspace = $1
-           ON CONFLICT DO NOTHING""",
-        workspace,
-        body["digest"],
-        blob,
-        json.dumps(body),
-        datetime.fromisoformat(body["lineage"]["created_at"]),
-    )

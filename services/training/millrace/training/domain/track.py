@@ -27,7 +27,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A reason to train: an event, a timer or a person. `version` is the one that drifted."""
+    """A reason to train: an event, a timer or a person. `version` is the one that drifted.
+
+    `dataset` names the version of the data to train on; without one, rows are cut.
+    """
 
     id: UUID
     because: Trigger
@@ -37,6 +40,7 @@ class Ask:
     min_labels: int | None = None
     methods: tuple[str, ...] = ()
     note: str = ""
+    dataset: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

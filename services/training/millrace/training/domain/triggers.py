@@ -82,6 +82,7 @@ def open_cycle(turn: Turn, ask: Ask, policy: Policy, now: datetime, *, after: Cy
         drift_id=after.drift_id if after else ask.id if ask.because == "drift" else None,
         methods=ask.methods,
         note=ask.note,
+        dataset=ask.dataset,
     )
     cycles = (*turn.track.cycles, cycle.id)[-REMEMBERED:]
     return turn.keep(cycle=cycle, cycles=cycles).decide(Opened(cycle))

@@ -1,0 +1,62 @@
+"""Once a day: rows past `data.retention` are erased, versions past those that are kept lose their rows."""
+
+from datetime import timedelta
+
+from millrace.chassis import Blobs, Database, Job, Table, works
+from millrace.datasets import store
+from millrace.datasets.daily import housekeep_next
+from millrace.datasets.domain import parts
+from millrace.workspace import Workspace
+
+LATE = timedelta(days=30)
+"""How long a tombstone waits for rows that come late: well past the retention of every topic that they come on."""
+
+
+@works("housekeep")
+async def job_housekeep(
+    job: Job, *, db: Database, blobs: Blobs, workspaces: Table[Workspace], keep_versions: int
+) -> None:
+    spec = await workspaces.get(job.workspace)
+    aged = await _mark_aged(job, spec.data.retention) if spec.data.retention else ""
+    if keep_versions:
+        await _empty(job, db, blobs, keep_versions)
+    async with job.finish() as tx:
+        await store.erasures.drop_old(tx, job.workspace, tx.now - LATE)
+        if aged:
+            key = f"{job.workspace}/{aged}"
+            cause = job.cause("aged")
+            await tx.schedule("erase", key=key, workspace=job.workspace, cause=cause, payload={"erasure": aged})
+        await housekeep_next(tx, job.workspace, job.cause("next"))
+
+
+async def _mark_aged(job: Job, retention: timedelta) -> str:
+    """The name of the erasure of what is too old; empty where nothing is."""
+    name, found = f"retention-{job.key.rpartition('/')[2]}", False
+    while True:
+        async with job.transaction("aged") as tx:
+            corpus = await store.lock(tx, job.workspace)
+            marked = await store.erasures.erase_aged(tx, corpus, name, tx.now - retention)
+            await store.save(tx, corpus)
+        if not marked:
+            return name if found or await _open(job, name) else ""
+        found = True
+
+
+async def _open(job: Job, name: str) -> bool:
+    """Whether an attempt before this one has marked rows."""
+    async with job.transaction("look") as tx:
+        return await store.erasures.is_open(tx, job.workspace, name)
+
+
+async def _empty(job: Job, db: Database, blobs: Blobs, keep: int) -> None:
+    """The rows go before what says so commits: a version in between has no rows, and its next look says so."""
+    async with db.reading() as tx:
+        surplus = await store.surplus(tx, job.workspace, keep)
+    for version in surplus:
+        async with job.transaction("empty") as tx:
+            await store.lock(tx, job.workspace)
+            if not await store.empty(tx, version.digest):
+                continue
+            gone = await store.unshared(tx, version, [file["rows"] for file in parts(version.body).values()])
+        for blob in gone:
+            await blobs.delete(blob)

@@ -1,0 +1,88 @@
+"""millrace datasets, against answers as the service gives them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from millrace.cli import target
+from millrace.cli.main import run
+
+VERSION = {
+    "name": "parcels@2", "number": 2, "dataset": "sha256:" + "ab" * 32, "manifest": "m", "parent": None,
+    "created_at": "2026-01-05T09:00:00Z", "because": "hand", "current": True, "pinned": False, "redacted": 0,
+    "rows": {"train": 7, "golden": 1}, "emptied_at": None, "profile": True,
+}  # fmt: skip
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], list[httpx.Request]]:
+    """Answers by path; what was asked for is returned."""
+    asked: list[httpx.Request] = []
+
+    def serve(answers: dict[str, Any]) -> list[httpx.Request]:
+        def answer(request: httpx.Request) -> httpx.Response:
+            asked.append(request)
+            found = answers.get(request.url.path)
+            if found is None:
+                return httpx.Response(404, json={"error": {"code": "not_found", "message": "no dataset"}})
+            return httpx.Response(200, **({"content": found} if isinstance(found, bytes) else {"json": found}))
+
+        client = httpx.Client
+        monkeypatch.setenv("MILLRACE_DATASETS_URL", "http://datasets")
+        monkeypatch.setattr(httpx, "Client", lambda **of: client(**of, transport=httpx.MockTransport(answer)))
+        return asked
+
+    assert target
+    return serve
+
+
+def test_an_export_is_fetched_file_by_file_and_overwrites_nothing(
+    service: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prefix = f"/v1/datasets/{VERSION['dataset']}/files"
+    service(
+        {
+            "/v1/datasets/parcels@2/export": {"version": VERSION, "files": ["data/train.parquet", "README.md"]},
+            f"{prefix}/data/train.parquet": b"rows",
+            f"{prefix}/README.md": b"words",
+        }
+    )
+    to = tmp_path / "out"
+    asked = ["datasets", "export", "parcels@2", "--to", str(to), "--format", "huggingface", "--json"]
+    assert run(asked) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [Path(each["file"]).relative_to(to).as_posix() for each in told["files"]] == [
+        "data/train.parquet", "README.md",
+    ]  # fmt: skip
+    assert (to / "data/train.parquet").read_bytes() == b"rows" and not list(to.rglob("*.part"))
+    assert run(asked) == 1
+    assert "not empty" in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
+def test_a_file_that_fails_midway_is_not_left_half(service: Any, tmp_path: Path) -> None:
+    service({"/v1/datasets/parcels@2/export": {"version": VERSION, "files": ["train.parquet"]}})
+    assert run(["datasets", "export", "parcels@2", "--to", str(tmp_path / "out")]) == 1
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+
+
+def test_moves_are_signed(service: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = service({"/v1/datasets/parcels@2/rollback": VERSION, "/v1/datasets/parcels@2/pin": VERSION})
+    assert run(["datasets", "rollback", "parcels@2", "--by", "ada", "--reason", "bad labels"]) == 0
+    assert run(["datasets", "unpin", "parcels@2", "--by", "ada"]) == 0
+    assert [json.loads(request.content) for request in asked] == [
+        {"by": "ada", "reason": "bad labels"},
+        {"pinned": False, "by": "ada", "reason": ""},
+    ]
+    assert "is current" in capsys.readouterr().out
+
+
+def test_a_list_shows_what_is_current_and_what_people_did(service: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    moves = [{"at": VERSION["created_at"], "move": "pin", "version": 2, "by": "ada", "reason": "the paper"}]
+    service({"/v1/datasets": {"datasets": [{**VERSION, "redacted": 3}], "cuts": [], "moves": moves}})
+    assert run(["datasets", "list", "parcels"]) == 0
+    told = capsys.readouterr().out
+    assert "parcels@2" in told and "the paper" in told and "lost 3" in told
