@@ -13,8 +13,8 @@ NAME = "story"
 ROWS, QUIET, TRACED = 200, 160, 70
 """Documents that open a cycle; what comes by a file, and what comes traced: a few may be near duplicates, which do not
 count, and those after the first cycle's cut count for the second."""
-PERSON, WRITTEN = "ada@lovelace", 6
-"""A customer, and how many of the texts of each file are theirs."""
+PERSON, WRITTEN, WORDS = "ada@lovelace", 6, "It holds my orrery."
+"""A customer, how many of the texts of each file are theirs, and what nobody else would write."""
 FIRST, SECOND = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7a3ce929d0e0e4736"
 """Traces of the product whose documents open the cycles."""
 PRODUCT = "00f067aa0ba902b7"
@@ -83,7 +83,11 @@ def grow(whole: Whole, rows: list[tuple[str, str]], trace: str) -> None:
     quiet, traced = rows[:QUIET], rows[QUIET:]
     file = whole.running.data / f"{trace}.jsonl"
     people = [PERSON] * WRITTEN + [f"customer-{number}" for number in range(len(quiet) - WRITTEN)]
-    lines = [{"text": text, "label": label, "subject": who} for (text, label), who in zip(quiet, people, strict=True)]
+    said = [f"{text} {WORDS}" if who == PERSON else text for (text, _), who in zip(quiet, people, strict=True)]
+    labels = [label for _, label in quiet]
+    lines = [
+        {"text": text, "label": label, "subject": who} for text, label, who in zip(said, labels, people, strict=True)
+    ]
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert whole.millrace("publish", str(file), "-w", NAME, "-s", "crm").code == 0
     about = {"specversion": "1.0", "source": "crm", "type": "document.submitted.v1"}

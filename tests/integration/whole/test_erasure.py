@@ -1,14 +1,13 @@
 """A person is forgotten by one command: nothing that stays names them or says what they said."""
 
 import asyncio
-import csv
 import io
 from collections.abc import Iterator
 
 import asyncpg
 import pyarrow.parquet
 import pytest
-from story import GOLDEN, NAME, PERSON, QUIET, TRACED, WRITTEN, Story
+from story import NAME, PERSON, WORDS, WRITTEN, Story
 from whole import Whole, until
 
 from millrace.chassis import Blobs
@@ -16,26 +15,18 @@ from millrace.ingestion.erasures import OWNERS
 from millrace.ingestion.settings import Settings
 
 pytestmark = pytest.mark.timeout(600)
-SAID = "Nobody but me would ask after an orrery in a hatbox"
 KNOWS = {"ingestion.erasures", "erased", "inbox"}
 """Tables that may name the person, by pseudonym: who asked, and what is not to be taken in again."""
 
 
-def texts() -> set[str]:
-    """What the person wrote in the story, whose golden file is published in two parts."""
-    with GOLDEN.open(encoding="utf-8") as file:
-        rows = [row["text"] for row in csv.DictReader(file)]
-    second = QUIET + TRACED
-    return {*rows[:WRITTEN], *rows[second : second + WRITTEN]}
-
-
 def test_what_a_person_wrote_asked_and_said_is_gone_everywhere(story: Story) -> None:
     whole = story.whole
-    asked = {"text": SAID, "unit": PERSON, "request_id": "hatbox"}
+    asked = {"text": f"Where is the box? {WORDS}", "unit": PERSON, "request_id": "hatbox"}
     assert whole.post("serving", f"/v1/workspaces/{NAME}/predict", asked).status_code == 200
     word = {"workspace": NAME, "kind": "rating", "value": -1.0, "source": "customer", "actor": PERSON}
     assert whole.post("feedback", "/v1/feedback", {**word, "request_id": "hatbox"}).status_code == 202
-    until(lambda: rows_with(whole, SAID))
+    until(lambda: "feedback.predictions" in rows_with(whole, WORDS))
+    assert len([text for text in kept_in_blobs(whole) if WORDS in text]) > WRITTEN
     done = whole.millrace("erase", NAME, "--subject", PERSON, "--by", "ada", "--within", "120", "--json")
     report = done.json
     assert (done.code, report["done"], [one["service"] for one in report["owners"]]) == (0, True, list(OWNERS))
@@ -44,10 +35,9 @@ def test_what_a_person_wrote_asked_and_said_is_gone_everywhere(story: Story) -> 
     assert erased["feedback"] == {"predictions": 1, "feedback": 1}
     assert set(report["versions"]) == {f"{NAME}-1", f"{NAME}-2"}
     assert report["datasets"]
-    until(lambda: not rows_with(whole, SAID))
-    assert [table for text in texts() for table in rows_with(whole, text)] == []
+    assert rows_with(whole, WORDS) == []
     assert {table for table in rows_with(whole, report["subject"]) if not {table, table.split(".")[1]} & KNOWS} == set()
-    assert not texts() & set(kept_in_blobs(whole))
+    assert not [text for text in kept_in_blobs(whole) if WORDS in text]
     shown = whole.millrace("erasures", NAME, report["erasure"])
     assert (shown.code, "story-1" in shown.out) == (0, True)
 
