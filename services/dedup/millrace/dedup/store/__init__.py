@@ -28,6 +28,17 @@ from millrace.dedup.store.index import (
     take_out,
     text_of,
 )
+from millrace.dedup.store.meaning import (
+    drop_same,
+    embedded,
+    forget_embeddings,
+    meant,
+    neighbours,
+    prepare,
+    release,
+    set_embedding,
+    to_embed,
+)
 from millrace.dedup.store.tally import count_gone, counts, duplicates, duplicates_of, pair, standing
 
 __all__ = [
@@ -40,20 +51,28 @@ __all__ = [
     "counts",
     "departed",
     "draw",
+    "drop_same",
     "duplicates",
     "duplicates_of",
+    "embedded",
     "forget_departures",
+    "forget_embeddings",
     "forget_letters",
     "leave",
     "load",
     "lock",
     "lock_feedback",
+    "meant",
+    "neighbours",
     "pair",
+    "prepare",
+    "release",
     "remove_documents",
     "remove_expired",
     "remove_subject",
     "save",
     "save_feedback",
+    "set_embedding",
     "signatures",
     "signatures_of",
     "sketch_of",
@@ -61,5 +80,6 @@ __all__ = [
     "take_out",
     "text_of",
     "tidy_at",
+    "to_embed",
     "waiting",
 ]
