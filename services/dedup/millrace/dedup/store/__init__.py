@@ -39,11 +39,13 @@ from millrace.dedup.store.meaning import (
     set_embedding,
     to_embed,
 )
+from millrace.dedup.store.reindex import ask_reindex, mend, progress, reindexed, to_reindex
 from millrace.dedup.store.tally import count_gone, counts, duplicates, duplicates_of, pair, standing
 
 __all__ = [
     "Corpus",
     "Known",
+    "ask_reindex",
     "buried",
     "bury",
     "candidate_of",
@@ -63,9 +65,12 @@ __all__ = [
     "lock",
     "lock_feedback",
     "meant",
+    "mend",
     "neighbours",
     "pair",
     "prepare",
+    "progress",
+    "reindexed",
     "release",
     "remove_documents",
     "remove_expired",
@@ -81,5 +86,6 @@ __all__ = [
     "text_of",
     "tidy_at",
     "to_embed",
+    "to_reindex",
     "waiting",
 ]

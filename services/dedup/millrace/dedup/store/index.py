@@ -203,8 +203,8 @@ def _row(now: datetime, seq: int, candidate: Candidate, arrival: Arrival, decisi
     text = candidate.text.encode("utf-8", "surrogatepass")
     return (
         seq, candidate.workspace, candidate.document_id, candidate.source, candidate.label, candidate.suite,
-        candidate.trusted, candidate.basis, arrival.sketch.digest, _bytes(arrival.sketch.signature), cluster, now,
-        stands, text, candidate.subject, _about(candidate), candidate.cause.known_at,
+        candidate.trusted, candidate.basis, arrival.sketch.digest, signature_bytes(arrival.sketch.signature), cluster,
+        now, stands, text, candidate.subject, _about(candidate), candidate.cause.known_at,
         drop.duplicate_of if drop else None, drop.kind if drop else None, drop.similarity if drop else None,
     )  # fmt: skip
 
@@ -276,7 +276,7 @@ def kept_of(row: asyncpg.Record) -> Kept:
     )
 
 
-def _bytes(values: Uint16s) -> bytes:
+def signature_bytes(values: Uint16s) -> bytes:
     return values.astype("<u2").tobytes()
 
 
