@@ -19,6 +19,7 @@ def configured(
     *,
     revision: int = 1,
     near: float = 0.8,
+    semantic: float | None = None,
     then: str = "drop",
     **data: Any,
 ) -> WorkspaceConfigured:
@@ -27,7 +28,7 @@ def configured(
         "owner": "support",
         "task": "classify",
         "labels": {"names": ["lost", "late", "damaged"]},
-        "data": {"duplicates": {"near": near, "then": then}} | data,
+        "data": {"duplicates": {"near": near, "semantic": semantic, "then": then}} | data,
     }
     return make(WorkspaceConfigured, workspace=workspace, revision=revision, spec=spec, digest="-", by="test")
 

@@ -51,3 +51,12 @@ async def test_duplicates_are_listed_and_shown_beside_what_they_repeat(dedup: Ru
     assert json.loads(said)["overlaps"][0]["document"] == [0, len("my parcel says delivered but nothing has")]
     code, said = await millrace("show", "c")
     assert code == 1 and "repeats no other" in said
+
+
+async def test_an_index_is_rebuilt_by_hand(dedup: Running, millrace: Millrace) -> None:
+    await dedup.deliver([document("a")])
+    code, said = await millrace("reindex", "parcels", "--no-wait")
+    assert code == 0 and "waiting" in said
+    await dedup.work("reindex")
+    code, said = await millrace("reindex", "other-shop", "--no-wait")
+    assert code == 1 and "nothing of workspace 'other-shop' has come yet" in said

@@ -184,7 +184,7 @@ async def test_counts_and_duplicates_over_http(dedup: Running) -> None:
         counts = (await client.get("/v1/counts", params={"workspace": "parcels"})).json()
         assert counts == {
             "workspace": "parcels", "kept": 2, "revised": 1, "gone": 0, "standing": 1,
-            "duplicated": {"exact": 1, "near": 1},
+            "duplicated": {"exact": 1, "near": 1, "semantic": 0},
         }  # fmt: skip
         found = (await client.get("/v1/documents/a/duplicates", params={"workspace": "parcels"})).json()
         assert [one["document_id"] for one in found["duplicates"]] == ["b", "c"]

@@ -132,6 +132,7 @@ def test_a_wrong_name_is_told_with_its_line_and_the_nearest(added: str, key: str
         ("rollout: {canary: {shares: [0.5, 1.0]}}", "less than 1"),
         ("serve: {pad_to: 256, max_length: 128}", "pad_to at most"),
         ("data: {duplicates: {near: 0}}", "greater than 0"),
+        ("data: {duplicates: {semantic: 1.5}}", "less than or equal to 1"),
         ("data: {duplicates: {then: forget}}", "one of drop, weight, keep"),
         ("data: {retention: 1 year}", "a duration such as"),
         ("data: {languages: [xx]}", "such as en, not xx"),

@@ -64,12 +64,13 @@ class Labels(_Section):
 
 
 class Duplicates(_Section):
-    """`near` is the similarity from 0 to 1 at which a row is a duplicate.
+    """`near` is the similarity from 0 to 1 at which a row is a duplicate; `semantic` that of meanings, null for none.
 
     A duplicate is dropped; or dropped and weighs, so that the row which stays counts for it as well; or kept.
     """
 
     near: Annotated[float, Field(gt=0, le=1)] = 0.8
+    semantic: Annotated[float, Field(gt=0, le=1)] | None = None
     then: Literal["drop", "weight", "keep"] = "drop"
 
 

@@ -2,8 +2,11 @@
 
 from millrace.chassis import Clock, Database, Service, workspaces
 from millrace.dedup.corpus import Index
+from millrace.dedup.engine import Engine, Process
 from millrace.dedup.http import routes
 from millrace.dedup.job_adopt import job_adopt
+from millrace.dedup.job_reindex import job_reindex
+from millrace.dedup.job_semantic import job_semantic
 from millrace.dedup.job_tidy import job_tidy
 from millrace.dedup.memory import Memory
 from millrace.dedup.on_document_accepted import on_document_accepted
@@ -13,7 +16,9 @@ from millrace.dedup.on_subject_erased import on_subject_erased
 from millrace.dedup.settings import Settings
 
 
-def build_app(settings: Settings, *, clock: Clock) -> Service:
+def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None) -> Service:
+    """`engine` is the embedding process where none is given."""
+    engine = engine or Process(threads=settings.embed_threads, nice=settings.embed_nice, within=settings.embed_within)
     db = Database(settings, clock)
     specs = workspaces(settings)
     index = Index(specs, Memory(settings.index_bytes))
@@ -29,5 +34,10 @@ def build_app(settings: Settings, *, clock: Clock) -> Service:
             on_document_retired.bind(index=index),
             on_subject_erased.bind(index=index),
         ],
-        jobs=[job_adopt.bind(index=index), job_tidy.bind(index=index)],
+        jobs=[
+            job_adopt.bind(index=index),
+            job_tidy.bind(index=index),
+            job_reindex.bind(index=index),
+            job_semantic.bind(index=index, engine=engine),
+        ],
     )

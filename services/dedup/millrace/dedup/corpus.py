@@ -81,7 +81,14 @@ class Index:
         """Documents are gone, each by a cause: those that repeated them are decided on anew, and the next is kept."""
         orphans = await store.leave(tx, corpus, removed)
         self.memory.wrote(tx)
-        if orphans and await self.adopt(tx, corpus, causes, orphans):
+        if orphans:
+            await self.adopt_all(tx, corpus, causes, orphans)
+
+    async def adopt_all(
+        self, tx: Transaction, corpus: store.Corpus, causes: Mapping[str, Cause], orphans: Mapping[str, str]
+    ) -> None:
+        """Decides on those that wait; where there are many, a job goes on."""
+        if await self.adopt(tx, corpus, causes, orphans):
             cause = next(iter(causes.values()))
             key = f"{corpus.workspace}/{cause.id}"
             await tx.schedule("adopt", key=key, workspace=corpus.workspace, cause=cause)
@@ -151,11 +158,21 @@ class Index:
             decided = [(*both, decision) for both, decision in zip(arriving, decisions, strict=True)]
             await store.save(tx, corpus, decided, known.repeating, again=again)
             self.memory.wrote(tx)
+        if policy.semantic is not None and not corpus.embedding and any(isinstance(one, Keep) for one in decisions):
+            await compare_by_meaning(tx, corpus, arriving[0][0].cause)
         weighs = weighing([(one.document_id, decision) for _, one, decision in decided], known.repeating)
         return [
             (candidate, decision, policy.then == "weight" and adds)
             for (candidate, _, decision), adds in zip(decided, weighs, strict=True)
         ]
+
+
+async def compare_by_meaning(tx: Transaction, corpus: store.Corpus, cause: Cause) -> None:
+    """Sees to it that what is kept is compared by meaning soon, by a job."""
+    corpus.embedding = True
+    key = f"{corpus.workspace}/{corpus.latest}"
+    await tx.schedule("semantic", key=key, workspace=corpus.workspace, cause=cause)
+    await store.set_embedding(tx, corpus.workspace, True)
 
 
 async def _above_ground(

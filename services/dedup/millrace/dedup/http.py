@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from asyncpg import Record
 from fastapi import APIRouter, Query
 
-from millrace.chassis import Database, Table
+from millrace.chassis import Database, Table, command
 from millrace.dedup import store
 from millrace.dedup.domain import overlaps
 from millrace.workspace import Workspace
@@ -61,6 +61,18 @@ def routes(db: Database, workspaces: Table[Workspace]) -> APIRouter:
                 for span in spans
             ],
         }
+
+    @router.post("/v1/reindex", status_code=202)
+    async def reindex(workspace: str) -> dict[str, Any]:
+        await workspaces.get(workspace)
+        async with db.transaction() as tx:
+            return await store.ask_reindex(tx, workspace, command(now=tx.now))
+
+    @router.get("/v1/reindex")
+    async def progress(workspace: str) -> dict[str, Any]:
+        await workspaces.get(workspace)
+        async with db.reading() as tx:
+            return await store.progress(tx, workspace)
 
     return router
 

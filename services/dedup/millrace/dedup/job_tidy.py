@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from millrace.chassis import Job, works
 from millrace.dedup import store
-from millrace.dedup.corpus import Index
+from millrace.dedup.corpus import Index, compare_by_meaning
 from millrace.events import DocumentDuplicated, DocumentKept
 
 STEP = 500
@@ -22,6 +22,8 @@ async def job_tidy(job: Job, *, index: Index) -> None:
     async with job.finish() as tx:
         await store.forget_departures(tx, job.workspace, before=tx.now - DEPARTURES, ended=tx.now - TOMBSTONES)
         corpus = await store.lock(tx, job.workspace)
+        if spec.data.duplicates.semantic is not None and await store.to_embed(tx, job.workspace, 1):
+            await compare_by_meaning(tx, corpus, job.cause("embed"))  # whatever became of the job before
         await store.tidy_at(tx, corpus, tx.now + timedelta(days=1), job.cause("next"))
 
 

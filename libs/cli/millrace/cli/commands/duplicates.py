@@ -1,4 +1,4 @@
-"""millrace duplicates list, show"""
+"""millrace duplicates list, show, reindex"""
 
 from typing import Annotated, Any
 
@@ -7,7 +7,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from millrace.cli import Data, Json, Target, show, table
+from millrace.cli import Data, Failure, Json, Target, show, table
 from millrace.cli.person import moment
 
 commands = typer.Typer(name="duplicates", help="Documents that repeat another.", no_args_is_help=True)
@@ -46,6 +46,26 @@ def one(
         asked = {"workspace": workspace} if workspace else {}
         found = dedup.get(f"/v1/duplicates/{quote(document, safe='')}", params=asked).json()
     show(found, as_json, lambda: _pair(found))
+
+
+@commands.command()
+def reindex(
+    workspace: Workspace,
+    data: Data,
+    wait: Annotated[bool, typer.Option(help="Return when it is done.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Build the index anew from the texts, beside the one in use."""
+    from time import sleep
+
+    with Target(data).http("dedup") as dedup:
+        told = dedup.post("/v1/reindex", params={"workspace": workspace}).json()
+        while wait and told["state"] in ("waiting", "running"):
+            sleep(0.5)
+            told = dedup.get("/v1/reindex", params={"workspace": workspace}).json()
+    if told["state"] == "failed":
+        raise Failure(f"the index of {workspace} could not be rebuilt: {told['error']}")
+    show(told, as_json, lambda: f"index of {workspace}: {told['state']}, {told['mended']} rows mended so far")
 
 
 def _listed(found: list[dict[str, Any]]) -> Table:

@@ -4,6 +4,7 @@ from millrace.dedup.domain.bands import Banding, banding_for
 from millrace.dedup.domain.buckets import BUCKET_SIZE, Buckets
 from millrace.dedup.domain.chains import resolved
 from millrace.dedup.domain.feedback import first_of_each
+from millrace.dedup.domain.meaning import Meant, Same, joined, pieces, settle
 from millrace.dedup.domain.neighbourhood import Neighbourhood, kept
 from millrace.dedup.domain.rows import Arrival, Candidate, Decision, Drop, Keep, Kept, arrival, weighing
 from millrace.dedup.domain.sketch import PERMUTATIONS, SKETCHED_TEXT, Sketch, Uint16s, normalise, sketch_all
@@ -22,17 +23,22 @@ __all__ = [
     "Drop",
     "Keep",
     "Kept",
+    "Meant",
     "Neighbourhood",
+    "Same",
     "Sketch",
     "Span",
     "Uint16s",
     "arrival",
     "banding_for",
     "first_of_each",
+    "joined",
     "kept",
     "normalise",
     "overlaps",
+    "pieces",
     "resolved",
+    "settle",
     "sketch_all",
     "split_of",
     "weighing",

@@ -103,7 +103,7 @@ async def forget_letters(tx: Transaction, subject: str) -> int:
 
 async def leave(tx: Transaction, corpus: Corpus, removed: Sequence[asyncpg.Record]) -> dict[str, str]:
     """Takes deleted rows out of the index; gives those that repeated one that stood, and which, to be decided on."""
-    await take_out(tx, corpus, removed)
+    await take_out(tx, corpus, [row["seq"] for row in removed if row["stands"]])
     gone = {row["document_id"]: None if row["stands"] else row["duplicate_of"] for row in removed}
     rows = await tx.fetch(
         """SELECT document_id, duplicate_of, stands FROM documents

@@ -1,9 +1,9 @@
 """The documents in Postgres: a batch costs a handful of round trips, whatever its size."""
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -38,13 +38,15 @@ class Corpus:
     generation: int
     buried: bool
     tidied_on: date | None
+    embedding: bool
 
 
 async def lock(tx: Transaction, workspace: str) -> Corpus:
     """The workspace, held to the transaction's end."""
     await tx.execute("INSERT INTO corpora (workspace) VALUES ($1) ON CONFLICT DO NOTHING", workspace)
     row = await tx.fetchrow(
-        "SELECT workspace, latest, generation, buried, tidied_on FROM corpora WHERE workspace = $1 FOR UPDATE",
+        """SELECT workspace, latest, generation, buried, tidied_on, embedding FROM corpora
+           WHERE workspace = $1 FOR UPDATE""",
         workspace,
     )
     assert row is not None
@@ -103,7 +105,7 @@ async def load(tx: Transaction, workspace: str, arrivals: Sequence[Arrival], lik
         )
         golden |= {row["cluster"] for row in barred}
     return Known(
-        [_kept(row) for row in rows if row["stands"]],
+        [kept_of(row) for row in rows if row["stands"]],
         golden,
         {row["document_id"]: row["duplicate_of"] for row in rows if not row["stands"]},
     )
@@ -147,7 +149,8 @@ async def save(
             new[arrival.document_id] = (candidate, arrival, decision)
     gone |= new.keys() & repeating
     if gone:
-        await take_out(tx, corpus, await tx.fetch(_DELETE, corpus.workspace, sorted(gone)))
+        rows = await tx.fetch(_DELETE, corpus.workspace, sorted(gone))
+        await take_out(tx, corpus, [row["seq"] for row in rows if row["stands"]])
     if new:
         await _insert(tx, corpus, list(new.values()))
     golden = {
@@ -166,15 +169,17 @@ async def save(
 _DELETE = "DELETE FROM documents WHERE workspace = $1 AND document_id = ANY($2) RETURNING seq, stands"
 
 
-async def take_out(tx: Transaction, corpus: Corpus, rows: Iterable[asyncpg.Record]) -> None:
-    """Tells every process that holds the index which rows (seq, stands) are no longer in it."""
-    seqs = sorted(row["seq"] for row in rows if row["stands"])
+async def take_out(tx: Transaction, corpus: Corpus, seqs: Collection[int]) -> None:
+    """Tells every process that holds the index which rows are no longer in it."""
     if seqs:
         numbers = await draw(tx, corpus, len(seqs))
         await tx.copy(
             "departures",
             ("workspace", "number", "seq", "at"),
-            [(corpus.workspace, number, seq, tx.now) for number, seq in zip(numbers, seqs, strict=True)],
+            [(corpus.workspace, number, seq, tx.now) for number, seq in zip(numbers, sorted(seqs), strict=True)],
+        )
+        await tx.execute(
+            "DELETE FROM embeddings WHERE workspace = $1 AND seq = ANY($2)", corpus.workspace, sorted(seqs)
         )
 
 
@@ -198,8 +203,8 @@ def _row(now: datetime, seq: int, candidate: Candidate, arrival: Arrival, decisi
     text = candidate.text.encode("utf-8", "surrogatepass")
     return (
         seq, candidate.workspace, candidate.document_id, candidate.source, candidate.label, candidate.suite,
-        candidate.trusted, candidate.basis, arrival.sketch.digest, _bytes(arrival.sketch.signature), cluster, now,
-        stands, text, candidate.subject, _about(candidate), candidate.cause.known_at,
+        candidate.trusted, candidate.basis, arrival.sketch.digest, signature_bytes(arrival.sketch.signature), cluster,
+        now, stands, text, candidate.subject, _about(candidate), candidate.cause.known_at,
         drop.duplicate_of if drop else None, drop.kind if drop else None, drop.similarity if drop else None,
     )  # fmt: skip
 
@@ -217,12 +222,19 @@ def _about(candidate: Candidate) -> str:
     )
 
 
-def candidate_of(row: asyncpg.Record, cause: Cause) -> Candidate:
-    """A row as it was when it came, brought back by a cause of today."""
+_AFTER = timedelta(microseconds=1)
+
+
+def candidate_of(row: asyncpg.Record, cause: Cause, *, again: bool = True) -> Candidate:
+    """A row as it was when it came, brought by a cause of today.
+
+    Where readers were told that it ended, as it meant the same as another, it comes `again` as known just after that.
+    """
     about = json.loads(row["about"])
     occurred_at = datetime.fromisoformat(about["occurred_at"])
+    known_at = row["known_at"] + _AFTER if again and row["kind"] == "semantic" else row["known_at"]
     return Candidate(
-        cause=Step(cause.id, occurred_at, row["known_at"], cause.cycle_id, cause.traceparent),
+        cause=Step(cause.id, occurred_at, known_at, cause.cycle_id, cause.traceparent),
         workspace=row["workspace"],
         document_id=row["document_id"],
         source=row["source"],
@@ -251,7 +263,7 @@ def sketch_of(row: asyncpg.Record) -> Sketch:
     return Sketch(row["digest"], signature, normalise(text_of(row))[:SKETCHED_TEXT])
 
 
-def _kept(row: asyncpg.Record) -> Kept:
+def kept_of(row: asyncpg.Record) -> Kept:
     return Kept(
         document_id=row["document_id"],
         source=row["source"],
@@ -264,7 +276,7 @@ def _kept(row: asyncpg.Record) -> Kept:
     )
 
 
-def _bytes(values: Uint16s) -> bytes:
+def signature_bytes(values: Uint16s) -> bytes:
     return values.astype("<u2").tobytes()
 
 

@@ -28,6 +28,16 @@ async def count_gone(tx: Transaction, workspace: str, gone: int, latest: int) ->
     await tx.execute("UPDATE corpora SET gone = gone + $2, latest = $3 WHERE workspace = $1", workspace, gone, latest)
 
 
+async def count_semantic(tx: Transaction, workspace: str, found: int, gone: int, latest: int) -> None:
+    await tx.execute(
+        "UPDATE corpora SET semantic = semantic + $2, gone = gone + $3, latest = $4 WHERE workspace = $1",
+        workspace,
+        found,
+        gone,
+        latest,
+    )
+
+
 async def counts(tx: Transaction, workspace: str) -> dict[str, object]:
     """What was decided in a workspace so far. Raises NotFound."""
     row = await tx.fetchrow("SELECT * FROM corpora WHERE workspace = $1", workspace)
@@ -39,7 +49,7 @@ async def counts(tx: Transaction, workspace: str) -> dict[str, object]:
         "revised": row["revised"],
         "gone": row["gone"],
         "standing": row["kept"] - row["revised"] - row["gone"],
-        "duplicated": {"exact": row["exact"], "near": row["near"]},
+        "duplicated": {"exact": row["exact"], "near": row["near"], "semantic": row["semantic"]},
     }
 
 

@@ -1,0 +1,127 @@
+"""Embeddings in Postgres: a partition with an HNSW index of its own for each workspace."""
+
+from collections.abc import Collection, Sequence
+
+import asyncpg
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+
+from millrace.chassis import Transaction
+from millrace.dedup.domain import Meant, Same
+from millrace.dedup.store.index import Corpus, kept_of, take_out
+from millrace.dedup.store.tally import count_semantic
+
+NEIGHBOURS = 32
+"""The nearest that a document is compared with."""
+
+
+async def prepare(tx: Transaction, workspace: str) -> None:
+    """Makes the workspace's partition."""
+    name = f"embeddings_{xxhash.xxh3_64_hexdigest(workspace.encode())}"
+    if await tx.fetchval("SELECT to_regclass($1) IS NULL", name):
+        literal = await tx.fetchval("SELECT quote_literal($1::text)", workspace)
+        await tx.execute(f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF embeddings FOR VALUES IN ({literal})")
+
+
+async def to_embed(tx: Transaction, workspace: str, most: int) -> list[asyncpg.Record]:
+    """The next documents (seq, text) that have not been compared by meaning."""
+    return await tx.fetch(
+        """SELECT d.seq, d.text FROM documents d JOIN corpora c USING (workspace)
+           WHERE d.workspace = $1 AND d.stands AND d.seq > c.embedded_to AND d.text IS NOT NULL
+           ORDER BY d.seq LIMIT $2""",
+        workspace,
+        most,
+    )
+
+
+async def embedded(
+    tx: Transaction, corpus: Corpus, seqs: Sequence[int], vectors: NDArray[np.float32]
+) -> list[asyncpg.Record]:
+    """Keeps the vectors of the documents that still stand, and gives those."""
+    await tx.execute("UPDATE corpora SET embedded_to = $2 WHERE workspace = $1", corpus.workspace, max(seqs))
+    rows = await tx.fetch("SELECT * FROM documents WHERE seq = ANY($1) AND stands", seqs)
+    standing = {row["seq"] for row in rows}
+    pairs = [(seq, str(vector)) for seq, vector in zip(seqs, vectors.round(5).tolist(), strict=True) if seq in standing]
+    await tx.execute(
+        """INSERT INTO embeddings
+           SELECT $1, seq, vector::halfvec FROM unnest($2::bigint[], $3::text[]) AS u (seq, vector)
+           ON CONFLICT (workspace, seq) DO UPDATE SET vector = excluded.vector""",
+        corpus.workspace,
+        [seq for seq, _ in pairs],
+        [vector for _, vector in pairs],
+    )
+    return rows
+
+
+async def neighbours(
+    tx: Transaction, workspace: str, rows: Sequence[asyncpg.Record], least: float
+) -> dict[int, list[tuple[Meant, float]]]:
+    """For each document, by its number, the nearest in meaning that are at least so similar."""
+    await tx.execute("SET LOCAL hnsw.ef_search = 100")
+    pairs = await tx.fetch(
+        """SELECT mine.seq, near.seq AS other, near.similarity
+           FROM embeddings mine CROSS JOIN LATERAL (
+               SELECT e.seq, 1 - (e.vector <=> mine.vector) AS similarity FROM embeddings e
+               WHERE e.workspace = $1 ORDER BY e.vector <=> mine.vector LIMIT $3) AS near
+           WHERE mine.workspace = $1 AND mine.seq = ANY($2) AND near.seq <> mine.seq AND near.similarity >= $4""",
+        workspace,
+        [row["seq"] for row in rows],
+        NEIGHBOURS + 1,
+        least,
+    )
+    others = await tx.fetch(
+        "SELECT * FROM documents WHERE seq = ANY($1) AND stands", sorted({pair["other"] for pair in pairs})
+    )
+    known = {row["seq"]: meant(row) for row in others}
+    found: dict[int, list[tuple[Meant, float]]] = {}
+    for pair in pairs:
+        if pair["other"] in known:
+            found.setdefault(pair["seq"], []).append((known[pair["other"]], min(pair["similarity"], 1.0)))
+    return found
+
+
+def meant(row: asyncpg.Record) -> Meant:
+    return Meant(row["seq"], kept_of(row), row["known_at"])
+
+
+async def drop_same(
+    tx: Transaction, corpus: Corpus, same: Sequence[Same], *, stands: bool
+) -> dict[str, asyncpg.Record]:
+    """Writes who means the same as whom; with `stands` they stand on. Gives the rows as they are now, by id."""
+    rows = await tx.fetch(
+        """UPDATE documents d
+           SET stands = $6, duplicate_of = u.older, kind = 'semantic', similarity = u.similarity, kept_at = $5
+           FROM unnest($2::text[], $3::text[], $4::float8[]) AS u (document_id, older, similarity)
+           WHERE d.workspace = $1 AND d.document_id = u.document_id RETURNING d.*""",
+        corpus.workspace,
+        [one.younger.row.document_id for one in same],
+        [one.older.row.document_id for one in same],
+        [one.similarity for one in same],
+        tx.now,
+        stands,
+    )
+    if not stands:
+        await take_out(tx, corpus, [one.younger.seq for one in same])
+    await count_semantic(tx, corpus.workspace, len(same), 0 if stands else len(same), corpus.latest)
+    return {row["document_id"]: row for row in rows}
+
+
+async def release(tx: Transaction, corpus: Corpus, ids: Collection[str]) -> None:
+    """What meant the same as documents that no longer stand is to be looked at again: it may differ from what does."""
+    await tx.execute(
+        """UPDATE documents SET duplicate_of = NULL
+           WHERE workspace = $1 AND duplicate_of = ANY($2) AND kind = 'semantic' AND NOT stands""",
+        corpus.workspace,
+        sorted(ids),
+    )
+
+
+async def set_embedding(tx: Transaction, workspace: str, about_to: bool) -> None:
+    await tx.execute("UPDATE corpora SET embedding = $2 WHERE workspace = $1", workspace, about_to)
+
+
+async def forget_embeddings(tx: Transaction, workspace: str) -> None:
+    """All of a workspace are compared anew."""
+    await tx.execute("DELETE FROM embeddings WHERE workspace = $1", workspace)
+    await tx.execute("UPDATE corpora SET embedded_to = 0 WHERE workspace = $1", workspace)
