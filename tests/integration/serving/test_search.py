@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from harness import START, eventually, make
+from harness import START, eventually, make, record
 from library import DIMENSIONS, HANDBOOK, Library, declared, kept, library
 
 from millrace.chassis.jobs import Worker
@@ -72,6 +72,21 @@ async def test_of_several_revisions_the_last_is_found_in_whatever_order_their_jo
     parcels.service.clock.advance(120)
     await parcels.service.work("embed")
     assert [one["text"] for one in await parcels.search("returns")] == ["Returns take a week."]
+    assert len((await parcels.rows())["documents"]) == 1
+
+
+async def test_a_revision_counts_by_its_time_once_the_topic_has_other_partitions(parcels: Library) -> None:
+    async def at(partition: int, offset: int, text: str, minute: int) -> None:
+        event = kept("d-1", text, at=START + timedelta(minutes=minute))
+        await parcels.service.deliver_records([record(event, partition=partition, offset=offset)])
+        await parcels.service.work("embed")
+
+    await at(0, 5000, "Returns take a day.", 1)
+    await at(7, 3, "Returns take a week.", 2)
+    await at(7, 4, "Returns take a fortnight.", 2)
+    assert [one["text"] for one in await parcels.search("returns")] == ["Returns take a fortnight."]
+    await at(8, 9000, "Returns took an hour.", 0)
+    assert [one["text"] for one in await parcels.search("returns")] == ["Returns take a fortnight."]
 
 
 async def test_what_another_document_replaces_or_what_moves_to_another_source_goes(parcels: Library) -> None:

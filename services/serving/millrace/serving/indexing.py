@@ -1,7 +1,7 @@
 """From kept documents to revisions that wait for their vectors, whichever way the events come."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from millrace.chassis import Table, Transaction
@@ -57,16 +57,15 @@ def _by(gone: Mapping[str, datetime], name: str | None, event: DocumentKept) -> 
     return until is not None and event.known_at <= until
 
 
-def _moved(events: Sequence[DocumentKept], added: Mapping[tuple[str, int], int]) -> dict[str, int]:
-    """Documents of which nothing from before a place may stand here: what comes instead is elsewhere, or held already.
+def _moved(events: Sequence[DocumentKept], added: Collection[retrieval.Place]) -> dict[str, DocumentKept]:
+    """Documents of which nothing from before an event may stand here: what comes instead is elsewhere, or held already.
 
     What is replaced by a revision that waits here is found until that is.
     """
-    moved: dict[str, int] = {}
+    moved: dict[str, DocumentKept] = {}
     for event in events:
-        place = retrieval.place_of(event)
-        if (event.document_id, place) not in added:
-            moved |= dict.fromkeys(filter(None, (event.document_id, event.replaces)), place)
+        if retrieval.place_of(event) not in added:
+            moved |= dict.fromkeys(filter(None, (event.document_id, event.replaces)), event)
     return moved
 
 
