@@ -15,7 +15,7 @@ CREATE TABLE documents (
     document_id text NOT NULL, partition int NOT NULL, place bigint NOT NULL, replaces text,
     source text NOT NULL, language text, subject text, metadata jsonb NOT NULL, text text NOT NULL,
     known_at timestamptz NOT NULL, taken_at timestamptz NOT NULL,
-    shape text, from_seq bigint, to_seq bigint
+    shape text, chunks int, from_seq bigint, to_seq bigint
 );
 CREATE INDEX documents_of_id ON documents (corpus, document_id);
 CREATE INDEX documents_of_subject ON documents (subject) WHERE subject IS NOT NULL;

@@ -67,6 +67,20 @@ async def test_documents_are_cut_anew_and_found_as_they_were_meanwhile(parcels: 
     assert len((await parcels.rows())["documents"]) == 2
 
 
+async def test_cutting_anew_takes_nothing_away(parcels: Library) -> None:
+    await parcels.keep(kept("f-1", "Returns are free."))
+    await parcels.keep(kept("f-2", "Returns are free of charge.", replaces="f-1"))
+    wider = {**HANDBOOK, "chunk": {"words": 40, "overlap": 0}}
+    await parcels.service.tables.put(declared(handbook=wider))
+    await parcels.keep(kept("f-1", "Returns are free again."))
+    await declare(parcels, handbook=wider)
+    assert set(await parcels.ids("returns")) == {"f-1", "f-2"}
+    (standing,) = await parcels.call("GET", "corpora")
+    assert (standing["documents"], standing["chunks"], standing["waiting"]) == (2, 2, 0)
+    await parcels.service.deliver([kept("f-3", "Returns by mail.")])
+    assert (await parcels.call("GET", "corpora"))[0]["waiting"] == 1
+
+
 async def test_a_declaration_that_changes_nothing_or_changes_back_is_followed_each_time(parcels: Library) -> None:
     await parcels.keep(kept("d-1", "Returns take a week."))
     jobs = (await parcels.rows())["jobs"]

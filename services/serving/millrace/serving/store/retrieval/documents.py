@@ -117,17 +117,18 @@ async def publish(tx: Transaction, corpus: Corpus, revisions: Sequence[Revision]
     """Makes revisions findable and ends those before them, at once; how many still waited. The corpus is locked."""
     by_id = {revision.id: revision for revision in revisions}
     rows = await tx.fetch(
-        """UPDATE documents SET from_seq = $2 WHERE id = ANY($1) AND from_seq IS NULL
-           RETURNING id, document_id, replaces, source, language, metadata, text""",
+        """UPDATE documents d SET from_seq = $4, shape = u.shape, chunks = u.chunks
+           FROM unnest($1::bigint[], $2::text[], $3::int[]) AS u (id, shape, chunks)
+           WHERE d.id = u.id AND from_seq IS NULL
+           RETURNING d.id, document_id, replaces, source, language, metadata, text""",
         list(by_id),
+        [revision.shape for revision in revisions],
+        [len(revision.spans) for revision in revisions],
         corpus.seq + 1,
     )
     if not rows:
         return 0
     await _moves(tx, corpus, {configuration(row["language"]) for row in rows})
-    await tx.executemany(
-        "UPDATE documents SET shape = $2 WHERE id = $1", [(r["id"], by_id[r["id"]].shape) for r in rows]
-    )
     await tx.executemany(
         f"""INSERT INTO {corpus.partition} (corpus, document, ordinal, start, stop, from_seq, source, language,
                                             metadata, words, embedding)
@@ -246,7 +247,7 @@ async def reshape(tx: Transaction, corpus: Corpus, shape: str) -> list[int]:
     rows = await tx.fetch(
         """INSERT INTO documents (corpus, document_id, partition, place, replaces, source, language, subject, metadata,
                                   text, known_at, taken_at)
-           SELECT corpus, document_id, partition, place, replaces, source, language, subject, metadata,
+           SELECT corpus, document_id, partition, place, NULL, source, language, subject, metadata,
                text, known_at, $4
            FROM documents d WHERE corpus = $1 AND from_seq IS NOT NULL AND to_seq IS NULL AND shape <> $2
                AND NOT EXISTS (
