@@ -8,14 +8,14 @@ CREATE TABLE corpora (
     UNIQUE (workspace, corpus)
 );
 -- Revisions of documents. Without from_seq one waits for its vectors; one with to_seq is kept for a snapshot alone.
--- `place` is its event's offset: the order that dedup gave, whichever way the event came here.
+-- Partition and place are where its event stands in the log: the order that dedup gave, whichever way the event came here.
 CREATE TABLE documents (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     corpus int NOT NULL REFERENCES corpora,
-    document_id text NOT NULL, place bigint NOT NULL, replaces text,
+    document_id text NOT NULL, partition int NOT NULL, place bigint NOT NULL, replaces text,
     source text NOT NULL, language text, subject text, metadata jsonb NOT NULL, text text NOT NULL,
     known_at timestamptz NOT NULL, taken_at timestamptz NOT NULL,
-    shape text, from_seq bigint, to_seq bigint
+    shape text, chunks int, from_seq bigint, to_seq bigint
 );
 CREATE INDEX documents_of_id ON documents (corpus, document_id);
 CREATE INDEX documents_of_subject ON documents (subject) WHERE subject IS NOT NULL;
@@ -26,7 +26,7 @@ CREATE TABLE chunks (
     from_seq bigint NOT NULL, to_seq bigint,
     source text NOT NULL, language text, metadata jsonb NOT NULL,
     words tsvector NOT NULL, embedding halfvec NOT NULL,
-    PRIMARY KEY (corpus, document, ordinal)
+    PRIMARY KEY (document, ordinal, corpus)
 ) PARTITION BY LIST (corpus);
 CREATE TABLE snapshots (
     corpus int NOT NULL REFERENCES corpora, name text NOT NULL, seq bigint NOT NULL, at timestamptz NOT NULL,

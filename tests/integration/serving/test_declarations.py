@@ -2,13 +2,18 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import cast
 
 import pytest
-from harness import Bus, eventually, live
+from harness import Bus, eventually, live, record
 from library import HANDBOOK, Library, declared, kept, library
 
+from millrace.chassis import Table, wire
+from millrace.events import DocumentKept
+from millrace.serving import indexing
 from millrace.serving.declarations import Declarations
 from millrace.stack import Endpoints
+from millrace.workspace import Workspace
 
 WORDS = " ".join(f"word{n}" for n in range(60))
 
@@ -62,6 +67,20 @@ async def test_documents_are_cut_anew_and_found_as_they_were_meanwhile(parcels: 
     assert len((await parcels.rows())["documents"]) == 2
 
 
+async def test_cutting_anew_takes_nothing_away(parcels: Library) -> None:
+    await parcels.keep(kept("f-1", "Returns are free."))
+    await parcels.keep(kept("f-2", "Returns are free of charge.", replaces="f-1"))
+    wider = {**HANDBOOK, "chunk": {"words": 40, "overlap": 0}}
+    await parcels.service.tables.put(declared(handbook=wider))
+    await parcels.keep(kept("f-1", "Returns are free again."))
+    await declare(parcels, handbook=wider)
+    assert set(await parcels.ids("returns")) == {"f-1", "f-2"}
+    (standing,) = await parcels.call("GET", "corpora")
+    assert (standing["documents"], standing["chunks"], standing["waiting"]) == (2, 2, 0)
+    await parcels.service.deliver([kept("f-3", "Returns by mail.")])
+    assert (await parcels.call("GET", "corpora"))[0]["waiting"] == 1
+
+
 async def test_a_declaration_that_changes_nothing_or_changes_back_is_followed_each_time(parcels: Library) -> None:
     await parcels.keep(kept("d-1", "Returns take a week."))
     jobs = (await parcels.rows())["jobs"]
@@ -72,6 +91,35 @@ async def test_a_declaration_that_changes_nothing_or_changes_back_is_followed_ea
         assert await parcels.ids("returns") == found
     await parcels.keep(kept("d-2", "Returns are free."))
     assert await parcels.ids("returns") == ["d-2"]
+
+
+async def test_folding_the_log_again_changes_nothing(parcels: Library) -> None:
+    """Also where an older revision, a replaced document and one that moved away come after what came of them."""
+    log = [
+        kept("d-1", "Returns take a day."),
+        kept("f-1", "Returns are free."),
+        kept("d-2", "Returns by mail."),
+        kept("d-1", "Returns take a week.", replaces="d-1"),
+        kept("f-2", "Returns are free of charge.", replaces="f-1"),
+        kept("d-2", "Elsewhere.", source="elsewhere", replaces="d-2"),
+    ]
+    placed = [wire.decode(DocumentKept, record(event, partition=1, offset=n)) for n, event in enumerate(log)]
+    specs = cast(Table[Workspace], parcels.service.service.tables[0])
+
+    async def fold() -> list[str]:
+        for some in (placed[:4], placed[4:]):
+            async with parcels.service.db.transaction() as tx:
+                await indexing.take(some, tx, specs)
+        return (await parcels.rows())["documents"]
+
+    await fold()
+    await parcels.service.work("embed")
+    found = await parcels.search("returns")
+    assert sorted(one["text"] for one in found) == ["Returns are free of charge.", "Returns take a week."]
+    held = (await parcels.rows())["documents"]
+    assert await fold() == held
+    await parcels.service.work("embed")
+    assert await parcels.search("returns") == found
 
 
 async def test_a_revision_whose_job_was_given_up_gets_another_with_the_next_declaration(parcels: Library) -> None:

@@ -3,19 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import httpx
 import pytest
-from harness import START, eventually, make
-from library import DIMENSIONS, HANDBOOK, Library, declared, kept, library
+from harness import START, eventually, make, record, running
+from library import DIMENSIONS, HANDBOOK, Engine, Library, declared, kept, library
 
 from millrace.chassis.jobs import Worker
 from millrace.client import AsyncClient, NotFound
 from millrace.events import DocumentDuplicated, DocumentRetired, ErasureConfirmed, SubjectErased
 from millrace.serving import store
+from millrace.serving.app import build_app
 from millrace.stack import Endpoints
 
 LONG = "\n\n".join(f"Chapter {n} tells of {word} and of nothing else. " * 3 for n, word in enumerate(["cats", "dogs"]))
@@ -72,6 +74,21 @@ async def test_of_several_revisions_the_last_is_found_in_whatever_order_their_jo
     parcels.service.clock.advance(120)
     await parcels.service.work("embed")
     assert [one["text"] for one in await parcels.search("returns")] == ["Returns take a week."]
+    assert len((await parcels.rows())["documents"]) == 1
+
+
+async def test_a_revision_counts_by_its_time_once_the_topic_has_other_partitions(parcels: Library) -> None:
+    async def at(partition: int, offset: int, text: str, minute: int) -> None:
+        event = kept("d-1", text, at=START + timedelta(minutes=minute))
+        await parcels.service.deliver_records([record(event, partition=partition, offset=offset)])
+        await parcels.service.work("embed")
+
+    await at(0, 5000, "Returns take a day.", 1)
+    await at(7, 3, "Returns take a week.", 2)
+    await at(7, 4, "Returns take a fortnight.", 2)
+    assert [one["text"] for one in await parcels.search("returns")] == ["Returns take a fortnight."]
+    await at(8, 9000, "Returns took an hour.", 0)
+    assert [one["text"] for one in await parcels.search("returns")] == ["Returns take a fortnight."]
 
 
 async def test_what_another_document_replaces_or_what_moves_to_another_source_goes(parcels: Library) -> None:
@@ -248,6 +265,20 @@ async def test_what_is_asked_wrongly_is_told_by_its_field(parcels: Library) -> N
         await parcels.client.post("/v1/workspaces/other/search", json={"corpus": "a", "query": "b"})
     ).status_code == 404
     assert await parcels.search("nothing is here yet") == []
+
+
+async def test_a_real_base_finds_what_is_meant_where_no_word_is_shared(stack: Endpoints, tmp_path: Path) -> None:
+    build = partial(build_app, engine=Engine())
+    async with running(stack, "serving", build, cache=tmp_path) as service, service.http() as client:
+        await service.tables.put(declared(handbook=HANDBOOK))
+        texts = ["We reimburse customers within five days.", "Our office is closed on Sundays.", "Parcels weigh 30 kg."]
+        await service.deliver([kept(f"d-{n}", text) for n, text in enumerate(texts)])
+        await service.work("embed")
+        for mode, found in (("vector", True), ("text", False), ("hybrid", True)):
+            asked = {"corpus": "handbook", "query": "how can I get my money back?", "mode": mode, "top_k": 1}
+            answer = (await client.post("/v1/workspaces/parcels/search", json=asked)).json()
+            assert [one["document_id"] for one in answer["results"]] == (["d-0"] if found else [])
+        assert answer["results"][0]["scores"]["vector"] > 0.3
 
 
 async def test_the_client_searches_too(parcels: Library) -> None:

@@ -1,7 +1,7 @@
 """From kept documents to revisions that wait for their vectors, whichever way the events come."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from millrace.chassis import Table, Transaction, erasure
 from millrace.events import Cause, DocumentKept
@@ -52,16 +52,15 @@ async def _standing(events: Sequence[DocumentKept], tx: Transaction, workspace: 
     return [event for event, *until in untils if all(one is None or event.known_at > one for one in until)]
 
 
-def _moved(events: Sequence[DocumentKept], added: Mapping[tuple[str, int], int]) -> dict[str, int]:
-    """Documents of which nothing from before a place may stand here: what comes instead is elsewhere, or held already.
+def _moved(events: Sequence[DocumentKept], added: Collection[retrieval.Place]) -> dict[str, DocumentKept]:
+    """Documents of which nothing from before an event may stand here: what comes instead is elsewhere, or held already.
 
     What is replaced by a revision that waits here is found until that is.
     """
-    moved: dict[str, int] = {}
+    moved: dict[str, DocumentKept] = {}
     for event in events:
-        place = retrieval.place_of(event)
-        if (event.document_id, place) not in added:
-            moved |= dict.fromkeys(filter(None, (event.document_id, event.replaces)), place)
+        if retrieval.place_of(event) not in added:
+            moved |= dict.fromkeys(filter(None, (event.document_id, event.replaces)), event)
     return moved
 
 

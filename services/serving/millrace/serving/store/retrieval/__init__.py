@@ -12,6 +12,7 @@ from millrace.serving.store.retrieval.corpora import (
     standing,
 )
 from millrace.serving.store.retrieval.documents import (
+    Place,
     Revision,
     Waiting,
     append,
@@ -44,6 +45,7 @@ __all__ = [
     "Corpus",
     "Hit",
     "Passage",
+    "Place",
     "Revision",
     "Snapshot",
     "SnapshotExists",

@@ -89,11 +89,11 @@ async def lock(tx: Transaction, ids: Collection[int]) -> dict[int, Corpus]:
 async def standing(tx: Transaction, workspace: str) -> list[Standing]:
     rows = await tx.fetch(
         """SELECT c.corpus, c.seq,
-               (SELECT count(*) FROM documents d WHERE d.corpus = c.id AND from_seq IS NOT NULL AND to_seq IS NULL)
-                   AS documents,
-               (SELECT count(*) FROM chunks k WHERE k.corpus = c.id AND to_seq IS NULL) AS chunks,
-               (SELECT count(*) FROM documents d WHERE d.corpus = c.id AND from_seq IS NULL) AS waiting
-           FROM corpora c WHERE c.workspace = $1 ORDER BY c.corpus""",
+               count(*) FILTER (WHERE from_seq IS NOT NULL AND to_seq IS NULL) AS documents,
+               coalesce(sum(chunks) FILTER (WHERE to_seq IS NULL), 0) AS chunks,
+               count(*) FILTER (WHERE d.id IS NOT NULL AND from_seq IS NULL) AS waiting
+           FROM corpora c LEFT JOIN documents d ON d.corpus = c.id
+           WHERE c.workspace = $1 GROUP BY c.id ORDER BY c.corpus""",
         workspace,
     )
     return [Standing(**dict(row)) for row in rows]

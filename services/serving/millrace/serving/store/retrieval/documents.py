@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from millrace.chassis import Transaction
 from millrace.chassis.erasure import Forgotten
@@ -16,6 +17,17 @@ REMEMBERED = timedelta(days=8)
 
 STEP = 1000
 """Rows that are let go of in one statement."""
+
+
+BEFORE = """(CASE WHEN d.partition = u.partition THEN d.place < u.place ELSE d.known_at <= u.known_at END)"""
+"""Whether a held revision came before an event. A workspace has one partition until somebody adds partitions."""
+
+
+class Place(NamedTuple):
+    """Where an event stands in the log."""
+
+    partition: int
+    offset: int
 
 
 @dataclass(frozen=True)
@@ -40,21 +52,25 @@ class Revision:
 
 async def append(
     tx: Transaction, corpus: Corpus, kept: Sequence[DocumentKept], languages: Sequence[str | None]
-) -> dict[tuple[str, int], int]:
-    """Adds revisions that wait; ids by document and place. Where it or a later one is held, nothing is added."""
+) -> dict[Place, int]:
+    """Adds revisions that wait; their ids by place. Where it or a later one is held, nothing is added."""
+    places = [place_of(event) for event in kept]
     rows = await tx.fetch(
-        """INSERT INTO documents (corpus, document_id, place, replaces, source, language, subject, metadata, text,
-                                  known_at, taken_at)
-           SELECT $1, u.id, u.place, u.replaces, u.source, u.language, u.subject, u.metadata, u.text, u.known_at, $11
-           FROM unnest($2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::jsonb[],
-                       $9::text[], $10::timestamptz[])
-               WITH ORDINALITY AS u (id, place, replaces, source, language, subject, metadata, text, known_at, n)
-           WHERE NOT EXISTS (SELECT FROM documents d WHERE d.corpus = $1 AND d.document_id = u.id
-                             AND d.place >= u.place AND d.to_seq IS NULL)
-           ORDER BY u.n RETURNING id, document_id, place""",
+        f"""INSERT INTO documents (corpus, document_id, partition, place, replaces, source, language, subject, metadata,
+                                   text, known_at, taken_at)
+            SELECT $1, u.id, u.partition, u.place, u.replaces, u.source, u.language, u.subject, u.metadata, u.text,
+                u.known_at, $12
+            FROM unnest($2::text[], $3::int[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
+                        $9::jsonb[], $10::text[], $11::timestamptz[])
+                WITH ORDINALITY
+                AS u (id, partition, place, replaces, source, language, subject, metadata, text, known_at, n)
+            WHERE NOT EXISTS (SELECT FROM documents d WHERE d.corpus = $1 AND d.document_id = u.id
+                              AND d.to_seq IS NULL AND NOT {BEFORE})
+            ORDER BY u.n RETURNING id, partition, place""",
         corpus.id,
         [event.document_id for event in kept],
-        [place_of(event) for event in kept],
+        [place.partition for place in places],
+        [place.offset for place in places],
         [event.replaces for event in kept],
         [event.source for event in kept],
         list(languages),
@@ -64,12 +80,12 @@ async def append(
         [event.known_at for event in kept],
         tx.now,
     )
-    return {(row["document_id"], row["place"]): row["id"] for row in rows}
+    return {Place(row["partition"], row["place"]): row["id"] for row in rows}
 
 
-def place_of(event: DocumentKept) -> int:
+def place_of(event: DocumentKept) -> Place:
     position = event.envelope.position
-    return position.offset if position else 0
+    return Place(position.partition, position.offset) if position else Place(0, 0)
 
 
 async def waiting(tx: Transaction, ids: Collection[int]) -> list[Waiting]:
@@ -100,17 +116,18 @@ async def publish(tx: Transaction, corpus: Corpus, revisions: Sequence[Revision]
     """Makes revisions findable and ends those before them, at once; how many still waited. The corpus is locked."""
     by_id = {revision.id: revision for revision in revisions}
     rows = await tx.fetch(
-        """UPDATE documents SET from_seq = $2 WHERE id = ANY($1) AND from_seq IS NULL
-           RETURNING id, document_id, replaces, source, language, metadata, text""",
+        """UPDATE documents d SET from_seq = $4, shape = u.shape, chunks = u.chunks
+           FROM unnest($1::bigint[], $2::text[], $3::int[]) AS u (id, shape, chunks)
+           WHERE d.id = u.id AND from_seq IS NULL
+           RETURNING d.id, document_id, replaces, source, language, metadata, text""",
         list(by_id),
+        [revision.shape for revision in revisions],
+        [len(revision.spans) for revision in revisions],
         corpus.seq + 1,
     )
     if not rows:
         return 0
     await _moves(tx, corpus, {configuration(row["language"]) for row in rows})
-    await tx.executemany(
-        "UPDATE documents SET shape = $2 WHERE id = $1", [(r["id"], by_id[r["id"]].shape) for r in rows]
-    )
     await tx.executemany(
         f"""INSERT INTO {corpus.partition} (corpus, document, ordinal, start, stop, from_seq, source, language,
                                             metadata, words, embedding)
@@ -181,20 +198,25 @@ async def retire(tx: Transaction, corpus: Corpus, gone: Mapping[str, datetime]) 
     return await _ended(tx, corpus, [row["id"] for row in rows])
 
 
-async def leave(tx: Transaction, corpus: Corpus, moved: Mapping[str, int]) -> int:
-    """Ends what stands of documents from before a place in the log; how much. The corpus is locked.
+async def leave(tx: Transaction, corpus: Corpus, moved: Mapping[str, DocumentKept]) -> int:
+    """Ends what stands of documents from before an event each; how much. The corpus is locked.
 
-    What a revision of that place, which waits here, will take the place of is left to it.
+    What a revision of that event or a later one, which waits here, will take the place of is left to it.
     """
+    places = [place_of(event) for event in moved.values()]
     rows = await tx.fetch(
-        """SELECT d.id FROM documents d JOIN unnest($2::text[], $3::bigint[]) AS u (name, place)
-               ON d.document_id = u.name AND d.place < u.place
-           WHERE d.corpus = $1 AND d.to_seq IS NULL AND NOT EXISTS (
-               SELECT FROM documents l WHERE l.corpus = $1 AND l.document_id = u.name AND l.place >= u.place
-               AND l.from_seq IS NULL)""",
+        f"""WITH moved AS (
+                SELECT d.id, {BEFORE} AS before, d.from_seq IS NULL AS waits, u.id AS name
+                FROM documents d JOIN unnest($2::text[], $3::int[], $4::bigint[], $5::timestamptz[])
+                    AS u (id, partition, place, known_at) ON d.document_id = u.id
+                WHERE d.corpus = $1 AND d.to_seq IS NULL)
+            SELECT id FROM moved m WHERE before AND NOT EXISTS (
+                SELECT FROM moved l WHERE l.name = m.name AND l.waits AND NOT l.before)""",
         corpus.id,
         list(moved),
-        list(moved.values()),
+        [place.partition for place in places],
+        [place.offset for place in places],
+        [event.known_at for event in moved.values()],
     )
     return await _ended(tx, corpus, [row["id"] for row in rows])
 
@@ -222,9 +244,10 @@ async def _ended(tx: Transaction, corpus: Corpus, ids: Collection[int]) -> int:
 async def reshape(tx: Transaction, corpus: Corpus, shape: str) -> list[int]:
     """Lets up to STEP documents that were cut another way wait anew, findable as they are meanwhile; their new ids."""
     rows = await tx.fetch(
-        """INSERT INTO documents (corpus, document_id, place, replaces, source, language, subject, metadata, text,
-                                  known_at, taken_at)
-           SELECT corpus, document_id, place, replaces, source, language, subject, metadata, text, known_at, $4
+        """INSERT INTO documents (corpus, document_id, partition, place, replaces, source, language, subject, metadata,
+                                  text, known_at, taken_at)
+           SELECT corpus, document_id, partition, place, NULL, source, language, subject, metadata,
+               text, known_at, $4
            FROM documents d WHERE corpus = $1 AND from_seq IS NOT NULL AND to_seq IS NULL AND shape <> $2
                AND NOT EXISTS (
                    SELECT FROM documents l WHERE l.corpus = $1 AND l.document_id = d.document_id AND l.id > d.id)

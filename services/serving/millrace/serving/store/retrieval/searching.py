@@ -84,10 +84,12 @@ async def by_vector(tx: Transaction, corpus: Corpus, vector: Sequence[float], wh
                         SELECT document, ordinal, embedding FROM {corpus.partition} WHERE {conditions})
                     SELECT document, ordinal, {near} AS distance FROM passing ORDER BY distance LIMIT $2"""
     else:
-        # the relaxed order finds more than the strict one, and is put right here
+        # The relaxed order finds more than the strict one, and is put right here. Without its last line a planner that
+        # has no figures of a new corpus yet would read all of it and sort.
         await tx.execute(
             f"""SET LOCAL hnsw.iterative_scan = relaxed_order; SET LOCAL hnsw.max_scan_tuples = {SCANNED};
-                SET LOCAL hnsw.ef_search = {min(1000, max(100, 2 * most))}; SET LOCAL jit = off"""
+                SET LOCAL hnsw.ef_search = {min(1000, max(100, 2 * most))}; SET LOCAL jit = off;
+                SET LOCAL enable_sort = off"""
         )
         found = f"""WITH walked AS MATERIALIZED (
                         SELECT document, ordinal, {near} AS distance FROM {corpus.partition} WHERE {conditions}

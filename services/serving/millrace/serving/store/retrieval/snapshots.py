@@ -41,9 +41,8 @@ async def take(tx: Transaction, corpus: Corpus, name: str) -> Snapshot:
     """Pins what can be found now. The corpus is locked. Raises SnapshotExists."""
     row = await tx.fetchrow(
         f"""INSERT INTO snapshots (corpus, name, seq, at, documents, chunks)
-            SELECT $1, $2, $3, $4,
-                (SELECT count(*) FROM documents WHERE corpus = $1 AND from_seq IS NOT NULL AND to_seq IS NULL),
-                (SELECT count(*) FROM {corpus.partition} WHERE to_seq IS NULL)
+            SELECT $1, $2, $3, $4, count(*), coalesce(sum(chunks), 0)
+            FROM documents WHERE corpus = $1 AND from_seq IS NOT NULL AND to_seq IS NULL
             ON CONFLICT DO NOTHING RETURNING {COLUMNS}""",
         corpus.id,
         name,
