@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -21,6 +21,10 @@ class Span(NamedTuple):
 
     start: int
     end: int
+
+
+Groups = Sequence[tuple[int, int]]
+"""Where the groups of digits of a text begin and end: what most finders begin with, looked for once."""
 
 
 class Found(NamedTuple):
