@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from millrace.privacy.emails import emails
 from millrace.privacy.ibans import ibans
 from millrace.privacy.ips import ips
-from millrace.privacy.kinds import TAGS, Found, Groups, Kind, Masked, Policy, Span
+from millrace.privacy.kinds import SECOND_KINDS, TAGS, Found, Groups, Kind, Masked, Policy, Span
 from millrace.privacy.national_ids import national_ids
 from millrace.privacy.numbers import cards, digit_groups, phones, runs
 from millrace.privacy.pseudonyms import token
@@ -37,7 +37,7 @@ def mask(text: str, policy: Policy = REDACT, second: Second | None = None) -> Ma
     spans = found(text, policy)
     masked = _replaced(text, spans, policy) if spans else text
     if second is not None:
-        more = [one for one in second.found(masked) if one.kind in policy.kinds]
+        more = [one for one in second.found(masked) if one.kind in policy.kinds or one.kind in SECOND_KINDS]
         masked = _replaced(masked, more, policy) if more else masked
         spans = spans + more
     counts: dict[Kind, int] = {}

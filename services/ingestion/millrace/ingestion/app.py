@@ -14,6 +14,7 @@ from millrace.ingestion.on_interaction_logged import on_interaction_logged
 from millrace.ingestion.on_observation_submitted import on_observation_submitted
 from millrace.ingestion.settings import Settings
 from millrace.ingestion.taking import Rules
+from millrace.privacy.presidio import Presidio
 
 
 def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None) -> Service:
@@ -21,7 +22,8 @@ def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None)
     db = Database(settings, clock)
     specs = workspaces(settings)
     kept = timedelta(days=settings.quarantine_days)
-    rules = Rules(specs, engine, settings.secret.get_secret_value(), kept)
+    second = Presidio(settings.second_tier_pipeline) if settings.second_tier == "presidio" else None
+    rules = Rules(specs, engine, settings.secret.get_secret_value(), kept, second)
     group: GroupCommit[Posted] = GroupCommit(db, write(rules), emits=EMITS, wait=0.002, most=50)
     return Service(
         settings=settings,
