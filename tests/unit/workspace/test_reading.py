@@ -4,6 +4,7 @@ import re
 import time
 from datetime import timedelta
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -215,6 +216,16 @@ def test_labels_need_two_different_names(names: str) -> None:
 def test_a_patterns_line_is_told_where_a_list_goes_on() -> None:
     (problem,) = problems(SMALL + "data:\n  quality:\n    deny:\n      - fine\n      - '(?<=a)b'")
     assert (problem.key, problem.line) == ("data.quality.deny[1]", 9)
+
+
+def test_what_the_guide_declares_is_taken() -> None:
+    guide = Path(__file__).parents[3].joinpath("docs/guides/keep-data-clean.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    assert len(blocks) == 2
+    rules, personal = (load(SMALL + block).data for block in blocks)
+    assert rules.quality.metadata["order"].required
+    assert rules.quality.require == (r"\p{L}{2}",)
+    assert (personal.pii, personal.national_ids) == ("pseudonymise", True)
 
 
 def test_a_missing_key_is_required() -> None:

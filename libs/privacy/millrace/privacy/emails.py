@@ -5,23 +5,34 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from millrace.privacy.kinds import Span
+from millrace.privacy.kinds import Groups, Span
 
 _AT = re.compile("[@＠]")
 _DOMAIN = re.compile(r"[\w-]++(?:\.[\w-]++)++")
 _LONGEST_LOCAL = 256
 
 
-def emails(text: str) -> Iterator[Span]:
+def emails(text: str, groups: Groups = ()) -> Iterator[Span]:
     """Spans of addresses, in order and apart."""
     last = 0
-    for at in _AT.finditer(text):
-        start = _local_start(text, at.start(), last)
-        domain = _DOMAIN.match(text, at.end()) if start < at.start() else None
+    for at in _signs(text):
+        start = _local_start(text, at, last)
+        domain = _DOMAIN.match(text, at + 1) if start < at else None
         length = _host_length(domain[0]) if domain else 0
         if length:
-            last = at.end() + length
+            last = at + 1 + length
             yield Span(start, last)
+
+
+def _signs(text: str) -> Iterator[int]:
+    """Where an `@` is, of usual width or full."""
+    if "\uff20" in text:
+        yield from (match.start() for match in _AT.finditer(text))
+        return
+    at = text.find("@")
+    while at >= 0:
+        yield at
+        at = text.find("@", at + 1)
 
 
 def _local_start(text: str, at: int, last: int) -> int:

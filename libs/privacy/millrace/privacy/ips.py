@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv6Address
 
-from millrace.privacy.kinds import Span
+from millrace.privacy.kinds import Groups, Span
 
-# each begins with a digit and what stands before it is looked at last: an assertion first would be tried everywhere
 _FOUR = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?!\w|\.[0-9])", re.ASCII)
 _JOINED = re.compile(r"(?:[\w.]|[A-Za-z]-)\Z", re.ASCII)
 _SIX = re.compile(
@@ -23,17 +22,25 @@ _VERSION = re.compile(
 )
 _CUE = re.compile(r"\bips?\b[^\d\n\[\]]{0,20}\Z|\b(?:address|host|server)\b[^\d\n\[\]]{0,8}\Z", re.IGNORECASE)
 _REACH = 32
+_LEAST_COLONS = 5
+"""Fewer, and no two together, make no address of version 6: the last four groups may be two of version 4."""
 
 
-def ips(text: str) -> Iterator[Span]:
+def ips(text: str, groups: Groups) -> Iterator[Span]:
     """Spans of addresses, in order and apart."""
-    spans = _sixes(text) if text.count(":") > 1 else []
-    if text.count(".") > 2:
-        four = (Span(*match.span()) for match in _FOUR.finditer(text) if _is_four(match))
-        spans += (
-            [span for span in four if not any(six.start <= span.start < six.end for six in spans)] if spans else four
-        )
-    yield from sorted(spans)
+    spans = _sixes(text) if "::" in text or text.count(":") > _LEAST_COLONS else []
+    if len(groups) > 3 and "." in text:
+        spans += [span for span in _fours(text, groups) if not any(six.start <= span.start < six.end for six in spans)]
+        spans.sort()
+    yield from spans
+
+
+def _fours(text: str, groups: Groups) -> Iterator[Span]:
+    for at, (start, end) in enumerate(groups[:-3]):
+        if end - start < 4 and groups[at + 3][0] - start < 13 and text[end] == ".":
+            match = _FOUR.match(text, start)
+            if match and _is_four(match):
+                yield Span(*match.span())
 
 
 def _sixes(text: str) -> list[Span]:

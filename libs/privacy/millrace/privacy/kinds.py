@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 Kind = Literal["email", "iban", "national_id", "ip", "card", "phone", "person", "location"]
 KINDS: tuple[Kind, ...] = ("email", "iban", "ip", "card", "phone")
 """What is masked unless a policy says otherwise."""
-ALL_KINDS: tuple[Kind, ...] = (*KINDS, "national_id", "person", "location")
+SECOND_KINDS: tuple[Kind, ...] = ("person", "location")
+"""What only a second tier can tell; masked wherever there is one."""
+ALL_KINDS: tuple[Kind, ...] = (*KINDS, "national_id", *SECOND_KINDS)
 TAGS: Mapping[Kind, str] = {kind: f"[{kind.upper()}]" for kind in ALL_KINDS}
 TAG = re.compile(rf"\[(?:{'|'.join(kind.upper() for kind in ALL_KINDS)})(?::[a-p]{{16}})?\]")
 """Any tag, with a pseudonym or without."""
@@ -21,6 +23,10 @@ class Span(NamedTuple):
 
     start: int
     end: int
+
+
+Groups = Sequence[tuple[int, int]]
+"""Where the groups of digits of a text begin and end: what most finders begin with, looked for once."""
 
 
 class Found(NamedTuple):

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from millrace.privacy.emails import emails
 from millrace.privacy.ibans import ibans
 from millrace.privacy.ips import ips
-from millrace.privacy.kinds import TAGS, Found, Kind, Masked, Policy, Span
+from millrace.privacy.kinds import SECOND_KINDS, TAGS, Found, Groups, Kind, Masked, Policy, Span
 from millrace.privacy.national_ids import national_ids
-from millrace.privacy.numbers import cards, has_number, phones
+from millrace.privacy.numbers import cards, digit_groups, phones, runs
 from millrace.privacy.pseudonyms import token
 from millrace.privacy.second import Second
 
 # An address may hold an IBAN and an IBAN may hold what looks like a card: the surer kind goes first.
-_FINDERS: Mapping[Kind, Callable[[str], Iterator[Span]]] = {
+_FINDERS: Mapping[Kind, Callable[[str, Groups], Iterator[Span]]] = {
     "email": emails,
     "iban": ibans,
     "national_id": national_ids,
     "ip": ips,
-    "card": cards,
-    "phone": phones,
 }
+_IN_RUNS: Mapping[Kind, Callable[[str, Sequence[Groups]], Iterator[Span]]] = {"card": cards, "phone": phones}
+_OF_DIGITS: tuple[Kind, ...] = ("iban", "national_id", "ip", "card", "phone")
 _REVEALING = frozenset(("national_id", "ip", "card", "phone"))
+_JOINTS = ("-", ".", "/", " ", ":")
+_REVEALED: tuple[Kind, ...] = ("national_id", "ip")
 _AT = ("@", "\uff20")
 REDACT = Policy()
 
@@ -35,43 +36,58 @@ def mask(text: str, policy: Policy = REDACT, second: Second | None = None) -> Ma
     """
     spans = found(text, policy)
     masked = _replaced(text, spans, policy) if spans else text
-    counts = Counter(one.kind for one in spans)
     if second is not None:
-        more = [one for one in second.found(masked) if one.kind in policy.kinds]
-        masked = _replaced(masked, more, policy)
-        counts.update(one.kind for one in more)
-    return Masked(masked, dict(counts))
+        more = [one for one in second.found(masked) if one.kind in policy.kinds or one.kind in SECOND_KINDS]
+        masked = _replaced(masked, more, policy) if more else masked
+        spans = spans + more
+    counts: dict[Kind, int] = {}
+    for one in spans:
+        counts[one.kind] = counts.get(one.kind, 0) + 1
+    return Masked(masked, counts)
 
 
 def found(text: str, policy: Policy = REDACT) -> list[Found]:
     """What would be masked, in order and apart."""
-    spans, left = _taken(text, [kind for kind in _worth(text) if kind in policy.kinds])
-    kinds = {one.kind for one in spans}
-    while kinds & _REVEALING:
+    groups = digit_groups(text)
+    spans, left, groups = _taken(text, groups, [kind for kind in _worth(text, groups) if kind in policy.kinds])
+    more = spans
+    while any(one.kind in _REVEALING and _touches(text, one) for one in more):
         # what is no id or address as part of a longer number may be one once the rest of that is gone
-        more, left = _taken(left, [kind for kind in ("national_id", "ip") if kind in policy.kinds])
-        kinds = {one.kind for one in more}
-        spans += more
+        more, left, groups = _taken(left, groups, [kind for kind in _REVEALED if kind in policy.kinds])
+        spans = spans + more
     return sorted(spans, key=lambda one: one.start) if len(spans) > 1 else spans
 
 
-def _taken(text: str, kinds: Iterable[Kind]) -> tuple[list[Found], str]:
-    """What is found of some kinds, one after the other, and the text without it."""
+def _worth(text: str, groups: Groups) -> Iterable[Kind]:
+    """Kinds that a text may hold at all, by its cheapest signs."""
+    numbers = _OF_DIGITS if groups else ()
+    return ("email", *numbers) if any(at in text for at in _AT) else numbers
+
+
+def _taken(text: str, groups: Groups, kinds: Iterable[Kind]) -> tuple[list[Found], str, Groups]:
+    """What is found of some kinds, one after the other, and the text and its groups of digits without it."""
     spans: list[Found] = []
+    within: list[Groups] | None = None
     for kind in kinds:
-        own = list(_FINDERS[kind](text))
+        if kind in _IN_RUNS:
+            within = runs(text, groups) if within is None else within
+            own = list(_IN_RUNS[kind](text, within))
+        else:
+            own = list(_FINDERS[kind](text, groups))
         if own:
             spans += [Found(kind, *span) for span in own]
             text = _blanked(text, own)
-    return spans, text
+            groups = [group for group in groups if text[group[0]] != "["]
+            within = None
+    return spans, text, groups
 
 
-def _worth(text: str) -> Iterator[Kind]:
-    """Kinds that a text may hold at all, by its cheapest signs."""
-    if any(at in text for at in _AT):
-        yield "email"
-    if has_number(text):
-        yield from ("iban", "national_id", "ip", "card", "phone")
+def _touches(text: str, one: Found) -> bool:
+    """Whether a number goes on right before or after what was found."""
+    before, after = text[max(0, one.start - 2) : one.start], text[one.end : one.end + 2]
+    return (before[1:] in _JOINTS and (before[:1].isdigit() or before[1:] == ":")) or (
+        after[:1] in _JOINTS and (after[1:].isdigit() or after[:1] == ":")
+    )
 
 
 def _blanked(text: str, spans: list[Span]) -> str:

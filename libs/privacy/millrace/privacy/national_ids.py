@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from millrace.privacy.kinds import Span
+from millrace.privacy.kinds import Groups, Span
 
 _FORMS = {
     "ssn": r"[0-9]{3}([- ])[0-9]{2}\1[0-9]{4}",
     "nino": r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?: ?[0-9]{2}){3} ?[A-D]",
-    "nir": r"[123478] ?[0-9]{2} ?[0-9]{2} ?(?:[0-9]{2}|2[AB]) ?[0-9]{3} ?[0-9]{3}[ -]?[0-9]{2}",
-    "tax_id": r"[1-9][0-9](?: ?[0-9]{3}){3}",
+    "nir": r"[123478](?: [0-9]{2}){2} (?:[0-9]{2}|2[AB])(?: [0-9]{3}){2} [0-9]{2}"
+    r"|[123478][0-9]{4}(?:[0-9]{2}|2[AB])[0-9]{6}[ -]?[0-9]{2}",
+    "tax_id": r"[1-9][0-9](?:[0-9]{9}|(?: [0-9]{3}){3})",
     "dni": r"(?:[0-9]{8}|[0-9]{1,2}\.[0-9]{3}\.[0-9]{3}|[XYZ][ -]?[0-9]{7})[ -]?[A-HJ-NP-TV-Z]",
     "codice": r"[A-Z]{6}[0-9L-NP-V]{2}[A-EHLMPRST][0-9L-NP-V]{2}[A-Z][0-9L-NP-V]{3}[A-Z]",
     "bsn": r"[0-9]{9}|[0-9]{3}([. -])[0-9]{3}\1[0-9]{3}|[0-9]{4}\.[0-9]{2}\.[0-9]{3}",
@@ -25,7 +26,36 @@ _FORMS = {
 _PATTERNS: Mapping[str, re.Pattern[str]] = {
     name: re.compile(rf"(?:{form})(?!\w)", re.IGNORECASE | re.ASCII) for name, form in _FORMS.items()
 }
-_DIGITS = re.compile(r"[0-9]+")
+_AFTER_LETTERS: Mapping[tuple[int, int], Sequence[str]] = {
+    (1, 7): ("dni",),
+    (2, 2): ("nino",),
+    (2, 6): ("nino",),
+    (6, 2): ("codice",),
+}
+"""Forms that begin with letters, by how many of them and how many digits after."""
+_DIGITS_AFTER_LETTERS = frozenset(digits for _, digits in _AFTER_LETTERS)
+_WHOLE: Mapping[int, Sequence[str]] = {
+    6: ("nir",),
+    8: ("dni",),
+    9: ("bsn",),
+    11: ("tax_id",),
+    13: ("nir",),
+    15: ("nir",),
+}
+"""Forms that begin with a group of so many digits."""
+_PARTED: Mapping[tuple[int, str, int], Sequence[str]] = {
+    (1, " ", 2): ("nir",),
+    (1, ".", 3): ("dni",),
+    (2, ".", 3): ("dni",),
+    (2, " ", 3): ("tax_id",),
+    (3, "-", 2): ("ssn",),
+    (3, " ", 2): ("ssn",),
+    (3, ".", 3): ("bsn",),
+    (3, " ", 3): ("bsn",),
+    (3, "-", 3): ("bsn",),
+    (4, ".", 2): ("bsn",),
+}
+"""Forms that begin with two groups, by their lengths and what is between them."""
 _MOST_LETTERS = 6
 _DNI = "TRWAGMYFPDXBNJZSQVHLCKE"
 _NINO_NEVER = frozenset(("BG", "GB", "NK", "KN", "TN", "NT", "ZZ"))
@@ -34,16 +64,31 @@ _ODD = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16
 _OMOCODES = str.maketrans("LMNPQRSTUV", "0123456789")
 
 
-def national_ids(text: str) -> Iterator[Span]:
-    """Spans of ids, in order and apart. Looked for where digits begin, and from the letters right before them."""
+def national_ids(text: str, groups: Groups) -> Iterator[Span]:
+    """Spans of ids, in order and apart. Looked for where digits begin and from the letters right before them."""
     last = 0
-    for digits in _DIGITS.finditer(text):
-        for start in sorted({_letters_start(text, digits.start()), digits.start()}):
-            end = _end(text, start) if start >= last else 0
-            if end:
-                last = end
-                yield Span(start, end)
+    for number, (start, end) in enumerate(groups):
+        names = _PARTED.get(_two(text, groups, number), ()) if end - start < 5 else _WHOLE.get(end - start, ())
+        places = ((start, names),) if names else ()
+        if end - start in _DIGITS_AFTER_LETTERS:
+            letters = _letters_start(text, start)
+            named = _AFTER_LETTERS.get((len(text[letters:start].rstrip(" -")), end - start), ())
+            places = ((letters, named), *places) if named else places
+        for at, forms in places:
+            stop = _end(text, at, forms) if at >= last else 0
+            if stop:
+                last = stop
+                yield Span(at, stop)
                 break
+
+
+def _two(text: str, groups: Groups, number: int) -> tuple[int, str, int]:
+    """The lengths of a group and of the next, and what stands between."""
+    start, end = groups[number]
+    if number + 1 == len(groups):
+        return end - start, "", 0
+    following, its_end = groups[number + 1]
+    return end - start, text[end:following], its_end - following
 
 
 def _letters_start(text: str, at: int) -> int:
@@ -55,16 +100,16 @@ def _letters_start(text: str, at: int) -> int:
     return start
 
 
-def _end(text: str, start: int) -> int:
-    """Where the longest id that begins here ends, or 0."""
+def _end(text: str, start: int, names: Sequence[str]) -> int:
+    """Where the longest id of some forms that begins here ends, or 0."""
     if start and (text[start - 1].isalnum() or text[start - 1] == "_"):
         return 0
-    ends = (
-        match.end()
-        for name, match in _matches(text, start)
-        if not _goes_on(text, match) and _CHECKS[name](_bare(match[0]))
-    )
-    return max(ends, default=0)
+    end = 0
+    for name in names:
+        match = _PATTERNS[name].match(text, start)
+        if match and match.end() > end and not _goes_on(text, match) and _CHECKS[name](_bare(match[0])):
+            end = match.end()
+    return end
 
 
 def _goes_on(text: str, match: re.Match[str]) -> bool:
@@ -77,13 +122,6 @@ def _goes_on(text: str, match: re.Match[str]) -> bool:
     return (match[0][0].isdigit() and before[1:] in parted and before[:1].isdigit() and len(before) == 2) or (
         match[0][-1].isdigit() and after[:1] in parted and after[1:].isdigit()
     )
-
-
-def _matches(text: str, start: int) -> Iterator[tuple[str, re.Match[str]]]:
-    for name, pattern in _PATTERNS.items():
-        match = pattern.match(text, start)
-        if match:
-            yield name, match
 
 
 def _bare(written: str) -> str:

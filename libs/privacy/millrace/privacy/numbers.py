@@ -7,24 +7,26 @@ groups are tried from left to right; a window has at most 8 groups, so the time 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from millrace.privacy.kinds import Span
+from millrace.privacy.kinds import Groups, Span
 
-_RUN = re.compile(r"\d(?:[ \t\u00a0\u2007\u202f.\-\u2010-\u2013/()]{0,3}+\d++)*+")
+_SEPARATORS = frozenset(" \t\u00a0\u2007\u202f.-\u2010\u2011\u2012\u2013/()")
 _GROUP = re.compile(r"\d+")
-_DIGIT = re.compile(r"\d")
+_ASCII = re.compile(r"[0-9]+")
 _DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}")
-_CUE = re.compile(
-    r"\b(?:phone|tel|telephone|mobile|cell|call|ring|text|whatsapp|reach|fax)\b[^\d\[\]@＠]{0,24}\Z",
-    re.IGNORECASE,
-)
+_CUES = ("phone", "tel", "mobile", "cell", "call", "ring", "text", "whatsapp", "reach", "fax")
+_CUE = re.compile(rf"\b(?:telephone|{'|'.join(_CUES)})\b[^\d\[\]@＠]{{0,24}}\Z", re.IGNORECASE)
 _CUE_REACH = 36
 _MOST_DIGITS = 19
 _MOST_GROUPS = 8
 
+_LEAST_CARD = 13
+_LEAST_PHONE = 7
+
 Shape = Callable[["Window"], bool]
+Begins = Callable[[str, int, list[int]], bool]
 
 
 class Window(NamedTuple):
@@ -44,22 +46,37 @@ class Window(NamedTuple):
 
     @property
     def cued(self) -> bool:
-        return bool(_CUE.search(self.before))
+        return _cued(self.before)
 
 
-def has_number(text: str) -> bool:
-    """Whether there is any digit: without one there is nothing to look for."""
-    return _DIGIT.search(text) is not None
+def digit_groups(text: str) -> Groups:
+    """Spans of digits that stand together, in any script."""
+    return [group.span() for group in (_ASCII if text.isascii() else _GROUP).finditer(text)]
 
 
-def cards(text: str) -> Iterator[Span]:
+def runs(text: str, groups: Groups) -> list[Groups]:
+    """Groups with at most three separators between two of them, where together they are long enough for a phone."""
+    found: list[Groups] = []
+    first, last = 0, groups[0][1] if groups else 0
+    for at, (start, end) in enumerate(groups):
+        if start - last > 3 or not _SEPARATORS.issuperset(text[last:start]):
+            if last - groups[first][0] >= _LEAST_PHONE:
+                found.append(groups[first:at])
+            first = at
+        last = end
+    if groups and last - groups[first][0] >= _LEAST_PHONE:
+        found.append(groups[first:])
+    return found
+
+
+def cards(text: str, within: Sequence[Groups]) -> Iterator[Span]:
     """Spans of payment card numbers: 13 to 19 digits in groups of three and more that satisfy Luhn (ISO/IEC 7812)."""
-    return _numbers(text, _is_card, least=13)
+    return _numbers(text, within, _is_card, _begins_card, least=_LEAST_CARD)
 
 
-def phones(text: str) -> Iterator[Span]:
+def phones(text: str, within: Sequence[Groups]) -> Iterator[Span]:
     """Spans of phone numbers: international, with a leading zero, in North American form, or after a word like call."""
-    return _numbers(text, _is_phone, least=7)
+    return _numbers(text, within, _is_phone, _begins_phone, least=_LEAST_PHONE)
 
 
 def _is_card(window: Window) -> bool:
@@ -90,37 +107,36 @@ def _luhn(digits: str) -> bool:
     return (total + sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])) % 10 == 0
 
 
-def _numbers(text: str, shape: Shape, *, least: int) -> Iterator[Span]:
-    for run in _RUN.finditer(text):
-        if run.end() - run.start() < least:
+def _numbers(text: str, within: Sequence[Groups], shape: Shape, begins: Begins, *, least: int) -> Iterator[Span]:
+    for run in within:
+        start, end = run[0][0], run[-1][1]
+        if end - start < least:
             continue
-        before, after = text[run.start() - 1 : run.start()], text[run.end() : run.end() + 1]
-        groups = list(_GROUP.finditer(text, run.start(), run.end()))
+        before, after = text[start - 1 : start], text[end : end + 1]
         if before.isalnum() or before == "_":
-            groups = groups[1:]
+            run = run[1:]
         if after.isalnum() or after == "_":
-            groups = groups[:-1]
-        yield from _in_run(text, groups, shape, least)
+            run = run[:-1]
+        yield from _in_run(text, run, shape, begins, least)
 
 
-def _in_run(text: str, groups: list[re.Match[str]], shape: Shape, least: int) -> Iterator[Span]:
-    lengths = [group.end() - group.start() for group in groups]
+def _in_run(text: str, groups: Groups, shape: Shape, begins: Begins, least: int) -> Iterator[Span]:
+    lengths = [end - start for start, end in groups]
     at = 0
     while at < len(groups):
         within = lengths[at : at + _MOST_GROUPS]
-        last = _longest(text, groups, at, within, shape, least) if sum(within) >= least else None
+        may = sum(within) >= least and begins(text, groups[at][0], within)
+        last = _longest(text, groups, at, within, shape, least) if may else None
         if last is None:
             at += 1
             continue
-        start, end = groups[at].start(), groups[last].end()
+        start, end = groups[at][0], groups[last][1]
         yield Span(_opening(text, start, closed=")" in text[start:end]), end)
         at = last + 1
 
 
-def _longest(
-    text: str, groups: list[re.Match[str]], at: int, lengths: list[int], shape: Shape, least: int
-) -> int | None:
-    start = groups[at].start()
+def _longest(text: str, groups: Groups, at: int, lengths: list[int], shape: Shape, least: int) -> int | None:
+    start = groups[at][0]
     before = text[max(0, start - _CUE_REACH) : start]
     found: int | None = None
     digits = 0
@@ -129,10 +145,30 @@ def _longest(
         if digits > _MOST_DIGITS:
             break
         if digits >= least:
-            members = tuple(_ascii(group[0]) for group in groups[at : last + 1])
-            if shape(Window(members, text[start : groups[last].end()], before)):
+            members = tuple(_ascii(text[first:end]) for first, end in groups[at : last + 1])
+            if shape(Window(members, text[start : groups[last][1]], before)):
                 found = last
     return found
+
+
+def _begins_card(text: str, start: int, lengths: list[int]) -> bool:
+    return lengths[0] >= 3 and sum(lengths) >= _LEAST_CARD
+
+
+def _begins_phone(text: str, start: int, lengths: list[int]) -> bool:
+    """Whether a number can begin here at all: cheap, and what most numbers of other kinds fail."""
+    if lengths[0] in (1, 3) and lengths[1:3] in ([3, 4], [3, 3]):
+        return True
+    if text[start] == "0" or int(text[start]) == 0:
+        return True
+    before = text[max(0, start - _CUE_REACH) : start]
+    return before.rstrip("(").endswith("+") or _cued(before)
+
+
+def _cued(before: str) -> bool:
+    """Whether a word like call stands before. Looking for its letters first spares most of the looking for the word."""
+    low = before.lower()
+    return any(cue in low for cue in _CUES) and bool(_CUE.search(before))
 
 
 def _ascii(digits: str) -> str:

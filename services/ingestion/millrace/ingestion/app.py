@@ -18,6 +18,7 @@ from millrace.ingestion.on_observation_submitted import on_observation_submitted
 from millrace.ingestion.on_subject_erased import on_subject_erased
 from millrace.ingestion.settings import Settings
 from millrace.ingestion.taking import Rules
+from millrace.privacy.presidio import Presidio
 
 
 def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None) -> Service:
@@ -26,7 +27,8 @@ def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None)
     specs = workspaces(settings)
     kept = timedelta(days=settings.quarantine_days)
     secret = settings.secret.get_secret_value()
-    rules = Rules(specs, engine, secret, kept)
+    second = Presidio(settings.second_tier_pipeline) if settings.second_tier == "presidio" else None
+    rules = Rules(specs, engine, secret, kept, second)
     group: GroupCommit[Posted] = GroupCommit(db, write(rules), emits=EMITS, wait=0.002, most=50)
     return Service(
         settings=settings,
