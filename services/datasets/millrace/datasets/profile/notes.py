@@ -122,9 +122,9 @@ def _drift(figures: Mapping[str, Any]) -> Notes:
     for name, told in (("labels", "The shares of labels"), ("vocabulary", "The words")):
         if drift[name] is not None and drift[name] > MOVED:
             yield "look", f"{told} have moved since the parent (distance {drift[name]:.2f} of 1)."
-    if drift["labels"] is not None and drift["labels"] <= MOVED and drift["vocabulary"] is not None:
-        if drift["vocabulary"] <= MOVED:
-            yield "good", "Labels and words are much as in the parent."
+    moved = [drift[name] for name in ("labels", "vocabulary")]
+    if all(value is not None and value <= MOVED for value in moved):
+        yield "good", "Labels and words are much as in the parent."
 
 
 def number(value: float) -> str:
