@@ -290,3 +290,40 @@ async def test_a_corpus_whose_last_rows_were_erased_can_be_cut(datasets: Running
     await datasets.deliver([*many(range(50, 60)), request(2)])
     await datasets.work("flush", "cut")
     assert UUID(int=2) in {event.cycle_id for event in await datasets.emitted(DatasetReleased)}
+
+
+async def test_a_profile_that_showed_an_erased_persons_words_is_made_anew(datasets: Running) -> None:
+    """Also that of the next version, which told what was gone since its parent."""
+    mine = [kept(n, text=f"zanzibar {n}", subject="ann") for n in range(33, 39)]
+    await datasets.deliver([*mine, *many(range(30))])
+    versions = [await cut(datasets, 1)]
+    await datasets.work("profile")
+    await datasets.deliver([retired(n) for n in range(33, 39)])
+    versions.append(await cut(datasets, 2))
+    await datasets.work("profile")
+    assert all("zanzibar" in page for page in await profiles_in_s3(datasets, versions))
+    await datasets.deliver([erased()])
+    assert await datasets.work("erase") == 1
+    assert not await profiles_in_s3(datasets, versions)
+    assert await datasets.work("profile") == 2
+    told = await profiles_in_s3(datasets, versions)
+    assert len(told) == 4 and not [page for page in told if "zanzibar" in page]
+
+
+async def test_a_profile_waits_for_an_erasure_that_is_under_way(datasets: Running) -> None:
+    await datasets.deliver([*many(range(30)), kept(33, text="ann's secret", subject="ann")])
+    versions = [await cut(datasets)]
+    await datasets.deliver([erased()])
+    await datasets.work("profile")
+    assert not await profiles_in_s3(datasets, versions)
+    await datasets.work("erase")
+    datasets.clock.advance(6)
+    await datasets.work("profile")
+    told = await profiles_in_s3(datasets, versions)
+    assert len(told) == 2 and not [page for page in told if "secret" in page]
+
+
+async def profiles_in_s3(datasets: Running, versions: list[DatasetReleased]) -> list[str]:
+    prefixes = tuple(f"{version.manifest.removesuffix('.json')}-profile" for version in versions)
+    names = sorted(name for name in await blobs_of(datasets) if name.startswith(prefixes))
+    return [(await datasets.service.blobs.get(name)).decode() for name in names]

@@ -197,3 +197,35 @@ async def test_a_cycle_may_ask_for_a_version(datasets: Running) -> None:
         await datasets.work("cut")
         assert name in (await datasets.emitted(DatasetFailed))[-1].reason
     assert len(await datasets.emitted(DatasetReleased)) == 3
+
+
+async def test_every_released_version_gets_a_profile(datasets: Running) -> None:
+    await datasets.deliver(many(range(30)))
+    await cut(datasets, 1)
+    async with datasets.http() as client:
+        early = await client.get("/v1/datasets/parcels@1/profile.html")
+        assert early.status_code == 404 and early.json()["error"]["code"] == "not_profiled"
+    await datasets.work("profile")
+    await datasets.deliver(many(range(30, 60)))
+    await cut(datasets, 2)
+    await datasets.work("profile")
+    found = await asked(datasets, "/parcels@2/profile.json")
+    assert found["rows"] == 60 and found["version"]["parent_name"] == "parcels@1" and found["drift"]["rows"] == 30
+    async with datasets.http() as client:
+        page = await client.get("/v1/datasets/parcels@2/profile.html")
+    assert page.headers["content-type"].startswith("text/html") and "parcels@2" in page.text
+    listed = await asked(datasets, "", workspace="parcels")
+    assert [each["profile"] for each in listed["datasets"]] == [True, True]
+
+
+async def test_a_profile_that_is_made_again_is_the_same_to_the_byte(datasets: Running) -> None:
+    await datasets.deliver(many(range(30)))
+    released = await cut(datasets)
+    await datasets.work("profile")
+    async with datasets.http() as client:
+        first = (await client.get("/v1/datasets/parcels@1/profile.html")).content
+        async with datasets.db.transaction() as tx:
+            await tx.execute("UPDATE versions SET profile = NULL")
+            await tx.execute("UPDATE jobs SET state = 'waiting', finished_at = NULL WHERE kind = 'profile'")
+        await datasets.work("profile")
+        assert (await client.get(f"/v1/datasets/{released.dataset}/profile.html")).content == first

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pyarrow.parquet as pq
 import pytest
 from harness import START, Running, eventually, make, running
 from training_data import children, put_dataset
@@ -30,6 +31,7 @@ from millrace.events import (
     WorkspaceConfigured,
 )
 from millrace.training.app import build_app
+from millrace.training.rows import fetch, select
 from millrace.workspace import load
 
 FILE = """
@@ -156,6 +158,38 @@ async def test_a_cycle_by_hand_is_202_then_409_with_the_open_cycle(training: Run
     assert refused["error"]["code"] == "cycle_open" and refused["error"]["cycle"] == opened["cycle"]
     (asked,) = await requested(training)
     assert (asked.because, asked.note) == ("hand", "by ada: new season") and str(asked.cycle_id) == opened["cycle"]
+
+
+async def test_a_cycle_by_hand_may_name_the_version_of_the_data(training: Running) -> None:
+    opened = await post(training, dataset="parcels@3")
+    (asked,) = await requested(training)
+    assert asked.dataset == "parcels@3"
+    await cut(training, UUID(opened["cycle"]))
+    (cycle,) = await get(training, "cycles")
+    assert cycle["dataset"] == f"sha256:{opened['cycle']}" and cycle["state"] == "training"
+
+
+async def test_rows_that_were_rewritten_between_two_looks_are_found(
+    training: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An erasure replaces the manifest in place before the old file goes."""
+    blobs = Blobs(training.service.settings)
+    old, new = [await put_dataset(blobs, "parcels", rows=rows) for rows in (120, 60)]
+    whole, asked = Blobs.get_file, list[str]()
+
+    async def rewritten(self: Blobs, key: str, path: Path) -> None:
+        if not asked:
+            await blobs.put(old, await blobs.get(new))
+            await blobs.delete(key)
+        asked.append(key)
+        await whole(self, key, path)
+
+    monkeypatch.setattr(Blobs, "get_file", rewritten)
+    training_part = await fetch(blobs, old, tmp_path / "rows.parquet")
+    assert asked == [old.replace(".json", ".parquet"), training_part.rows]
+    select(tmp_path / "rows.parquet", tmp_path / "seen.parquet", untrusted=True, labels=None)
+    seen = pq.read_table(tmp_path / "seen.parquet")
+    assert seen.num_rows == 60 and "weight" in seen.column_names
 
 
 async def test_a_method_that_is_not_there_is_named_with_those_that_are(training: Running) -> None:

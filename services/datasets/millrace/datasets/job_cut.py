@@ -105,7 +105,13 @@ async def _cut(job: Job, cut: store.Cut, plan: store.Plan, db: Database, blobs: 
         await store.save(tx, corpus)
         await store.erasures.published(tx, job.workspace)
         await store.end_cut(tx, cut, state="released", dataset=body["digest"])
-        await tx.schedule("profile", key=body["digest"], workspace=job.workspace, cause=job.cause("profile"))
+        await tx.schedule(
+            "profile",
+            key=body["digest"],
+            workspace=job.workspace,
+            cause=job.cause("profile"),
+            payload={"digest": body["digest"]},
+        )
         _emit(job, tx, cut, body, blob, parent)
 
 

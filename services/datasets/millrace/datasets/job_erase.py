@@ -5,10 +5,11 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from millrace.chassis import BlobNotFound, Blobs, Database, Job, works
+from millrace.chassis import BlobNotFound, Blobs, Database, Job, Transaction, works
 from millrace.datasets import store
 from millrace.datasets.domain import encoded, parts, redacted
 from millrace.datasets.holding import ErasedMeanwhile, Holding
+from millrace.datasets.job_profile import FORMS
 from millrace.datasets.metrics import ERASED
 from millrace.datasets.rewriting import Keys, New, rewrite
 from millrace.events import ErasureConfirmed
@@ -83,15 +84,26 @@ async def _version(holding: Holding, version: store.Version, keys: Keys, blobs: 
     async with job.transaction("version") as tx:
         await store.lock(tx, job.workspace)
         await store.erasures.redact(tx, version.digest, body)
-        gone = [old[name] for name in new] + [f"{version.profile}{kind}" for kind in (".html", ".json")]
-        for blob in gone if version.profile else gone[: len(new)]:
-            await store.erasures.announce(tx, job.workspace, blob)
+        for name in new:
+            await store.erasures.announce(tx, job.workspace, old[name])
+        await _profiles(holding, tx, version.digest)
         await store.erasures.count(tx, job.workspace, digest=version.digest, files=len(new))
         await store.erasures.published(tx, job.workspace)
-        key = f"{version.digest}/{body['redacted']['rows']}"
-        payload = {"digest": version.digest}
-        cause = job.cause(f"profile {version.digest}")
-        await tx.schedule("profile", key=key, workspace=job.workspace, cause=cause, payload=payload)
+
+
+async def _profiles(holding: Holding, tx: Transaction, digest: str) -> None:
+    """The profiles that show the version's rows go, and are made anew."""
+    job = holding.job
+    for shown, name in (await store.drop_profiles(tx, digest)).items():
+        for form in FORMS:
+            await store.erasures.announce(tx, job.workspace, name + form)
+        await tx.schedule(
+            "profile",
+            key=f"{shown}/{holding.turn}",
+            workspace=job.workspace,
+            cause=job.cause(f"profile {shown}"),
+            payload={"digest": shown},
+        )
 
 
 async def _file(holding: Holding, blob: str, keys: Keys, blobs: Blobs, folder: Path) -> New | None:

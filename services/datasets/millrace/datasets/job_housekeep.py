@@ -6,6 +6,7 @@ from millrace.chassis import Blobs, Database, Job, Table, works
 from millrace.datasets import store
 from millrace.datasets.daily import housekeep_next
 from millrace.datasets.domain import parts
+from millrace.datasets.job_profile import FORMS
 from millrace.workspace import Workspace
 
 LATE = timedelta(days=30)
@@ -58,5 +59,6 @@ async def _empty(job: Job, db: Database, blobs: Blobs, keep: int) -> None:
             if not await store.empty(tx, version.digest):
                 continue
             gone = await store.unshared(tx, version, [file["rows"] for file in parts(version.body).values()])
+            gone += [version.profile + form for form in FORMS] if version.profile else []
         for blob in gone:
             await blobs.delete(blob)

@@ -1,8 +1,103 @@
-"""Makes the profile of a version."""
+"""Makes the profile of a version, after its release and anew where rows of it or of its parent were erased."""
 
-from millrace.chassis import Blobs, Database, Job, works
+import asyncio
+import json
+import sys
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from millrace.chassis import Blobs, Database, Job, NotFound, Unavailable, works
+from millrace.datasets import store
+from millrace.datasets.holding import Holding
+from millrace.datasets.metrics import PROFILING
+from millrace.datasets.version_files import RowsGone, fetch
+
+PAUSE = timedelta(seconds=5)
+"""How long it waits for an erasure that is under way: its files still hold what has to go."""
+FORMS = (".json", ".html")
+
+
+class ProfileFailed(Unavailable):
+    """The process that makes it ended badly, for want of memory say."""
+
+    def __init__(self, version: str, code: int | None, told: str) -> None:
+        super().__init__(f"the profile of {version} ended with {code}: {told[-500:]}")
+        self.version = version
 
 
 @works("profile")
 async def job_profile(job: Job, *, db: Database, blobs: Blobs) -> None:
-    pass
+    async with job.transaction("look") as tx:
+        await store.lock(tx, job.workspace)
+        version = await store.version(tx, job.payload["digest"])
+        parent = await store.find_version(tx, version.parent) if version.parent else None
+        waits, now = await store.erasures.any_open(tx, job.workspace), tx.now
+    if waits:
+        await job.later(now + PAUSE, "an erasure is under way")
+        return
+    holding = await Holding.begin(job)
+    name = f"{version.manifest.removesuffix('.json')}-profile-{holding.turn}"
+    with TemporaryDirectory() as folder, PROFILING.time():
+        try:
+            made = await _make(version, parent, db, blobs, Path(folder))
+        except RowsGone:
+            return
+        for form in FORMS:
+            await holding.announce(name + form)
+            await blobs.put_file(name + form, made.with_suffix(form))
+    async with job.finish() as tx:
+        await holding.corpus(tx)
+        await store.keep_profile(tx, version.digest, name)
+        await store.erasures.published(tx, job.workspace)
+
+
+async def _make(version: store.Version, parent: store.Version | None, db: Database, blobs: Blobs, folder: Path) -> Path:
+    """The profile's files, but for their endings. Raises RowsGone, ProfileFailed, Unavailable."""
+    paths = await fetch(db, blobs, version, folder / "version")
+    try:
+        former = await fetch(db, blobs, parent, folder / "parent") if parent else {}
+    except NotFound:
+        former = {}
+    except RowsGone:
+        former = {}
+    out = folder / "profile"
+    asked = {
+        "paths": [str(path) for path in paths.values()],
+        "parent": [str(path) for path in former.values()],
+        "about": _about(version, parent if former else None),
+        "out": str(out),
+    }
+    request = folder / "request.json"
+    await asyncio.to_thread(request.write_text, json.dumps(asked), "utf-8")
+    await _run(version.name, request)
+    return out
+
+
+async def _run(name: str, request: Path) -> None:
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "millrace.datasets.profile", str(request), stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        _, told = await child.communicate()
+    except asyncio.CancelledError:
+        child.kill()
+        await child.wait()
+        raise
+    if child.returncode:
+        raise ProfileFailed(name, child.returncode, told.decode("utf-8", "replace"))
+
+
+def _about(version: store.Version, parent: store.Version | None) -> dict[str, Any]:
+    lineage = version.body["lineage"]
+    return {
+        "name": version.name,
+        "digest": version.digest,
+        "created_at": version.created_at.isoformat(),
+        "because": lineage.get("because"),
+        "parent": parent.digest if parent else None,
+        "parent_name": parent.name if parent else None,
+        "duplicated": lineage.get("duplicated") or {},
+        "redacted": version.redacted,
+    }

@@ -157,6 +157,13 @@ async def is_open(tx: Transaction, workspace: str, erasure: str) -> bool:
     return found
 
 
+async def any_open(tx: Transaction, workspace: str) -> bool:
+    found: bool = await tx.fetchval(
+        "SELECT EXISTS (SELECT FROM erasures WHERE workspace = $1 AND done_at IS NULL)", workspace
+    )
+    return found
+
+
 async def count(tx: Transaction, workspace: str, *, digest: str | None = None, files: int) -> None:
     """Tells every open erasure of a workspace: one job takes out what all of them marked."""
     await tx.execute(
@@ -264,9 +271,9 @@ async def versions_since(tx: Transaction, workspace: str, row: int) -> list[str]
 
 
 async def redact(tx: Transaction, digest: str, body: dict[str, Any]) -> None:
-    """A version's manifest without erased rows; its profile showed some of them and is gone."""
+    """A version's manifest without erased rows."""
     await tx.execute(
-        "UPDATE versions SET body = $2, redacted = $3, profile = NULL WHERE digest = $1",
+        "UPDATE versions SET body = $2, redacted = $3 WHERE digest = $1",
         digest,
         json.dumps(body),
         body["redacted"]["rows"],

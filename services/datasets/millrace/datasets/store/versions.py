@@ -140,15 +140,20 @@ async def moves(tx: Transaction, workspace: str, most: int) -> list[dict[str, An
     return [dict(row) for row in rows]
 
 
-async def keep_profile(tx: Transaction, digest: str, blob: str, redacted: int) -> bool:
-    """False where the version was redacted since, or its rows are gone: that profile shows what has to go."""
-    status = await tx.execute(
-        "UPDATE versions SET profile = $2 WHERE digest = $1 AND redacted = $3 AND emptied_at IS NULL",
+async def keep_profile(tx: Transaction, digest: str, name: str) -> None:
+    """A version whose rows are gone has none."""
+    await tx.execute("UPDATE versions SET profile = $2 WHERE digest = $1 AND emptied_at IS NULL", digest, name)
+
+
+async def drop_profiles(tx: Transaction, digest: str) -> dict[str, str]:
+    """Takes back the profiles of a version and of those that are compared with it; their names, by digest."""
+    rows = await tx.fetch(
+        """UPDATE versions SET profile = NULL
+           WHERE profile IS NOT NULL AND (digest = $1 OR body->'lineage'->>'parent' = $1)
+           RETURNING digest, old.profile AS name""",
         digest,
-        blob,
-        redacted,
     )
-    return status == "UPDATE 1"
+    return {row["digest"]: row["name"] for row in rows}
 
 
 async def surplus(tx: Transaction, workspace: str, keep: int) -> list[Version]:
@@ -169,7 +174,7 @@ async def surplus(tx: Transaction, workspace: str, keep: int) -> list[Version]:
 async def empty(tx: Transaction, digest: str) -> bool:
     """The version's rows are gone; its manifest stays, since models tell of it. False where it was pinned meanwhile."""
     status = await tx.execute(
-        """UPDATE versions v SET emptied_at = $2 WHERE digest = $1 AND NOT pinned AND emptied_at IS NULL
+        """UPDATE versions v SET emptied_at = $2, profile = NULL WHERE digest = $1 AND NOT pinned AND emptied_at IS NULL
            AND NOT EXISTS (SELECT FROM corpora c WHERE c.workspace = v.workspace AND c.current = v.digest)""",
         digest,
         tx.now,

@@ -1,0 +1,145 @@
+"""What stands out in a profile, in sentences: the page's first answer to whether this data can be trusted."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+UNEVEN, FEW, MOVED, OVERLAP = 20, 10, 0.1, 0.1
+"""A label so many times as frequent as another; rows of a label that are few; a distance that is worth a look; a share
+of texts that look like another label."""
+SHARE = 0.01
+"""Of all rows: below it nothing stands out."""
+
+
+def notes(figures: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The gravest first: `bad`, then `look`, then `good`."""
+    found = [*_rows(figures), *_labels(figures), *_texts(figures), *_duplicates(figures), *_numbers(figures)]
+    found += [*_near(figures), *_drift(figures)]
+    if not found:
+        found = [("good", "Nothing stands out: labels, lengths, duplicates and missing values are as one would wish.")]
+    order = {"bad": 0, "look": 1, "good": 2}
+    return [{"kind": kind, "text": text} for kind, text in sorted(found, key=lambda note: order[note[0]])]
+
+
+Notes = Iterator[tuple[str, str]]
+
+
+def _rows(figures: Mapping[str, Any]) -> Notes:
+    rows = figures["rows"]
+    if not rows:
+        yield "bad", "There are no rows."
+    lost = figures["version"].get("redacted")
+    if lost:
+        yield "look", f"{number(lost)} rows were erased since: the digest can no longer be made from the rest."
+    for name, missing in sorted(figures["missing"].items()):
+        if missing and name not in figures["optional"]:
+            kind = "bad" if missing > rows * SHARE else "look"
+            told = f"{number(missing)} of {number(rows)} values of {name} are missing or empty"
+            yield kind, f"{told} ({share(missing, rows)})."
+
+
+def _labels(figures: Mapping[str, Any]) -> Notes:
+    counts = {each["label"]: each["rows"] for each in figures["labels"] if each["rows"]}
+    if len(counts) < 2:
+        if counts:
+            yield "bad", "There is one label only: nothing can be told apart."
+        return
+    most, least = max(counts.values()), min(counts.values())
+    rare = sorted(label for label, rows in counts.items() if rows < FEW)
+    if rare:
+        yield "bad", f"{plural(len(rare), 'label has', 'labels have')} fewer than {FEW} rows: {listed(rare)}."
+    if most > UNEVEN * least:
+        name = max(counts, key=lambda label: (counts[label], label))
+        yield "look", f"The labels are uneven: {name} has {number(most)} rows, the rarest {number(least)}."
+    untested = sorted(each["label"] for each in figures["labels"] if each["rows"] and set(each["splits"]) == {"train"})
+    if untested and any(len(each["splits"]) > 1 for each in figures["labels"]):
+        many = plural(len(untested), "label has", "labels have")
+        yield "look", f"{many} rows to train on, but none that judge: {listed(untested)}."
+
+
+def _texts(figures: Mapping[str, Any]) -> Notes:
+    texts, rows = figures["texts"], figures["rows"]
+    if not texts or not rows:
+        return
+    if texts["short"] > rows * SHARE:
+        yield "look", f"{number(texts['short'])} texts have two words or fewer ({share(texts['short'], rows)})."
+    long = texts["long"]
+    if long["rows"] > rows * SHARE:
+        told = f"{number(long['rows'])} texts are far longer than the rest"
+        yield "look", f"{told}, with over {number(long['characters'])} characters."
+
+
+def _duplicates(figures: Mapping[str, Any]) -> Notes:
+    found, rows = figures["duplicates"], figures["rows"]
+    if found.get("two_labels"):
+        some = plural(found["two_labels"], "text stands", "texts stand")
+        yield "bad", f"{some} under two labels or more: at least one of them is wrong."
+    same = found.get("same_text", 0)
+    if same > rows * SHARE:
+        yield "look", f"{number(same)} rows repeat the text of another ({share(same, rows)})."
+
+
+def _numbers(figures: Mapping[str, Any]) -> Notes:
+    numbers = figures["numbers"]
+    for name, column in sorted((numbers or {"columns": {}})["columns"].items()):
+        if column["count"] and column["low"] == column["high"]:
+            yield "look", f"{name} has one value only."
+        elif column["count"] and column["far"] > column["count"] * SHARE:
+            far = column["far"]
+            yield "look", f"{number(far)} values of {name} lie far out ({share(far, column['count'])})."
+    for one, other, value in strongest(numbers or {}):
+        if abs(value) > 0.98:
+            yield "look", f"{one} and {other} say nearly the same (correlation {value:.2f})."
+
+
+def strongest(numbers: Mapping[str, Any]) -> list[tuple[str, str, float]]:
+    """Pairs of columns, the most correlated first."""
+    names, matrix = numbers.get("order", []), numbers.get("correlations", [])
+    pairs = [
+        (names[row], names[column], value)
+        for row in range(len(names))
+        for column in range(row)
+        if (value := matrix[row][column]) is not None
+    ]
+    return sorted(pairs, key=lambda pair: (-abs(pair[2]), pair[0], pair[1]))
+
+
+def _near(figures: Mapping[str, Any]) -> Notes:
+    near = figures["near"]
+    if near and near["nearer_to_another"] > near["looked_at"] * OVERLAP:
+        many = share(near["nearer_to_another"], near["looked_at"])
+        told = f"{many} of the texts use the words of another label more than their own"
+        yield "look", f"{told}: labels overlap, or some are wrong."
+
+
+def _drift(figures: Mapping[str, Any]) -> Notes:
+    drift = figures["drift"]
+    if not drift:
+        return
+    for kind, name in (("new_labels", "new"), ("gone_labels", "gone")):
+        if drift[kind]:
+            many = plural(len(drift[kind]), "label is", "labels are")
+            yield "look", f"{many} {name} since the parent: {listed(drift[kind])}."
+    for name, told in (("labels", "The shares of labels"), ("vocabulary", "The words")):
+        if drift[name] is not None and drift[name] > MOVED:
+            yield "look", f"{told} have moved since the parent (distance {drift[name]:.2f} of 1)."
+    moved = [drift[name] for name in ("labels", "vocabulary")]
+    if all(value is not None and value <= MOVED for value in moved):
+        yield "good", "Labels and words are much as in the parent."
+
+
+def number(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def plural(count: int, one: str, many: str) -> str:
+    return f"{number(count)} {one if count == 1 else many}"
+
+
+def share(part: float, whole: float) -> str:
+    percent = 100 * part / whole if whole else 0.0
+    return f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %"
+
+
+def listed(names: list[str], most: int = 5) -> str:
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,158 @@
+"""Columns of numbers: moments and correlations exactly, quantiles from a sample that is the same every time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import isfinite, sqrt
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+SAMPLE = 100_000
+"""Values of a column that quantiles are read from; a column with no more has exact ones."""
+BINS = 32
+SHARES = {"p1": 0.01, "p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "p99": 0.99}
+CORRELATED = 40
+"""Columns, in their order, that are correlated: their pairs grow with the square."""
+FAR = 3.0
+"""Spans between the quartiles beyond which a value is far out."""
+
+
+@dataclass
+class Numbers:
+    """A pass over columns of numbers. Sums are of distances from the first value, so that large ones lose nothing.
+
+    No matrix library takes part: its sums would depend on the machine's threads.
+    """
+
+    names: Sequence[str]
+    rows: int = 0
+    zeros: Any = None
+    low: Any = None
+    high: Any = None
+    _shift: Any = None
+    _sums: dict[str, Any] = field(default_factory=dict)
+    _pairs: dict[str, Any] = field(default_factory=dict)
+    _sample: Any = None
+    _draw: Any = None
+    _random: Any = None
+
+    def __post_init__(self) -> None:
+        width = len(self.names)
+        self._random = np.random.Generator(np.random.PCG64(7))
+        self.zeros = np.zeros(width, np.int64)
+        self.low, self.high = np.full(width, np.inf), np.full(width, -np.inf)
+        self._shift = np.full(width, np.nan)
+        self._sums = {name: np.zeros(width) for name in ("n", "x", "xx")}
+        most = min(width, CORRELATED)
+        self._pairs = {name: np.zeros((most, most)) for name in ("n", "x", "y", "xx", "yy", "xy")}
+        self._sample, self._draw = np.empty((0, width)), np.empty(0)
+
+    def take(self, batch: dict[str, Any]) -> None:
+        values = matrix(batch, self.names)
+        there = np.isfinite(values)
+        self.rows += len(values)
+        self.zeros += ((values == 0) & there).sum(axis=0)
+        self.low = np.minimum(self.low, np.where(there, values, np.inf).min(axis=0, initial=np.inf))
+        self.high = np.maximum(self.high, np.where(there, values, -np.inf).max(axis=0, initial=-np.inf))
+        self._add(values, there)
+        self._keep(values)
+
+    def _add(self, values: Any, there: Any) -> None:
+        for column in np.flatnonzero(np.isnan(self._shift)):
+            first = values[there[:, column], column][:1]
+            if len(first):
+                self._shift[column] = first[0]
+        known = there.astype(np.float64)
+        moved = np.where(there, values - np.nan_to_num(self._shift), 0.0)
+        square = moved * moved
+        for name, values in (("n", known), ("x", moved), ("xx", square)):
+            self._sums[name] += values.sum(axis=0)
+        known, moved, square = (each[:, :CORRELATED] for each in (known, moved, square))
+        for name, left, right in (
+            ("n", known, known), ("x", moved, known), ("y", known, moved), ("xx", square, known),
+            ("yy", known, square), ("xy", moved, moved),
+        ):  # fmt: skip
+            self._pairs[name] += np.einsum("ri,rj->ij", left, right, optimize=False)
+
+    def _keep(self, values: Any) -> None:
+        """The rows with the lowest draws so far."""
+        self._sample = np.concatenate([self._sample, values])
+        self._draw = np.concatenate([self._draw, self._random.random(len(values))])
+        if len(self._draw) > 2 * SAMPLE:
+            self._trim()
+
+    def _trim(self) -> None:
+        lowest = np.sort(np.argsort(self._draw, kind="stable")[:SAMPLE])
+        self._sample, self._draw = self._sample[lowest], self._draw[lowest]
+
+    def figures(self) -> dict[str, dict[str, Any]]:
+        """By column: count, missing, mean, spread, lowest and highest, zeros, quantiles."""
+        if len(self._draw) > SAMPLE:
+            self._trim()
+        return {name: self._column(number) for number, name in enumerate(self.names)}
+
+    def _column(self, number: int) -> dict[str, Any]:
+        count = int(self._sums["n"][number])
+        told: dict[str, Any] = {"count": count, "missing": self.rows - count, "zeros": int(self.zeros[number])}
+        if not count:
+            return told
+        mean = self._sums["x"][number] / count
+        spread = sqrt(max(self._sums["xx"][number] / count - mean * mean, 0.0))
+        seen = self._sample[np.isfinite(self._sample[:, number]), number]
+        cuts = np.quantile(seen, list(SHARES.values()), method="nearest") if len(seen) else []
+        return told | {
+            "mean": float(mean + self._shift[number]),
+            "spread": spread,
+            "low": float(self.low[number]),
+            "high": float(self.high[number]),
+            "exact": self.rows <= SAMPLE,
+            **{name: float(value) for name, value in zip(SHARES, cuts, strict=False)},
+        }
+
+    def correlations(self) -> list[list[float | None]]:
+        """Pearson's, over the rows that have both."""
+        n, x, y = (self._pairs[name] for name in ("n", "x", "y"))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            covariance = self._pairs["xy"] - x * y / n
+            own = (self._pairs["xx"] - x * x / n) * (self._pairs["yy"] - y * y / n)
+            found = covariance / np.sqrt(own)
+        return [[float(value) if isfinite(value) else None for value in row] for row in found.tolist()]
+
+
+@dataclass
+class Shapes:
+    """A second pass: histograms between bounds that the first has found, and how many values lie far out."""
+
+    figures: dict[str, dict[str, Any]]
+    counts: dict[str, Any] = field(default_factory=dict)
+    far: dict[str, int] = field(default_factory=dict)
+
+    def edges(self, name: str) -> Any:
+        """Between the first and the last hundredth and a bit, where what lies beyond is more than twice as wide."""
+        column = self.figures[name]
+        low, high = column["low"], column["high"]
+        inner = column["p99"] - column["p1"]
+        if inner > 0 and high - low > 2 * inner:
+            low, high = max(low, column["p1"] - inner / 4), min(high, column["p99"] + inner / 4)
+        return np.linspace(low, high if high > low else low + 1, BINS + 1)
+
+    def take(self, batch: dict[str, Any]) -> None:
+        for name, column in self.figures.items():
+            if not column["count"]:
+                continue
+            values = matrix(batch, [name])[:, 0]
+            values = values[np.isfinite(values)]
+            edges = self.edges(name)
+            clipped = np.clip(values, edges[0], edges[-1])
+            self.counts[name] = self.counts.get(name, 0) + np.histogram(clipped, edges)[0]
+            span = FAR * (column["p75"] - column["p25"])
+            out = (values < column["p25"] - span) | (values > column["p75"] + span)
+            self.far[name] = self.far.get(name, 0) + (int(out.sum()) if span else 0)
+
+
+def matrix(batch: dict[str, Any], names: Sequence[str]) -> Any:
+    """Columns as floats, NaN where missing."""
+    columns = [pc.fill_null(batch[name].cast(pa.float64()), float("nan")).to_numpy(False) for name in names]
+    return np.column_stack(columns) if columns else np.empty((0, 0))
