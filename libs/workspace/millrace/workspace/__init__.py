@@ -7,6 +7,7 @@ from millrace.workspace.problems import Problem, WorkspaceInvalid
 from millrace.workspace.quantities import format_duration, format_rate, parse_duration, parse_rate
 from millrace.workspace.reading import changes_refused, load
 from millrace.workspace.scopes import Allowed, Refusal, Scope
+from millrace.workspace.sources import Columns, Crawl, Events, Fetched, Files, Source, Sql
 from millrace.workspace.spec import (
     Canary,
     Data,
@@ -28,11 +29,16 @@ __all__ = [
     "Allowed",
     "Baseline",
     "Canary",
+    "Columns",
     "Condition",
     "ConditionUnreadable",
+    "Crawl",
     "Data",
     "Duplicates",
+    "Events",
     "Feedback",
+    "Fetched",
+    "Files",
     "Labels",
     "Linear",
     "Metric",
@@ -43,6 +49,8 @@ __all__ = [
     "Scope",
     "Serve",
     "Shadow",
+    "Source",
+    "Sql",
     "Task",
     "Train",
     "Triggers",

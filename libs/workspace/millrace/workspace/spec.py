@@ -11,8 +11,6 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     StringConstraints,
@@ -25,6 +23,9 @@ from pydantic_core import PydanticCustomError
 from millrace.workspace.conditions import ConditionText
 from millrace.workspace.lanes import lane_key
 from millrace.workspace.quantities import Duration, Rate
+from millrace.workspace.section import Section as _Section
+from millrace.workspace.section import unique as _unique
+from millrace.workspace.sources import Sources, purposes_of
 from millrace.workspace.tasks import Task, task_named, tasks
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,61}[a-z0-9]$")]
@@ -33,23 +34,6 @@ Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
 Words = Annotated[tuple[Word, ...], Field(strict=False, max_length=100)]
 Share = Annotated[float, Field(gt=0, lt=1)]
-
-
-def _unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    if len(set(values)) < len(values):
-        raise PydanticCustomError("repeated", "each name once")
-    return values
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        strict=True,
-        frozen=True,
-        extra="forbid",
-        allow_inf_nan=False,
-        validate_default=True,
-        revalidate_instances="never",
-    )
 
 
 class Labels(_Section):
@@ -212,6 +196,7 @@ class Workspace(_Section):
     task: str
     labels: Labels
     data: Data = Data()
+    sources: Sources = Field(default_factory=dict)
     feedback: Feedback = Feedback()
     train: Train
     gate: Annotated[tuple[ConditionText, ...], Field(strict=False, min_length=1, max_length=20)]
@@ -257,6 +242,10 @@ class Workspace(_Section):
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, in hex."""
         return sha256(self.canonical().encode()).hexdigest()
+
+    def purposes_of(self, source: str) -> tuple[str, ...]:
+        """What the documents of a source may serve: as it declares, or else `data.purposes`."""
+        return purposes_of(self.sources.get(source), self.data.purposes)
 
     def lane_key(self, id: str) -> str:
         return lane_key(self.workspace, id, self.lanes)

@@ -67,7 +67,14 @@ async def _take(tx: Transaction, candidates: Sequence[Candidate], spec: Workspac
     corpus = await store.lock(tx, spec.workspace, banding_for(near))
     await _relayout(tx, corpus, near, candidates[0].cause)
     rows, golden = await store.load(tx, corpus, arrivals)
-    hood = Neighbourhood(rows, golden=golden, retired=spec.data.retired, near=near, banding=corpus.layout)
+    hood = Neighbourhood(
+        rows,
+        golden=golden,
+        retired=spec.data.retired,
+        purposes=spec.purposes_of,
+        near=near,
+        banding=corpus.layout,
+    )
     decisions = list(hood.decide(arrivals))
     await store.save(tx, corpus, arrivals, decisions)
     for candidate, decision in zip(candidates, decisions, strict=True):
