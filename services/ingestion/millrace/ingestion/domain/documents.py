@@ -117,7 +117,7 @@ def examine(given: Submission, workspace: Workspace, *, secret: str, now: dateti
     reasons = (*found.reasons, *_about(given, workspace, source, label, suite, now))
     key = derived_key(secret, workspace.workspace)
     return Document(
-        document_id=str(uuid5(DOCUMENTS, "\x1f".join((given.workspace, given.source, given.own_id)))),
+        document_id=document_id(given.workspace, given.source, given.own_id),
         source=source[:LONGEST_NAME] or "unnamed",
         text=text,
         label=label,
@@ -129,6 +129,11 @@ def examine(given: Submission, workspace: Workspace, *, secret: str, now: dateti
         masked=dict(masked.counts),
         reasons=reasons,
     )
+
+
+def document_id(workspace: str, source: str, own_id: str) -> str:
+    """The same for every revision of what a source knows under one id."""
+    return str(uuid5(DOCUMENTS, "\x1f".join((workspace, source, own_id))))
 
 
 def _about(
