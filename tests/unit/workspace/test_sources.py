@@ -1,10 +1,12 @@
 """Sources are declared whole, or refused with the key, the line and the nearest valid one."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from millrace.workspace import Columns, Crawl, Files, Problem, Sql, Workspace, WorkspaceInvalid, load
+from millrace.workspace.sources import KINDS
 
 SMALL = """\
 workspace: parcel-support
@@ -112,3 +114,9 @@ def test_a_wrong_value_is_told_with_what_was_expected(text: str, expected: str) 
     found = problem(text)
     assert expected in found.expected
     assert found.line == 6
+
+
+def test_the_example_has_a_source_of_each_kind() -> None:
+    example = Path(__file__).parents[3] / "examples/parcel-support/sources.yaml"
+    declared = load(example.read_text()).sources.values()
+    assert {type(source) for source in declared} == set(KINDS.values())

@@ -78,6 +78,8 @@ async def open_run(tx: Transaction, workspace: str, source: str) -> Run | None:
 
 
 async def load(tx: Transaction, workspace: str, source: str, run: int) -> Run | None:
+    """A run, held; its source before it, which is everybody's order."""
+    await tx.execute("SELECT FROM fetched WHERE workspace = $1 AND source = $2 FOR UPDATE", workspace, source)
     row = await tx.fetchrow(
         "SELECT * FROM runs WHERE workspace = $1 AND source = $2 AND run = $3 FOR UPDATE", workspace, source, run
     )
