@@ -322,6 +322,14 @@ async def test_a_crawl_keeps_to_the_rate_and_to_the_sites_delay(ingestion: Runni
     assert min(after - before for before, after in pairwise(at)) > 0.15
 
 
+async def test_a_site_that_asks_for_more_patience_than_there_is_is_not_read(ingestion: Running, web: Site) -> None:
+    web.routes = {"/robots.txt": Reply(b"User-agent: *\nCrawl-delay: 86400"), "/": html(text(1))}
+    await declare(ingestion, crawl(web))
+    found = await run(ingestion)
+    assert codes(found) == {f"{web.url}/": "crawl_delay"}
+    assert web.pages == []
+
+
 async def test_addresses_with_personal_data_are_not_followed(ingestion: Running, web: Site) -> None:
     web.routes = {"/": html(text(1), "/mail?to=joe@example.com"), "/mail?to=joe@example.com": html(text(2))}
     await declare(ingestion, crawl(web))

@@ -256,6 +256,7 @@ async def test_a_killed_run_goes_on_in_the_middle_of_a_file(
     await ingestion.work("fetch")
     found = await report(ingestion, number)
     assert (found["state"], found["counts"]["new"], found["counts"]["files"]) == ("complete", 120, 2)
+    assert not found["counts"].get("unchanged"), "rows that were taken are not looked at again"
     assert set((await texts(ingestion)).values()) == {1}
 
 

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import time
 import tracemalloc
 from contextlib import suppress
 from dataclasses import replace
@@ -179,6 +180,12 @@ def test_parts_hold_the_whole_text_and_fit(text: str, most: int) -> None:
     assert "".join("".join(found).split()) == "".join(text.split())
 
 
+def test_a_book_is_cut_quickly() -> None:
+    began = time.perf_counter()
+    assert len(parts("word and word\n\n" * 2_000_000)) > 1000
+    assert time.perf_counter() - began < 5
+
+
 @pytest.mark.parametrize(
     ("body", "content_type", "text"),
     [
@@ -239,6 +246,13 @@ def test_what_unpacks_to_more_than_is_taken_is_refused() -> None:
     assert gunzipped(b"plain", 100) == b"plain"
     with pytest.raises(Unreadable, match="at most 99"):
         gunzipped(gzip.compress(b"x" * 100), 99)
+    bomb = gzip.compress(bytes(100_000_000))
+    tracemalloc.start()
+    with pytest.raises(Unreadable):
+        gunzipped(bomb, 1_000_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5_000_000
 
 
 def read(kind: str, body: bytes, **columns: str) -> list[tables.Row]:

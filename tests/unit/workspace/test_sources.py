@@ -53,6 +53,7 @@ def test_a_published_declaration_reads_back_the_same() -> None:
     assert load(WHOLE).digest() == workspace.digest()
     newer = workspace.plain()
     newer["sources"]["chat"]["of_a_newer_release"] = 1
+    newer["sources"]["feed"] = {"kind": "of-a-newer-release", "purposes": ["train"]}
     assert Workspace.read(newer) == workspace
 
 

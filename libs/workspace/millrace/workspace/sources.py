@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -149,6 +150,14 @@ class Sql(Fetched):
 AnySource = Annotated[Crawl | Files | Sql | Events, Field(discriminator="kind")]
 Sources = Annotated[dict[SourceName, AnySource], Field(max_length=200)]
 KINDS: dict[str, type[Source]] = {"crawl": Crawl, "files": Files, "sql": Sql, "events": Events}
+
+
+def known_kinds(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A published spec without the sources whose kind this release does not know."""
+    sources = spec.get("sources")
+    if not isinstance(sources, Mapping):
+        return spec
+    return {**spec, "sources": {name: one for name, one in sources.items() if one.get("kind") in KINDS}}
 
 
 def purposes_of(source: Any, otherwise: tuple[str, ...]) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from millrace.workspace.lanes import lane_key
 from millrace.workspace.quantities import Duration, Rate
 from millrace.workspace.section import Section as _Section
 from millrace.workspace.section import unique as _unique
-from millrace.workspace.sources import Sources, purposes_of
+from millrace.workspace.sources import Sources, known_kinds, purposes_of
 from millrace.workspace.tasks import Task, task_named, tasks
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,61}[a-z0-9]$")]
@@ -228,8 +228,8 @@ class Workspace(_Section):
 
     @classmethod
     def read(cls, spec: Mapping[str, Any]) -> Workspace:
-        """A published spec; keys of a newer release are ignored. Raises pydantic.ValidationError."""
-        return cls.model_validate(spec, extra="ignore")
+        """A published spec; keys and kinds of a newer release are ignored. Raises pydantic.ValidationError."""
+        return cls.model_validate(known_kinds(spec), extra="ignore")
 
     def plain(self) -> dict[str, Any]:
         """JSON values only, every default written out; `read` takes it back."""

@@ -110,11 +110,12 @@ def submitted(
 
 def parts(text: str, most: int = LONGEST) -> list[str]:
     """A text in pieces that a document can hold, cut between paragraphs where that is possible."""
-    rest, found = text.strip(), list[str]()
-    while len(rest) > most:
-        cut = next(
-            (at for mark in ("\n\n", "\n", ". ", " ") if (at := rest.rfind(mark, most // 2, most)) > 0), most - 1
-        )
-        found.append(rest[: cut + 1].strip())
-        rest = rest[cut + 1 :].strip()
-    return [*found, rest]
+    found: list[str] = []
+    start = 0
+    while len(text) - start > most:
+        half, end = start + most // 2, start + most
+        cut = next((at for mark in ("\n\n", "\n", ". ", " ") if (at := text.rfind(mark, half, end)) > 0), end - 1)
+        found.append(text[start : cut + 1].strip())
+        start = cut + 1
+    found.append(text[start:].strip())
+    return [part for part in found if part]

@@ -34,6 +34,9 @@ PAUSES = (5.0, 60.0)
 """Seconds before a page that did not answer is tried again."""
 
 LONGEST_PAUSE = 600.0
+LONGEST_DELAY = 100.0
+"""Seconds between requests that are waited for; a site that asks for more is not read."""
+
 SITEMAPS, SITEMAP_BYTES = 50, 20 * 1024 * 1024
 ROOM = 20
 """Times as many addresses are remembered as pages may be read."""
@@ -187,7 +190,10 @@ class CrawlReader:
                 raise Down(manners.down)
             if not manners.may(url, agent):
                 raise Unreadable("robots", "an address that robots.txt lets us read")
-            await client.turn(urlsplit(url).netloc, max(self._pause, manners.pause(agent)))
+            pause = max(self._pause, manners.pause(agent))
+            if pause > LONGEST_DELAY:
+                raise Unreadable("crawl_delay", f"a Crawl-delay of at most {LONGEST_DELAY:g} s, not {pause:g} s")
+            await client.turn(urlsplit(url).netloc, pause)
 
         asked = {"If-None-Match": before.etag, "If-Modified-Since": before.modified} if before else {}
         headers = {name: value for name, value in asked.items() if value}
@@ -223,8 +229,7 @@ class CrawlReader:
                 metadata=about if number == 1 else {**about, "part": str(number)},
                 occurred_at=_time(answer.headers.get("last-modified")),
             )
-            for number, part in enumerate(parts(text), start=1)
-            if part
+            for number, part in enumerate(await asyncio.to_thread(parts, text), start=1)
         ]
         return _Seen(ahead, items=items, place=place, links=links, at=answer.url, read=True)
 

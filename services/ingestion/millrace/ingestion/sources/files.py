@@ -169,7 +169,8 @@ class FilesReader:
             raise Unreadable("too_large", f"a file of at most {self._largest} bytes, not {file.size}")
         body = await asyncio.to_thread(self._bytes, file)
         text, title = await self._text(file, body)
-        if not text.strip():
+        pieces = await asyncio.to_thread(parts, text)
+        if not pieces:
             raise Unreadable("empty", "a file with text")
         about = {"file": file.name, **({"title": title} if title else {})}
         return [
@@ -181,7 +182,7 @@ class FilesReader:
                 metadata=about if number == 1 else {**about, "part": str(number)},
                 occurred_at=file.modified,
             )
-            for number, part in enumerate(parts(text), start=1)
+            for number, part in enumerate(pieces, start=1)
         ]
 
     def _bytes(self, file: File) -> bytes:
@@ -197,7 +198,7 @@ class FilesReader:
         if file.kind in ("html", "htm"):
             read = await asyncio.to_thread(page, body, "http://file/", {})
             return read.text, read.title
-        text = decoded(body).replace("\r\n", "\n")
+        text = (await asyncio.to_thread(decoded, body)).replace("\r\n", "\n")
         if file.kind == "txt":
             return text, None
         text = _FRONT_MATTER.sub("", text, count=1)
