@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from millrace.workspace import Workspace
+from millrace.workspace.sources import KINDS
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("services/*", "libs/chassis", "libs/learn", "libs/workspace")
@@ -47,13 +48,24 @@ def reads(path: Path) -> Iterator[tuple[str, str]]:
         else:
             continue
         name = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
-        section = called.get(name, name)
+        section = called.get(name, name).lstrip("_")
         yield ("" if section in WHOLE else section), key
+        if section in KINDS:
+            yield "source", key
 
 
 READ = {read for path in READERS for read in reads(path)}
 
 
-@pytest.mark.parametrize(("section", "key"), list(keys()), ids=lambda part: part or "top")
+def every_key() -> Iterator[tuple[str, str]]:
+    """Those of a source are read off a variable that is named as its kind is, or `source` where all have them."""
+    yield from keys()
+    for kind, model in KINDS.items():
+        shared = {name for parent in model.__mro__[1:] for name in getattr(parent, "model_fields", ())}
+        for section, key in keys(model, kind):
+            yield ("source" if section == kind and key in shared else section), key
+
+
+@pytest.mark.parametrize(("section", "key"), list(every_key()), ids=lambda part: part or "top")
 def test_every_key_that_may_be_declared_has_a_reader(section: str, key: str) -> None:
     assert {(section, key), (section, "model_dump")} & READ

@@ -77,6 +77,33 @@ def test_a_row_that_is_left_out_and_why(traits: dict[str, object], reason: str) 
     assert place(**traits) == (None, reason)
 
 
+@pytest.mark.parametrize(
+    ("purposes", "traits", "placed"),
+    [
+        (("evaluate",), {}, (None, "its source may not train")),
+        (("evaluate",), {"split": "validation"}, (None, "its source may not train")),
+        (("evaluate",), {"split": "test"}, ("fresh", "")),
+        (("train",), {"split": "test"}, (None, "its source may not evaluate")),
+        (("train",), {"suite": "golden"}, (None, "its source may not evaluate")),
+        (("train",), {}, ("train", "")),
+        (("retrieve",), {}, (None, "its source may not train")),
+        (("retrieve",), {"source": "another"}, ("train", "")),
+    ],
+)
+def test_a_row_serves_its_sources_purposes_alone(
+    purposes: tuple[str, ...], traits: dict[str, object], placed: tuple[str | None, str]
+) -> None:
+    rule = replace(RULE, purposes={"web": purposes})
+    assert rule.place(replace(ROW, **traits), ADMITTED) == placed
+    assert Rule.read(rule.plain(), rule.change_point) == rule
+
+
+def test_a_plan_of_an_older_release_is_read() -> None:
+    plain = RULE.plain()
+    del plain["purposes"]
+    assert Rule.read(plain, RULE.change_point) == RULE
+
+
 def test_without_a_change_point_or_with_the_whole_window_every_row_counts() -> None:
     everything = replace(RULE, window="all")
     assert everything.place(replace(ROW, since=False), ADMITTED)[0] == "train"

@@ -126,6 +126,13 @@ def test_rows_that_may_do_less_do_not_keep_out_rows_that_may_do_more() -> None:
         assert isinstance(decide(arrival("a"), arrival("b", **less))[1], Drop)
 
 
+def test_a_row_vanishes_only_into_one_that_serves_all_of_its_purposes() -> None:
+    purposes = {"web": ("train", "evaluate"), "handbook": ("retrieve",), "wiki": ("train", "evaluate", "retrieve")}
+    rows = [kept(arrival("a", source="handbook"), "a"), kept(arrival("b", OTHER, source="wiki"), "b")]
+    decided = decide(arrival("c"), arrival("d", OTHER), rows=rows, purposes=purposes.__getitem__)
+    assert decided == [Keep("a", trainable=True), Drop("b", "b", "exact", 1.0)]
+
+
 def test_rows_of_a_retired_source_keep_nobody_out() -> None:
     rows = [kept(arrival("a", source="bad"), "a")]
     assert isinstance(decide(arrival("b"), rows=rows)[0], Drop)

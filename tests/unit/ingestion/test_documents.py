@@ -136,6 +136,24 @@ def test_a_workspace_takes_records_only_for_its_purposes() -> None:
     assert verdict(judging, suite="golden").reasons == ()
 
 
+@pytest.mark.parametrize(
+    ("purposes", "suite", "expected"),
+    [
+        (["retrieve"], None, []),
+        (["retrieve"], "golden", ["purpose"]),
+        (["train"], "golden", ["purpose"]),
+        (["evaluate"], "golden", []),
+        (["evaluate"], None, []),
+    ],
+)
+def test_what_a_source_declares_goes_before_the_workspaces_purposes(
+    purposes: list[str], suite: str | None, expected: list[str]
+) -> None:
+    declared = {"crm": {"kind": "events", "purposes": purposes}}
+    spec = Workspace.read({**SPEC, "sources": declared, "data": {"trusted": ["crm"], "purposes": ["train"]}})
+    assert [reason.code for reason in verdict(spec, suite=suite).reasons] == expected
+
+
 def test_several_broken_rules_are_all_named() -> None:
     assert codes(text="", source="old", suite="silver") == ["empty", "retired_source", "suite"]
 

@@ -3,8 +3,11 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import urllib3
@@ -15,6 +18,19 @@ from millrace.chassis.errors import AlreadyExists, BlobNotFound, Unavailable
 from millrace.chassis.settings import Settings
 
 T = TypeVar("T")
+
+RANGE = 1024 * 1024
+"""Bytes that are fetched at once of a blob which is read piece by piece."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A blob as a listing tells of it."""
+
+    key: str
+    size: int
+    etag: str
+    modified: datetime | None
 
 
 class Blobs:
@@ -116,3 +132,66 @@ class Blobs:
             raise BlobNotFound(prefix)
         for key in keys:
             await self.get_file(key, folder / key.removeprefix(f"{prefix.rstrip('/')}/"))
+
+    async def listed(self, prefix: str, most: int) -> list[Listed]:
+        """What lies below a prefix, in order; one more than `most` where there is more."""
+
+        def look() -> list[Listed]:
+            found = self._client.list_objects(self._bucket, prefix, recursive=True)
+            return [
+                Listed(one.object_name, one.size or 0, (one.etag or "").strip('"'), one.last_modified)
+                for one in islice((each for each in found if each.object_name and not each.is_dir), most + 1)
+            ]
+
+        return sorted(await self._call(prefix, look), key=lambda one: one.key)
+
+    def opened(self, key: str, size: int) -> io.BufferedReader:
+        """A blob to be read in a thread, piece by piece and from anywhere. Reading raises Interrupted."""
+        return io.BufferedReader(_Ranged(lambda at, length: self._range(key, at, length), size), RANGE)
+
+    def _range(self, key: str, at: int, length: int) -> bytes:
+        try:
+            response = self._client.get_object(self._bucket, key, offset=at, length=length)
+            try:
+                return bytes(response.read())
+            finally:
+                response.close()
+                response.release_conn()
+        except (S3Error, urllib3.exceptions.HTTPError) as error:
+            raise Interrupted(f"S3: {type(error).__name__} for {key}") from error
+
+
+class Interrupted(OSError):
+    """S3 stopped answering while a blob was read; an OSError, which is what readers of files expect."""
+
+
+class _Ranged(io.RawIOBase):
+    """A file that is fetched as it is read."""
+
+    def __init__(self, fetch: Callable[[int, int], bytes], size: int) -> None:
+        self._fetch = fetch
+        self._size = size
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(0, start + offset)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        length = min(len(buffer), self._size - self._at)
+        if length <= 0:
+            return 0
+        data = self._fetch(self._at, length)
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)

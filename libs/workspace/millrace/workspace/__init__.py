@@ -9,6 +9,7 @@ from millrace.workspace.quality import MEASURES, Measure, bounds
 from millrace.workspace.quantities import format_duration, format_rate, parse_duration, parse_rate
 from millrace.workspace.reading import changes_refused, load
 from millrace.workspace.scopes import Allowed, Refusal, Scope
+from millrace.workspace.sources import Columns, Crawl, Events, Fetched, Files, Source, Sql
 from millrace.workspace.spec import (
     Canary,
     Chunk,
@@ -37,12 +38,17 @@ __all__ = [
     "Baseline",
     "Canary",
     "Chunk",
+    "Columns",
     "Condition",
     "ConditionUnreadable",
     "Corpus",
+    "Crawl",
     "Data",
     "Duplicates",
+    "Events",
     "Feedback",
+    "Fetched",
+    "Files",
     "Labels",
     "Limit",
     "Linear",
@@ -57,6 +63,8 @@ __all__ = [
     "Scope",
     "Serve",
     "Shadow",
+    "Source",
+    "Sql",
     "Task",
     "Train",
     "Triggers",

@@ -15,6 +15,7 @@ from millrace.workspace.patterns import PatternRefused, compiled
 from millrace.workspace.problems import Problem, WorkspaceInvalid, nearest
 from millrace.workspace.quality import MEASURES
 from millrace.workspace.scopes import Scope
+from millrace.workspace.sources import KINDS
 from millrace.workspace.spec import Quality, Workspace
 from millrace.workspace.tasks import tasks
 from millrace.workspace.yaml_tree import Path, Tree, dotted, read_tree
@@ -30,6 +31,7 @@ _EXPECTED = {
     "list_type": "a list",
     "dict_type": "a mapping of keys to values",
     "model_type": "a mapping of keys to values",
+    "model_attributes_type": "a mapping of keys to values",
     "finite_number": "a finite number",
     "string_too_short": "text",
 }
@@ -88,9 +90,15 @@ def _problem(error: ErrorDetails, tree: Tree) -> Problem:
     path = _file_path(error["loc"])
     kind, given = error["type"], str(error["input"])
     if kind == "extra_forbidden":
-        return _misnamed(path, str(path[-1]), _keys_at(path[:-1]), tree)
+        return _misnamed(path, str(path[-1]), _keys_at(path[:-1], tree), tree)
     if kind == "task":
         return _misnamed(path, given, tasks(), tree)
+    if kind == "union_tag_invalid":
+        return _misnamed((*path, "kind"), error["ctx"]["tag"], _QUOTED.findall(error["ctx"]["expected_tags"]), tree)
+    if kind == "union_tag_not_found":
+        return Problem(dotted(path), tree.line(path), f"a kind, one of {', '.join(KINDS)}")
+    if kind == "string_pattern_mismatch" and error["loc"][-1] == "[key]":
+        return Problem(dotted(path), tree.line(path), "a name of letters, digits, dots and dashes")
     if kind == "literal_error":
         return _misnamed(path, given, _QUOTED.findall(error["ctx"]["expected"]), tree)
     expected = str(error["ctx"]["error"]) if kind == "value_error" else _EXPECTED.get(kind, error["msg"])
@@ -172,20 +180,27 @@ def _monitored(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
     for signal, detector in workspace.monitor.signals.items():
         path = ("monitor", signal)
         if signal not in task.signals:
-            yield _misnamed(path, signal, (*task.signals, *_keys_at(("monitor",))), tree)
+            yield _misnamed(path, signal, (*task.signals, *_keys_at(("monitor",), tree)), tree)
         elif detector not in detectors:
             yield _misnamed(path, detector, detectors, tree)
 
 
 def _file_path(loc: tuple[str | int, ...]) -> Path:
-    """Without what the file does not have: the word for a mapping's key, and the section that stands flat there."""
-    named = loc[:-1] if loc and loc[-1] == "[key]" else loc
-    return tuple(part for at, part in enumerate(named) if not (part == "signals" and loc[at - 1 : at] == ("monitor",)))
+    """Without what pydantic adds to the place in the file: `signals`, the kind of a source, the mark of a key."""
+    return tuple(part for at, part in enumerate(loc) if part != "[key]" and not _inserted(loc, at))
 
 
-def _keys_at(path: Path) -> list[str]:
+def _inserted(loc: tuple[str | int, ...], at: int) -> bool:
+    if loc[0] == "sources":
+        return at == 2 and loc[at] in KINDS
+    return loc[at] == "signals" and loc[at - 1 : at] == ("monitor",)
+
+
+def _keys_at(path: Path, tree: Tree) -> list[str]:
     """The keys that may stand below a path; a mapping of sections has names of the team's own between."""
     within: Any = Workspace
+    if path[:1] == ("sources",):
+        within, path = KINDS[tree.value["sources"][path[1]]["kind"]], path[2:]
     for part in path:
         if isinstance(within, type) and issubclass(within, BaseModel):
             within = _plainly(within.model_fields[str(part)].annotation)

@@ -11,8 +11,6 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     StringConstraints,
@@ -26,6 +24,9 @@ from millrace.workspace.conditions import ConditionText
 from millrace.workspace.lanes import lane_key
 from millrace.workspace.quality import Preset
 from millrace.workspace.quantities import Duration, Rate
+from millrace.workspace.section import Section as _Section
+from millrace.workspace.section import unique as _unique
+from millrace.workspace.sources import Sources, known_kinds, purposes_of
 from millrace.workspace.tasks import Task, task_named, tasks
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,61}[a-z0-9]$")]
@@ -34,23 +35,6 @@ Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
 Words = Annotated[tuple[Word, ...], Field(strict=False, max_length=100)]
 Share = Annotated[float, Field(gt=0, lt=1)]
-
-
-def _unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    if len(set(values)) < len(values):
-        raise PydanticCustomError("repeated", "each name once")
-    return values
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        strict=True,
-        frozen=True,
-        extra="forbid",
-        allow_inf_nan=False,
-        validate_default=True,
-        revalidate_instances="never",
-    )
 
 
 class Labels(_Section):
@@ -123,9 +107,9 @@ class Quality(_Section):
     """
 
     presets: Annotated[tuple[Preset, ...], Field(strict=False)] = ()
-    limits: Annotated[dict[str, Limit | None], Field(max_length=100)] = {}
-    metadata: Annotated[dict[Key, Typed], Field(max_length=50)] = {}
-    values: Annotated[dict[Key, Typed], Field(max_length=500)] = {}
+    limits: dict[str, Limit | None] = Field(default_factory=dict, max_length=100)
+    metadata: dict[Key, Typed] = Field(default_factory=dict, max_length=50)
+    values: dict[Key, Typed] = Field(default_factory=dict, max_length=500)
     deny: Patterns = ()
     require: Patterns = ()
 
@@ -308,13 +292,14 @@ class Workspace(_Section):
     task: str
     labels: Labels
     data: Data = Data()
+    sources: Sources = Field(default_factory=dict)
     feedback: Feedback = Feedback()
     train: Train
     gate: Annotated[tuple[ConditionText, ...], Field(strict=False, min_length=1, max_length=20)]
     rollout: Rollout
     monitor: Monitor
     serve: Serve = Serve()
-    corpora: Annotated[dict[Name, Corpus], Field(max_length=50)] = {}
+    corpora: dict[Name, Corpus] = Field(default_factory=dict, max_length=50)
     record: Literal["durable", "best-effort"] = "durable"
     lanes: Annotated[int, Field(ge=1, le=64)] = 1
 
@@ -340,8 +325,8 @@ class Workspace(_Section):
 
     @classmethod
     def read(cls, spec: Mapping[str, Any]) -> Workspace:
-        """A published spec; keys of a newer release are ignored. Raises pydantic.ValidationError."""
-        return cls.model_validate(spec, extra="ignore")
+        """A published spec; keys and kinds of a newer release are ignored. Raises pydantic.ValidationError."""
+        return cls.model_validate(known_kinds(spec), extra="ignore")
 
     def plain(self) -> dict[str, Any]:
         """JSON values only, every default written out; `read` takes it back."""
@@ -354,6 +339,10 @@ class Workspace(_Section):
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, in hex."""
         return sha256(self.canonical().encode()).hexdigest()
+
+    def purposes_of(self, source: str) -> tuple[str, ...]:
+        """What the documents of a source may serve: as it declares, or else `data.purposes`."""
+        return purposes_of(self.sources.get(source), self.data.purposes)
 
     def lane_key(self, id: str) -> str:
         return lane_key(self.workspace, id, self.lanes)

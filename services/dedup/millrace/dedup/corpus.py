@@ -149,6 +149,7 @@ class Index:
                 known.rows,
                 golden=known.golden,
                 retired=spec.data.retired,
+                purposes=spec.purposes_of,
                 near=near,
                 banding=buckets.banding,
                 keeps_all=policy.then == "keep",

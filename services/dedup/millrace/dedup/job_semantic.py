@@ -59,7 +59,7 @@ async def _settle(
     policy = spec.data.duplicates
     assert policy.semantic is not None
     near = await store.neighbours(tx, job.workspace, standing, policy.semantic)
-    same = settle([store.meant(row) for row in standing], near, spec.data.retired)
+    same = settle([store.meant(row) for row in standing], near, spec.data.retired, spec.purposes_of)
     if not same:
         return
     rows = await store.drop_same(tx, corpus, same, stands=policy.then == "keep")

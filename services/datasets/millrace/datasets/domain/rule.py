@@ -1,7 +1,7 @@
 """Which rows a cut takes, and for what: the one place where it is decided."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
@@ -48,6 +48,8 @@ class Rule:
     declared: tuple[str, ...]
     new: str
     retired: tuple[str, ...]
+    purposes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What the rows of a source may serve, where it says so."""
 
     @classmethod
     def of(cls, spec: Workspace, *, change_point: datetime | None, min_labels: int) -> Self:
@@ -60,6 +62,7 @@ class Rule:
             declared=spec.labels.names,
             new=spec.labels.new,
             retired=spec.data.retired,
+            purposes={name: source.purposes for name, source in spec.sources.items() if source.purposes},
         )
 
     def since(self, occurred_at: datetime) -> bool:
@@ -73,6 +76,9 @@ class Rule:
         """The split of a row with None's reason: `("train", "")` or `(None, "unlabelled")`."""
         if refused := self._refusal(traits, admitted):
             return None, refused
+        purpose = "evaluate" if traits.suite is not None or traits.split == "test" else "train"
+        if purpose not in self.purposes.get(traits.source, (purpose,)):
+            return None, f"its source may not {purpose}"
         if traits.suite is not None:
             return "golden", ""
         if traits.split == "test":
@@ -103,7 +109,8 @@ class Rule:
     def read(cls, plain: Mapping[str, Any], change_point: datetime | None) -> Self:
         """What `plain` wrote."""
         lists = {name: tuple(value) for name, value in plain.items() if isinstance(value, list)}
-        return cls(change_point=change_point, **{**plain, **lists})
+        purposes = {source: tuple(names) for source, names in plain.get("purposes", {}).items()}
+        return cls(change_point=change_point, **{**plain, **lists, "purposes": purposes})
 
     def plain(self) -> dict[str, Any]:
         return {
@@ -114,6 +121,7 @@ class Rule:
             "new": self.new,
             "declared": list(self.declared),
             "retired": list(self.retired),
+            "purposes": {source: list(names) for source, names in sorted(self.purposes.items())},
         }
 
 

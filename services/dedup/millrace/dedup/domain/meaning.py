@@ -5,7 +5,7 @@ compared by the cosine of their embeddings within a neighbourhood, and one of ea
 which an index finds, and the oldest stays: a document stands unless an older one that stands means the same.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -43,7 +43,10 @@ class Same:
 
 
 def settle(
-    new: Iterable[Meant], near: Mapping[int, Sequence[tuple[Meant, float]]], retired: Collection[str] = ()
+    new: Iterable[Meant],
+    near: Mapping[int, Sequence[tuple[Meant, float]]],
+    retired: Collection[str] = (),
+    purposes: Callable[[str], Collection[str]] = lambda source: (),
 ) -> list[Same]:
     """Who no longer stands: `near` has the neighbours in meaning of each that is new, by its number.
 
@@ -57,6 +60,8 @@ def settle(
                 break
             older, younger = sorted((one, other), key=lambda meant: meant.age)
             if other.seq in gone or older.row.source in retired or not younger.row.says_no_more_than(older.row):
+                continue
+            if not set(purposes(younger.row.source)) <= set(purposes(older.row.source)):
                 continue
             found.append(Same(younger, older, similarity))
             gone.add(younger.seq)

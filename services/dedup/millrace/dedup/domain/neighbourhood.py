@@ -1,7 +1,7 @@
 """The part of a workspace's index that a batch can touch, and the decisions on the batch, in its order."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -36,6 +36,7 @@ class Neighbourhood:
         near: float,
         golden: Iterable[str] = (),
         retired: Collection[str] = (),
+        purposes: Callable[[str], Collection[str]] = lambda source: (),
         banding: Banding | None = None,
         keeps_all: bool = False,
     ) -> None:
@@ -43,6 +44,7 @@ class Neighbourhood:
         self._banding = banding or banding_for(near)
         self._retired = frozenset(retired)
         self._keeps_all = keeps_all
+        self._purposes = purposes
         self._golden = set(golden)
         self._rows: dict[str, Kept] = {}
         self._by_digest: defaultdict[bytes, list[Kept]] = defaultdict(list)
@@ -88,7 +90,9 @@ class Neighbourhood:
         return {row.document_id: row for row in rows}.values()
 
     def _stands_for(self, row: Kept, arrival: Arrival) -> bool:
-        return row.source not in self._retired and arrival.says_no_more_than(row)
+        if row.source in self._retired or not arrival.says_no_more_than(row):
+            return False
+        return set(self._purposes(arrival.source)) <= set(self._purposes(row.source))
 
     def _cluster(self, arrival: Arrival, matches: Sequence[Match], former: Kept | None) -> str:
         if arrival.home:

@@ -200,7 +200,7 @@ def _about(document: Document, workspace: Workspace, now: datetime) -> list[Reas
     data, came = workspace.data, document.came
     source, label, suite = document.source, document.label, document.suite
     name = f"a name of 1 to {LONGEST_NAME} characters"
-    purpose = "evaluate" if suite in SUITES else "train"
+    purposes = workspace.purposes_of(source)
     checks = (
         (not source or came.source > LONGEST_NAME, "source", "source", name),
         (source in data.retired, "retired_source", "source", "a source that is not retired"),
@@ -208,7 +208,7 @@ def _about(document: Document, workspace: Workspace, now: datetime) -> list[Reas
         (suite is not None and suite not in SUITES, "suite", "suite", " or ".join(SUITES)),
         (suite in SUITES and source not in data.trusted, "untrusted_suite", "source", "a source in data.trusted"),
         (suite in SUITES and label is None, "unlabelled_suite", "label", "a label, by which the suite judges"),
-        (purpose not in data.purposes, "purpose", "suite", f"a record to {' or '.join(data.purposes)} with"),
+        (not _serves(workspace, source, suite), "purpose", "suite", f"a record to {' or '.join(purposes)} with"),
         (came.metadata > MOST_METADATA, "metadata", "metadata", f"at most {MOST_METADATA} keys"),
         (
             came.longest_metadata > LONGEST_VALUE,
@@ -219,3 +219,11 @@ def _about(document: Document, workspace: Workspace, now: datetime) -> list[Reas
         (document.occurred_at > now + FUTURE, "future", "time", "a time that has come"),
     )
     return [Reason(code=code, field=field, expected=expected) for wrong, code, field, expected in checks if wrong]
+
+
+def _serves(workspace: Workspace, source: str, suite: str | None) -> bool:
+    """Whether a record can be used at all. What a source declares may be any purpose, so only a suite asks for one."""
+    declared = workspace.sources.get(source)
+    if suite not in SUITES and declared is not None and declared.purposes:
+        return True
+    return ("evaluate" if suite in SUITES else "train") in workspace.purposes_of(source)

@@ -1,0 +1,1 @@
+"""What ingestion fetches by itself: crawls, files, SQL."""

@@ -1,0 +1,228 @@
+"""A source of files: tables row by row, texts, pages and PDFs whole. One that can't be read harms no other."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+from hashlib import blake2b
+from itertools import islice
+from uuid import UUID
+
+from millrace.chassis import Database, Unavailable
+from millrace.chassis.blobs import Interrupted
+from millrace.ingestion import runs
+from millrace.ingestion.domain.revisions import Item, parts, place_of
+from millrace.ingestion.sources import pdf
+from millrace.ingestion.sources.batch import About, Batch, Place, Position, Trouble, Unreadable
+from millrace.ingestion.sources.folders import File, Folder
+from millrace.ingestion.sources.pages import decoded, page
+from millrace.ingestion.sources.tables import TABLES, Row, item, rows
+from millrace.workspace import Files
+
+AT_ONCE = 100
+"""Documents in one commit."""
+
+LOOKED_UP = 200
+"""Files whose last state is looked up at once."""
+
+WHOLE = ("txt", "md", "markdown", "html", "htm", "pdf")
+
+_FRONT_MATTER = re.compile(r"\A---\n.{0,20000}?\n---\n", re.DOTALL)
+_HEADING = re.compile(r"^#\s+(.{1,300})$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class _At:
+    """Where a run is: rows of a file that were taken, or None when all were; whether all of them could be read."""
+
+    file: str = ""
+    tag: str = ""
+    row: int | None = 0
+    whole: bool = True
+
+    def written(self) -> Position:
+        return {"file": self.file, "tag": self.tag, "row": self.row, "whole": self.whole}
+
+
+class FilesReader:
+    """Reads the files of a place in the order of their names."""
+
+    last_wins = False
+    retires = True
+
+    def __init__(self, files: Files, about: About, folder: Callable[[], Folder], db: Database, largest: int) -> None:
+        self._files = files
+        self._about = about
+        self._folder = folder
+        self._db = db
+        self._largest = largest
+
+    async def batches(self, position: Position | None) -> AsyncGenerator[Batch, None]:
+        at = _At(**position) if position else _At()
+        found = await self._folder().files()
+        wanted = [file for file in found if self._wants(file) and file.name >= at.file]
+        batch = Batch(position=at.written())
+        for start in range(0, len(wanted), LOOKED_UP):
+            some = wanted[start : start + LOOKED_UP]
+            before = await self._before(some)
+            for file in some:
+                async for part in self._file(file, before.get(self._place(file)), _on(at, file)):
+                    batch.take(part)
+                    if batch.size >= AT_ONCE:
+                        yield batch
+                        batch = Batch(position=batch.position)
+        yield batch
+
+    def _wants(self, file: File) -> bool:
+        name = file.name.rpartition("/")[2]
+        patterns = self._files.include
+        return not name.startswith(".") and any(fnmatch(file.name, one) or fnmatch(name, one) for one in patterns)
+
+    def _place(self, file: File) -> UUID:
+        return place_of(self._about.workspace, self._about.source, file.name)
+
+    async def _before(self, files: Sequence[File]) -> dict[UUID, Place]:
+        async with self._db.reading() as tx:
+            return await runs.places(tx, self._about, [self._place(file) for file in files])
+
+    async def _file(self, file: File, before: Place | None, at: _At) -> AsyncGenerator[Batch, None]:
+        if at.row is None:
+            return
+        place, end = self._place(file), replace(at, row=None).written()
+        if before is not None and before.etag == file.tag:
+            yield Batch(position=end, unchanged={place}, counts=Counter(files=1))
+            return
+        try:
+            async for part in self._read(file, place, at):
+                at = _At(**part.position)
+                yield part
+        except Unreadable as error:
+            trouble = Trouble(file.name, error.code, error.expected)
+            yield Batch(position=end, troubles=[trouble], settled={place}, counts=Counter(files=1))
+        except FileNotFoundError:
+            yield Batch(position=end, settled={place})  # it went while the others were read: the next run will see
+        except Interrupted as error:
+            raise Unavailable(str(error)) from error
+        else:
+            read = {"places": [Place(place, file.tag)]} if at.whole else {"settled": {place}}
+            yield Batch(position=replace(at, row=None).written(), counts=Counter(files=1), **read)
+
+    async def _read(self, file: File, place: UUID, at: _At) -> AsyncGenerator[Batch, None]:
+        if file.kind in TABLES:
+            async for batch in self._rows(file, place, at):
+                yield batch
+        elif file.kind in WHOLE:
+            items = await self._whole(file, place)
+            for start in range(0, len(items), AT_ONCE):
+                yield Batch(position=at.written(), items=items[start : start + AT_ONCE])
+        else:
+            raise Unreadable("kind", f"a file named {', '.join((*TABLES, *WHOLE))}")
+
+    async def _rows(self, file: File, place: UUID, at: _At) -> AsyncGenerator[Batch, None]:
+        opened = await asyncio.to_thread(file.open)
+        try:
+            found = rows(file.kind, opened, self._files.columns)
+            broken = None
+            while broken is None:
+                some, broken = await asyncio.to_thread(_some, found)
+                if not some:
+                    break
+                number = some[-1][0]
+                if number <= (at.row or 0):
+                    continue
+                batch = Batch(position=at.written())
+                for row in some:
+                    self._add(batch, file, place, row)
+                at = replace(at, row=number, whole=at.whole and not batch.troubles)
+                batch.position = at.written()
+                yield batch
+            if broken is not None:
+                raise broken
+        finally:
+            with suppress(OSError):
+                await asyncio.to_thread(opened.close)
+
+    def _add(self, batch: Batch, file: File, place: UUID, row: Row) -> None:
+        number, said = row
+        columns = self._files.columns
+        try:
+            if isinstance(said, Unreadable):
+                raise said
+            made = item(said, columns, place, label=self._files.label, name=file.name)
+            if columns.id and said.get(columns.id) in (None, ""):
+                raise Unreadable("id", f"an id in {columns.id!r}")
+            own = str(said[columns.id]) if columns.id else _content(made)
+            # an id is unique within its file: two files may each count from 1
+            batch.items.append(
+                replace(made, own_id=f"{file.name}#{own}", occurred_at=made.occurred_at or file.modified)
+            )
+        except Unreadable as error:
+            batch.troubles.append(Trouble(f"{file.name}, row {number}", error.code, error.expected))
+
+    async def _whole(self, file: File, place: UUID) -> list[Item]:
+        if file.size > self._largest:
+            raise Unreadable("too_large", f"a file of at most {self._largest} bytes, not {file.size}")
+        body = await asyncio.to_thread(self._bytes, file)
+        text, title = await self._text(file, body)
+        pieces = await asyncio.to_thread(parts, text)
+        if not pieces:
+            raise Unreadable("empty", "a file with text")
+        about = {"file": file.name, **({"title": title} if title else {})}
+        return [
+            Item(
+                own_id=file.name if number == 1 else f"{file.name}#{number}",
+                place=place,
+                text=part,
+                label=self._files.label,
+                metadata=about if number == 1 else {**about, "part": str(number)},
+                occurred_at=file.modified,
+            )
+            for number, part in enumerate(pieces, start=1)
+        ]
+
+    def _bytes(self, file: File) -> bytes:
+        with file.open() as opened:
+            body = opened.read(self._largest + 1)
+        if len(body) > self._largest:
+            raise Unreadable("too_large", f"a file of at most {self._largest} bytes")
+        return body
+
+    async def _text(self, file: File, body: bytes) -> tuple[str, str | None]:
+        if file.kind == "pdf":
+            return "\n\n".join(await pdf.texts(body)), None
+        if file.kind in ("html", "htm"):
+            read = await asyncio.to_thread(page, body, "http://file/", {})
+            return read.text, read.title
+        text = (await asyncio.to_thread(decoded, body)).replace("\r\n", "\n")
+        if file.kind == "txt":
+            return text, None
+        text = _FRONT_MATTER.sub("", text, count=1)
+        heading = _HEADING.search(text)
+        return text, heading[1].strip() if heading else None
+
+
+def _some(found: Iterator[Row]) -> tuple[list[Row], Unreadable | None]:
+    """The next rows, also those before one at which the file breaks off."""
+    some: list[Row] = []
+    try:
+        for row in islice(found, AT_ONCE):
+            some.append(row)
+    except Unreadable as broken:
+        return some, broken
+    return some, None
+
+
+def _on(at: _At, file: File) -> _At:
+    """Where to begin with a file: where the run stopped, if it is still the same."""
+    return at if (at.file, at.tag) == (file.name, file.tag) else _At(file.name, file.tag)
+
+
+def _content(item: Item) -> str:
+    """What a row without an id is known by: rows that move within a file are no news."""
+    said = "\x1f".join((item.text, item.label or "", item.suite or "", item.subject or ""))
+    return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()

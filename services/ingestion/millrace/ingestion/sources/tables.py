@@ -1,0 +1,165 @@
+"""Rows of CSV, JSON lines and Parquet: a stream, however large the file. A row that is unreadable harms no other."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, date, datetime
+from typing import Any, BinaryIO
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic_core import from_json
+
+from millrace.chassis.blobs import Interrupted
+from millrace.ingestion.domain.revisions import Item
+from millrace.ingestion.domain.texts import LONGEST
+from millrace.ingestion.sources.batch import Unreadable
+from millrace.ingestion.sources.pages import encoding_of
+from millrace.workspace import Columns
+
+LONGEST_LINE = 1024 * 1024
+LONGEST_TEXT = 5 * LONGEST
+"""Characters of a text that are looked at: more than are taken, so that it is refused as too long."""
+
+SNIFFED = 256 * 1024
+PARQUET_ROWS = 200
+LARGEST_GROUP = 512 * 1024 * 1024
+"""Bytes of the wanted columns in one row group, unpacked."""
+
+Row = tuple[int, "Mapping[str, Any] | Unreadable"]
+"""The number of a row, from 1, and what it holds or why that can't be read."""
+
+csv.field_size_limit(LONGEST_LINE)
+
+
+def rows(kind: str, file: BinaryIO, columns: Columns) -> Iterator[Row]:
+    """The rows of a file of a kind. Raises Unreadable where the file itself is none."""
+    return {"csv": _csv, "tsv": _tsv, "jsonl": _jsonl, "ndjson": _jsonl, "parquet": _parquet}[kind](file, columns)
+
+
+TABLES = ("csv", "tsv", "jsonl", "ndjson", "parquet")
+
+
+def _lines(file: BinaryIO) -> Iterator[str]:
+    """Decoded lines of bounded length. Raises Unreadable."""
+    start = file.read(SNIFFED)
+    file.seek(0)
+    # an encoding is told by the start of the file, up to its last whole line
+    name = encoding_of(start[: start.rfind(b"\n") + 1] or start if len(start) == SNIFFED else start)
+    text = io.TextIOWrapper(file, encoding=name, newline="")
+    try:
+        while line := text.readline(LONGEST_LINE):
+            if len(line) >= LONGEST_LINE:
+                raise Unreadable("line", f"lines of at most {LONGEST_LINE} characters")
+            yield line
+    except UnicodeError as error:
+        raise Unreadable("encoding", f"text in {name}, as its start is: {error}"[:300]) from error
+    finally:
+        with suppress(ValueError):  # it was closed before all was read
+            text.detach()
+
+
+def _csv(file: BinaryIO, columns: Columns, delimiter: str = ",") -> Iterator[Row]:
+    reader = csv.reader(_lines(file), delimiter=delimiter, strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        _has(columns, header)
+        for number, values in enumerate(reader, start=1):
+            if not values:
+                continue
+            if len(values) != len(header):
+                yield number, Unreadable("row", f"{len(header)} fields, as the header has, not {len(values)}")
+            else:
+                yield number, dict(zip(header, values, strict=True))
+    except csv.Error as error:
+        raise Unreadable("csv", f"a table of CSV: {error} (line {reader.line_num})") from error
+
+
+def _tsv(file: BinaryIO, columns: Columns) -> Iterator[Row]:
+    return _csv(file, columns, delimiter="\t")
+
+
+def _jsonl(file: BinaryIO, columns: Columns) -> Iterator[Row]:
+    for number, line in enumerate(_lines(file), start=1):
+        if not line.strip():
+            continue
+        try:
+            said = from_json(line, allow_inf_nan=False)
+        except ValueError as error:
+            yield number, Unreadable("json", f"JSON: {error}"[:300])
+            continue
+        yield number, said if isinstance(said, dict) else Unreadable("json", "a JSON object")
+
+
+def _parquet(file: BinaryIO, columns: Columns) -> Iterator[Row]:
+    try:
+        source = pq.ParquetFile(pa.PythonFile(file, mode="r"), pre_buffer=False)
+        _has(columns, source.schema_arrow.names)
+        _bounded(source.metadata, columns)
+        number = 0
+        for batch in source.iter_batches(batch_size=PARQUET_ROWS, columns=list(columns.named), use_threads=False):
+            for row in batch.to_pylist():
+                number += 1
+                yield number, row
+    except Interrupted:
+        raise
+    except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
+        raise Unreadable("parquet", f"a Parquet file: {error}"[:300]) from error
+
+
+def _bounded(metadata: pq.FileMetaData, columns: Columns) -> None:
+    wanted = set(columns.named)
+    for at in range(metadata.num_row_groups):
+        group = metadata.row_group(at)
+        parts = [group.column(number) for number in range(group.num_columns)]
+        size = sum(one.total_uncompressed_size for one in parts if one.path_in_schema.partition(".")[0] in wanted)
+        if size > LARGEST_GROUP:
+            raise Unreadable("too_large", f"row groups of at most {LARGEST_GROUP >> 20} MB, not {size >> 20}")
+
+
+def _has(columns: Columns, header: list[str]) -> None:
+    missing = [name for name in columns.named if name not in header]
+    if missing:
+        shown = ", ".join(header[:20])[:200]
+        raise Unreadable("columns", f"a column {', '.join(map(repr, missing))} among: {shown}")
+
+
+def item(row: Mapping[str, Any], columns: Columns, place: UUID, *, label: str | None, name: str = "") -> Item:
+    """The document in a row, without its id. Raises Unreadable."""
+    text = _text(row.get(columns.text))
+    if not text:
+        raise Unreadable("text", f"a text in {columns.text!r}")
+    about = {key: value for key in columns.metadata if (value := _text(row.get(key))) is not None}
+    return Item(
+        own_id="",
+        place=place,
+        text=text[:LONGEST_TEXT],
+        label=(_text(row.get(columns.label)) if columns.label else None) or label,
+        suite=(_text(row.get(columns.suite)) if columns.suite else None) or None,
+        subject=(_text(row.get(columns.subject)) if columns.subject else None) or None,
+        metadata={**about, **({"file": name} if name else {})},
+        occurred_at=moment(row.get(columns.at)) if columns.at else None,
+    )
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def moment(value: Any) -> datetime | None:
+    """A time as it is written; UTC where it names no zone. Raises Unreadable."""
+    if value is None or value == "":
+        return None
+    try:
+        found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise Unreadable("at", "a time such as 2026-01-05T09:00:00Z") from error
