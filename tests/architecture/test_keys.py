@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from millrace.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("services/*", "libs/learn", "libs/workspace")
+FOLDERS = ("services/*", "libs/features", "libs/learn", "libs/workspace")
 READERS = sorted(path for folder in FOLDERS for path in ROOT.glob(f"{folder}/millrace/**/*.py"))
 WHOLE = {"spec", "workspace"}
 """What a whole declaration is called where it is read."""
@@ -23,7 +23,8 @@ def keys(model: type[BaseModel] = Workspace, section: str = "") -> Iterator[tupl
         kinds = (field.annotation, *get_args(field.annotation))
         within = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
         if within:
-            yield from keys(within[0], name)
+            each = get_origin(field.annotation) is dict  # of a mapping each is called as its class is
+            yield from keys(within[0], within[0].__name__.lower() if each else name)
         elif get_origin(field.annotation) is not Literal or len(get_args(field.annotation)) > 1:
             yield section, name
 

@@ -5,18 +5,20 @@ from millrace.workspace.lanes import lane_key, stable_lane
 from millrace.workspace.languages import LANGUAGES
 from millrace.workspace.problems import Problem, WorkspaceInvalid
 from millrace.workspace.quantities import format_duration, format_rate, parse_duration, parse_rate
-from millrace.workspace.reading import changes_refused, load
+from millrace.workspace.reading import COLUMNS, changes_refused, load
 from millrace.workspace.scopes import Allowed, Refusal, Scope
 from millrace.workspace.spec import (
     Canary,
     Data,
     Duplicates,
+    Feature,
     Feedback,
     Labels,
     Monitor,
     Rollout,
     Serve,
     Shadow,
+    Target,
     Train,
     Triggers,
     Workspace,
@@ -24,6 +26,7 @@ from millrace.workspace.spec import (
 from millrace.workspace.tasks import Task, task_named, tasks
 
 __all__ = [
+    "COLUMNS",
     "LANGUAGES",
     "Allowed",
     "Baseline",
@@ -32,6 +35,7 @@ __all__ = [
     "ConditionUnreadable",
     "Data",
     "Duplicates",
+    "Feature",
     "Feedback",
     "Labels",
     "Linear",
@@ -43,6 +47,7 @@ __all__ = [
     "Scope",
     "Serve",
     "Shadow",
+    "Target",
     "Task",
     "Train",
     "Triggers",

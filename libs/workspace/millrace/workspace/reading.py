@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any, get_args
+from collections.abc import Iterable, Iterator, Sized
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -14,7 +14,7 @@ from millrace.workspace.languages import LANGUAGES
 from millrace.workspace.problems import Problem, WorkspaceInvalid, nearest
 from millrace.workspace.scopes import Scope
 from millrace.workspace.spec import Workspace
-from millrace.workspace.tasks import tasks
+from millrace.workspace.tasks import Task, tasks
 from millrace.workspace.yaml_tree import Path, Tree, dotted, read_tree
 
 _EXPECTED = {
@@ -31,6 +31,9 @@ _EXPECTED = {
     "finite_number": "a finite number",
 }
 _QUOTED = re.compile(r"'([^']*)'")
+COLUMNS = ("entity", "at", "target", "target_at", "target_known_at")
+"""What every table of features has beside the features."""
+
 _OF_THE_TASK = ("train", "gate", "rollout", "monitor")
 
 
@@ -38,8 +41,10 @@ def load(text: str) -> Workspace:
     """Read a workspace file. Raises WorkspaceInvalid with every problem: key path, line, expectation, nearest name."""
     tree = read_tree(text)
     if not isinstance(tree.value, dict):
-        raise WorkspaceInvalid([Problem("", 1, "a mapping with at least workspace, owner, task and labels")])
+        raise WorkspaceInvalid([Problem("", 1, "a mapping with at least workspace, owner and task")])
+    foreign = list(_foreign(tree))
     workspace, problems = _validated(tree)
+    problems += foreign
     if workspace is not None:
         problems += _dishonoured(workspace, tree)
     if problems:
@@ -56,6 +61,20 @@ def changes_refused(before: Workspace, after: Workspace) -> list[Problem]:
         for key in fixed
         if getattr(before, key) != getattr(after, key)
     ]
+
+
+def _foreign(tree: Tree) -> Iterator[Problem]:
+    """Sections that the file's task lacks; they are taken out, so that nothing else is said of them."""
+    task = tasks().get(str(tree.value.get("task")))
+    for name, why in task.lacks.items() if task else ():
+        if task and name in tree.value:
+            expected = f"no {name}, {why}; {task.name} has {', '.join(_sections(task))}"
+            yield Problem(name, tree.line((name,)), expected)
+            del tree.value[name]
+
+
+def _sections(task: Task | None) -> list[str]:
+    return [name for name in Workspace.model_fields if not task or name not in task.lacks]
 
 
 def _validated(tree: Tree) -> tuple[Workspace | None, list[Problem]]:
@@ -85,7 +104,8 @@ def _problem(error: ErrorDetails, tree: Tree) -> Problem:
     path = _file_path(error["loc"])
     kind, given = error["type"], str(error["input"])
     if kind == "extra_forbidden":
-        return _misnamed(path, str(path[-1]), _keys_at(path[:-1]), tree)
+        task = tasks().get(str(tree.value.get("task")))
+        return _misnamed(path, str(path[-1]), _keys_at(path[:-1]) if path[1:] else _sections(task), tree)
     if kind == "task":
         return _misnamed(path, given, tasks(), tree)
     if kind == "literal_error":
@@ -121,7 +141,29 @@ def _dishonoured(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
         if code not in LANGUAGES:
             path = ("data", "languages", at)
             yield Problem(dotted(path), tree.line(path), f"a language that ingestion can tell, such as en, not {code}")
+    yield from _emptied(workspace, tree)
+    yield from _computed(workspace, tree)
     yield from _monitored(workspace, tree)
+
+
+def _emptied(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
+    """Lists that may be empty only where the task has nothing to put there."""
+    task = workspace.meaning
+    lists: list[tuple[Path, Sized, Sized]] = [
+        (("gate",), workspace.gate, task.gate.metrics),
+        (("rollout", "harm"), workspace.rollout.harm, task.harm.metrics),
+        (("train", "methods"), workspace.train.methods, task.methods),
+        (("train", "bases"), workspace.train.bases, task.bases),
+    ]
+    for path, given, offered in lists:
+        if offered and not given:
+            yield Problem(dotted(path), tree.line(path), "a list of at least 1 item")
+
+
+def _computed(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
+    for name in workspace.features.keys() & COLUMNS:
+        path = ("features", name)
+        yield Problem(dotted(path), tree.line(path), f"another name: a table of features has {', '.join(COLUMNS)}")
 
 
 def _monitored(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
@@ -136,15 +178,20 @@ def _monitored(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
 
 
 def _file_path(loc: tuple[str | int, ...]) -> Path:
-    return tuple(part for at, part in enumerate(loc) if not (part == "signals" and loc[at - 1 : at] == ("monitor",)))
+    """Without what the file does not have: the word for a mapping's key, and the section that stands flat there."""
+    named = loc[:-1] if loc and loc[-1] == "[key]" else loc
+    return tuple(part for at, part in enumerate(named) if not (part == "signals" and loc[at - 1 : at] == ("monitor",)))
 
 
 def _keys_at(path: Path) -> list[str]:
     model: type[BaseModel] = Workspace
-    for part in path:
+    parts = iter(path)
+    for part in parts:
         found = model.model_fields[str(part)].annotation
         models = [one for one in (found, *get_args(found)) if isinstance(one, type) and issubclass(one, BaseModel)]
         model = models[0]
+        if get_origin(found) is dict:
+            next(parts, None)  # a name of the team's own
     return [name for name in model.model_fields if name != "signals"]
 
 

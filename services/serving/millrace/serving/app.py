@@ -4,9 +4,11 @@ from millrace.chassis import Blobs, Clock, Database, Service, Table, workspaces
 from millrace.events import PredictionServed, RouteApplied, WorkspaceRouted
 from millrace.serving.blobs import Artifacts
 from millrace.serving.engine import Engine, TorchEngine
-from millrace.serving.http import routers
+from millrace.serving.http import features, routers
 from millrace.serving.job_answer import job_answer
 from millrace.serving.job_erase import job_erase
+from millrace.serving.job_prune import job_prune
+from millrace.serving.on_observation_accepted import on_observation_accepted
 from millrace.serving.on_prediction_requested import on_prediction_requested
 from millrace.serving.on_subject_erased import on_subject_erased
 from millrace.serving.predictor import Predictor
@@ -55,13 +57,18 @@ def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None)
         settings=settings,
         clock=clock,
         db=db,
-        http=routers(predictor, routes, db, settings),
+        http=[*routers(predictor, routes, db, settings), features.router(db, clock, specs, secret)],
         emits_http=[PredictionServed, RouteApplied],
         tables=[specs, routed],
         handlers=[
             on_prediction_requested.bind(specs=specs, max_text=settings.max_text, secret=secret),
+            on_observation_accepted.bind(specs=specs, secret=secret),
             on_subject_erased,
         ],
-        jobs=[job_erase, job_answer.bind(predictor=predictor, max_text=settings.max_text, secret=secret)],
+        jobs=[
+            job_erase,
+            job_answer.bind(predictor=predictor, max_text=settings.max_text, secret=secret),
+            job_prune.bind(specs=specs),
+        ],
         resources=[routes, recorder, shadow, replicas],
     )

@@ -9,7 +9,8 @@ from itertools import islice
 from millrace.events import ObservationSubmitted, Reason
 from millrace.ingestion.domain.documents import FUTURE, LONGEST_NAME, LONGEST_VALUE, Mask
 from millrace.ingestion.domain.texts import cleaned
-from millrace.privacy import derived_key, mask, pseudonym
+from millrace.privacy import derived_key
+from millrace.privacy.entities import entity_name
 from millrace.workspace import Workspace, stable_lane
 
 MOST_VALUES = 500
@@ -40,17 +41,11 @@ def examine_observation(
     return Observation(
         lane=stable_lane(event.entity, workspace.lanes),
         source=source[:LONGEST_NAME] or "unnamed",
-        entity=_entity(event.entity, derived_key(secret, workspace.workspace)),
+        entity=entity_name(cleaned(event.entity[: LONGEST_NAME + 1]), derived_key(secret, workspace.workspace)),
         values=values,
         masked=dict(masked.counts),
         reasons=tuple(_about(event, source, source in workspace.data.retired, now)),
     )
-
-
-def _entity(entity: str, key: bytes) -> str:
-    """An entity named by personal data goes under a pseudonym: a tag would make one of many."""
-    name = cleaned(entity[: LONGEST_NAME + 1])
-    return pseudonym(entity, key) if mask(name).counts else name
 
 
 def _about(event: ObservationSubmitted, source: str, retired: bool, now: datetime) -> list[Reason]:

@@ -1,0 +1,11 @@
+"""What an observation's entity is called, wherever it is named."""
+
+from __future__ import annotations
+
+from millrace.privacy.masking import mask
+from millrace.privacy.pseudonyms import pseudonym
+
+
+def entity_name(entity: str, key: bytes) -> str:
+    """An entity named by personal data goes under a pseudonym: a tag would make one of many."""
+    return pseudonym(entity, key) if mask(entity).counts else entity
