@@ -234,6 +234,13 @@ COUNTS = {
 }
 
 UNCOUNTED = {
+    **dict.fromkeys(
+        ("datasets.observed", "datasets.observations", "datasets.observation_parts", "datasets.entities"),
+        "of tabular workspaces, which the stream has none of",
+    ),
+    "datasets.feature_tables": "what people asked for, by HTTP",
+    "datasets.part_entities": "who is in which part, not how many of what",
+    "datasets.shelf": "blobs that come and go",
     "dedup.golden_clusters": "which clusters, not how many of what",
     "drift.drifts": "the last drift of a version",
     "drift.productions": "the latest routes",

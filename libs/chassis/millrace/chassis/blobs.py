@@ -82,6 +82,10 @@ class Blobs:
             return False
         return True
 
+    async def delete(self, key: str) -> None:
+        """Removes a blob; one that is not there stays so."""
+        await self._call(key, lambda: self._client.remove_object(self._bucket, key))
+
     async def each(self, prefix: str) -> AsyncIterator[str]:
         """The keys below a prefix, in order."""
         listed = await self._call(

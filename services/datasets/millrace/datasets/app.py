@@ -1,11 +1,16 @@
 """The parts of datasets, put together."""
 
 from millrace.chassis import Blobs, Clock, Database, Service, workspaces
+from millrace.datasets import features_http
 from millrace.datasets.http import routes
 from millrace.datasets.job_cut import job_cut
+from millrace.datasets.job_discard import job_discard
 from millrace.datasets.job_flush import job_flush
+from millrace.datasets.job_flush_observations import job_flush_observations
+from millrace.datasets.job_tabulate import job_tabulate
 from millrace.datasets.on_document_duplicated import on_document_duplicated
 from millrace.datasets.on_document_kept import on_document_kept
+from millrace.datasets.on_observation_accepted import on_observation_accepted
 from millrace.datasets.on_retraining_requested import on_retraining_requested
 from millrace.datasets.settings import Settings
 
@@ -18,15 +23,21 @@ def build_app(settings: Settings, *, clock: Clock) -> Service:
         settings=settings,
         clock=clock,
         db=db,
-        http=routes(db, specs),
+        http=[routes(db, specs), features_http.routes(db, blobs, specs, clock)],
         tables=[specs],
         handlers=[
             on_document_kept.bind(workspaces=specs, part_rows=settings.part_rows),
             on_document_duplicated,
             on_retraining_requested.bind(workspaces=specs),
+            on_observation_accepted.bind(
+                workspaces=specs, part_rows=settings.observation_rows, secret=settings.secret.get_secret_value()
+            ),
         ],
         jobs=[
             job_cut.bind(db=db, blobs=blobs, workspaces=specs),
             job_flush.bind(blobs=blobs, part_rows=settings.part_rows),
+            job_flush_observations.bind(db=db, blobs=blobs, part_rows=settings.observation_rows),
+            job_tabulate.bind(db=db, blobs=blobs),
+            job_discard.bind(db=db, blobs=blobs),
         ],
     )
