@@ -16,6 +16,7 @@ async def on_observation_accepted(
     events: Sequence[ObservationAccepted], tx: Transaction, *, specs: Table[Workspace], secret: str
 ) -> None:
     subjects = observations.subjects(events, secret)
+    await observations.share(tx, {event.workspace for event in events})
     gone = await erasure.gone(tx, [(workspace, subject) for (workspace, _), subject in subjects.items()])
     by_workspace: defaultdict[str, list[ObservationAccepted]] = defaultdict(list)
     for event in events:
