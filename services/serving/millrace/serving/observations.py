@@ -103,32 +103,37 @@ async def told(tx: Transaction, workspace: str, plan: Plan, entity: str, at: dat
     """An entity's features at a moment, of what is known by then."""
     reads = plan.reads
     rows = await tx.fetch(
-        """SELECT r.value, o.* FROM unnest($3::text[], $4::timestamptz[], $5::int[]) AS r (value, after, most)
+        """SELECT r.value, r.newest, o.*
+           FROM unnest($3::text[], $4::timestamptz[], $5::bool[]) AS r (value, after, newest)
            CROSS JOIN LATERAL (
-               SELECT occurred_at, known_at, id, number, word FROM observed
+               SELECT occurred_at, word, number FROM observed
                WHERE workspace = $1 AND entity = $2 AND value = r.value
                    AND occurred_at > r.after AND occurred_at <= $6 AND known_at <= $6
-               ORDER BY occurred_at DESC, known_at DESC, id DESC LIMIT r.most) AS o""",
+               ORDER BY occurred_at DESC, known_at DESC, id DESC LIMIT CASE WHEN r.newest THEN 1 END) AS o
+           UNION ALL SELECT value, NULL, since, NULL, NULL FROM held WHERE workspace = $1""",
         workspace,
         entity,
         [read.value for read in reads],
         [at - read.over for read in reads],
-        [1 if read.newest else None for read in reads],
+        [read.newest for read in reads],
         at,
     )
-    seen: dict[str, set[Seen]] = {}
-    for row in rows:
-        cell = row["word"] if row["number"] is None else row["number"]
-        one = Seen(row["occurred_at"], row["known_at"], str(row["id"]), cell)
-        seen.setdefault(row["value"], set()).add(one)  # the newest may come by two reads
-    ordered = {value: sorted(cells, key=lambda one: one[:3]) for value, cells in seen.items()}
-    newest = max((cells[-1].occurred_at for cells in ordered.values()), default=None)
-    # looked at after the rows: what is dropped in between makes a window incomplete, never too short without a word
-    held = {row["value"]: row["since"] for row in await tx.fetch("SELECT * FROM held WHERE workspace = $1", workspace)}
-    return Told(plan.vector(ordered, at), newest, [one.name for one in plan.definitions if _short(one, at, held)])
+    held: dict[str, datetime | None] = {}
+    windows: dict[str, list[Seen]] = {}
+    newest: dict[str, list[Seen]] = {}
+    for value, last, occurred_at, word, number in rows:
+        if last is None:
+            held[value] = occurred_at
+        else:
+            seen = Seen(occurred_at, occurred_at, "", word if number is None else number)  # they come in their order
+            (newest if last else windows).setdefault(value, []).append(seen)
+    ordered = {value: seen[::-1] for value, seen in {**newest, **windows}.items()}  # a window has the newest too
+    latest = max((seen[-1].occurred_at for seen in ordered.values()), default=None)
+    return Told(plan.vector(ordered, at), latest, [one.name for one in plan.definitions if _short(one, at, held)])
 
 
 def _short(one: Definition, at: datetime, held: Mapping[str, datetime | None]) -> bool:
+    """Whether what was dropped, or never taken, may be in its window."""
     since = held.get(one.value)
     return since is not None and at - one.over < since
 
