@@ -12,7 +12,7 @@ from millrace.workspace import Workspace
 from millrace.workspace.sources import KINDS
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("services/*", "libs/chassis", "libs/learn", "libs/workspace")
+FOLDERS = ("services/*", "libs/chassis", "libs/features", "libs/learn", "libs/workspace")
 READERS = sorted(path for folder in FOLDERS for path in ROOT.glob(f"{folder}/millrace/**/*.py"))
 WHOLE = {"spec", "workspace"}
 """What a whole declaration is called where it is read."""

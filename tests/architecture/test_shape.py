@@ -17,12 +17,13 @@ ALLOWED = {
     "events": set(),
     "privacy": set(),
     "workspace": {"events"},
+    "features": {"workspace"},
     "chassis": {"events", "privacy", "workspace"},
     "learn": {"workspace", "events"},
     "stack": {"chassis", "events"},
     "client": set(),
 }
-SHARED = {"events", "privacy", "workspace", "chassis"}
+SHARED = {"events", "privacy", "workspace", "features", "chassis"}
 LEARNERS = {"dedup", "training", "evaluation", "serving"}
 HEAVY = {"torch", "transformers"}
 STARTED_BY_PEOPLE = {"stack", "cli", "demo", "learn"}

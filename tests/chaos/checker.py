@@ -12,6 +12,7 @@ from millrace.events import Event
 
 CONSEQUENCES = [
     (["document.submitted.v1", "interaction.logged.v1"], ["document.accepted.v1", "document.rejected.v1"]),
+    (["observation.submitted.v1"], ["observation.accepted.v1", "observation.rejected.v1"]),
     (["document.accepted.v1"], ["document.kept.v1", "document.duplicated.v1"]),
     (["feedback.given.v1"], ["feedback.recorded.v1"]),
     (["feedback.recorded.v1"], ["document.kept.v1", "document.duplicated.v1"]),

@@ -141,6 +141,22 @@ def _arrivals(log: Log) -> Told:
     return Counter({who: min(n, ARRIVALS) for who, n in judging.items()})
 
 
+def _observed(log: Log) -> Iterator[ObservationAccepted]:
+    """What was observed in workspaces that look at it."""
+    looking = {event.workspace for event in log.of(WorkspaceConfigured) if event.spec.get("features")}
+    yield from (event for event in log.of(ObservationAccepted) if event.workspace in looking)
+
+
+def _entities(log: Log) -> set[tuple[str, ...]]:
+    return {(event.workspace, event.entity) for event in _observed(log)}
+
+
+def _values(log: Log) -> Iterator[tuple[str, ...]]:
+    """The values that some feature looks at; the stream's observations have no others."""
+    for event in _observed(log):
+        yield from ((event.workspace, value) for value, cell in event.values.items() if cell is not None)
+
+
 def plain(table: str, where: str = "true") -> str:
     return f"SELECT workspace, count(*) FROM {table} WHERE {where} GROUP BY 1"
 
@@ -189,6 +205,25 @@ COUNTS = {
         "SELECT workspace, kind, count FROM datasets.duplicates",
         counted(lambda log: [(event.workspace, event.kind) for event in log.of(DocumentDuplicated)]),
     ),
+    "datasets.observed": Count(
+        "SELECT workspace, rows FROM datasets.observed",
+        counted(lambda log: [(one.workspace,) for one in _observed(log)]),
+    ),
+    "datasets.observations": Count(
+        """SELECT workspace, buffered + coalesce((
+               SELECT sum(p.rows) FROM datasets.observation_parts p WHERE p.workspace = o.workspace), 0)::bigint
+           FROM datasets.observed o""",
+        counted(lambda log: [(one.workspace,) for one in _observed(log)]),
+    ),
+    "datasets.observation_parts": Count(
+        """SELECT workspace, sum(n)::bigint FROM (
+               SELECT workspace, rows AS n FROM datasets.observation_parts UNION ALL
+               SELECT workspace, 1 FROM datasets.observations) AS of GROUP BY 1""",
+        counted(lambda log: [(one.workspace,) for one in _observed(log)]),
+    ),
+    "datasets.entities": Count(
+        plain("datasets.entities"), counted(lambda log: [(workspace,) for workspace, _ in _entities(log)])
+    ),
     "datasets.cuts": Count(plain("datasets.cuts"), by_workspace(RetrainingRequested)),
     "datasets.versions": Count(
         plain("datasets.versions"),
@@ -212,6 +247,12 @@ COUNTS = {
             FROM evaluation.slowness""",
         _slowness,
     ),
+    "serving.observed": Count(
+        "SELECT workspace, value, count(*) FROM serving.observed GROUP BY 1, 2", counted(_values)
+    ),
+    "serving.entities": Count(
+        plain("serving.entities"), counted(lambda log: [(workspace,) for workspace, _ in _entities(log)])
+    ),
     "serving.applied": Count(plain("serving.applied"), by_workspace(RouteApplied)),
     "feedback.requests": Count(
         plain("feedback.requests"),
@@ -234,6 +275,9 @@ COUNTS = {
 }
 
 UNCOUNTED = {
+    "datasets.feature_tables": "what people asked for, by HTTP",
+    "datasets.part_entities": "who is in which part, not how many of what",
+    "datasets.shelf": "blobs that come and go",
     "dedup.golden_clusters": "which clusters, not how many of what",
     "drift.drifts": "the last drift of a version",
     "drift.productions": "the latest routes",
@@ -246,6 +290,7 @@ UNCOUNTED = {
     "feedback.annotations": "a draw",
     "ingestion.confirmations": "one row an owner and erasure",
     "ingestion.erasures": "what people asked for, by HTTP",
+    "serving.held": "since when, not how many",
     "serving.replicas": "who is alive",
     "serving.reports": "of whom is alive",
     "training.tracks": "one row a workspace",

@@ -20,7 +20,14 @@ from kept import read_tables
 from log import read_log
 
 from millrace.chassis import wire
-from millrace.events import DocumentSubmitted, Event, FeedbackGiven, InteractionLogged, PredictionServed
+from millrace.events import (
+    DocumentSubmitted,
+    Event,
+    FeedbackGiven,
+    InteractionLogged,
+    ObservationSubmitted,
+    PredictionServed,
+)
 from millrace.stack.supervisor import Supervisor
 
 E = TypeVar("E", bound=Event)
@@ -38,6 +45,15 @@ labels: {{names: [late, lost], new: admit, min_examples: 100000}}
 data: {{languages: []}}
 train: {{on: {{drift: false, new_documents: null, schedule: null}}}}
 """
+METERS = """
+workspace: meters
+owner: chaos
+task: tabular
+entity: meter
+lanes: 3
+features: {load_30d: {mean: load, over: 30d}, state: {category: ["on", "off"]}}
+target: {name: load, kind: regression, horizon: 1h, arrives_within: 3h}
+"""
 WORDS = (Path(__file__).parent / "words.txt").read_text().split()
 
 
@@ -54,7 +70,8 @@ async def up(data_folder: Path) -> AsyncIterator[Supervisor]:
 
 async def test_kills_lose_nothing_and_count_nothing_twice(up: Supervisor) -> None:
     for name in WORKSPACES:
-        await apply(up, name)
+        await apply(up, SPEC.format(name=name))
+    await apply(up, METERS)
     names = [process.name for process in up.seen().processes if process.service]
     killed = asyncio.Event()
     async with asyncio.TaskGroup() as group:
@@ -78,10 +95,10 @@ async def test_kills_lose_nothing_and_count_nothing_twice(up: Supervisor) -> Non
     assert all(restarts[name] >= 2 for name in names) and restarts["kafka"] >= 1 and restarts["postgres"] >= 1
 
 
-async def apply(up: Supervisor, name: str) -> None:
+async def apply(up: Supervisor, file: str) -> None:
     async with httpx.AsyncClient(timeout=40) as client:
         url = f"{up.seen().url('registry')}/v1/workspaces"
-        answer = await client.post(url, params={"by": "chaos"}, content=SPEC.format(name=name))
+        answer = await client.post(url, params={"by": "chaos"}, content=file)
     assert answer.status_code in {200, 201, 202}, answer.text
 
 
@@ -118,7 +135,10 @@ async def stream(kafka: str, killed: asyncio.Event) -> list[Event]:
 
 
 def events() -> Iterator[Event]:
-    """Documents, interactions, predictions and labels for both workspaces, without end; some texts come again."""
+    """Documents, interactions, predictions and labels for both workspaces, without end; some texts come again.
+
+    Between them stations of a third are observed.
+    """
     chance = random.Random(11)
     for number in count():
         workspace = WORKSPACES[number % 2]
@@ -133,12 +153,21 @@ def events() -> Iterator[Event]:
         yield new(InteractionLogged, chance, workspace, source="chat", input=" ".join(chance.choices(WORDS, k=12)))
         yield prediction(chance, workspace, number)
         yield label(chance, workspace, number)
+        yield observation(chance, number)
 
 
 def new(event: type[E], chance: random.Random, workspace: str, **fields: Any) -> E:
     """An event of long ago that is known only now."""
     id = UUID(int=chance.getrandbits(128), version=4)
     return make(event, id=id, known_at=datetime.now(UTC), workspace=workspace, **fields)
+
+
+def observation(chance: random.Random, number: int) -> ObservationSubmitted:
+    """Of now, so that no window has passed by the end."""
+    values = {"load": chance.random(), "state": chance.choice(["on", "off", None])}
+    meter = f"meter-{number % 40}"
+    now = datetime.now(UTC)
+    return new(ObservationSubmitted, chance, "meters", at=now, source="meters", entity=meter, values=values)
 
 
 def prediction(chance: random.Random, workspace: str, number: int) -> PredictionServed:

@@ -8,12 +8,9 @@ CREATE INDEX rows_subject ON rows (workspace, subject) WHERE subject IS NOT NULL
 CREATE INDEX rows_known ON rows (workspace, known_at);
 CREATE INDEX rows_erased ON rows (workspace, seq) WHERE erased IS NOT NULL;
 
--- Retired documents and erased subjects: what was known until then and comes late does not stand either.
+-- Retired documents: what was known until then and comes late does not stand either.
 CREATE TABLE tombstones (
     workspace text NOT NULL, document_id text NOT NULL, known_at timestamptz NOT NULL, PRIMARY KEY (workspace, document_id)
-);
-CREATE TABLE forgotten (
-    workspace text NOT NULL, subject text NOT NULL, known_at timestamptz NOT NULL, PRIMARY KEY (workspace, subject)
 );
 
 -- Dropped duplicates that count for the row that was kept, by the turn in which they came.

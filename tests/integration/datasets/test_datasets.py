@@ -328,3 +328,16 @@ async def test_counts_versions_and_manifests_over_http(datasets: Running) -> Non
         shown = (await client.get(f"/v1/datasets/{version['dataset']}")).json()
         assert shown["digest"] == version["dataset"]
         assert (await client.get("/v1/datasets/sha256:nothing")).status_code == 404
+
+
+async def test_a_cut_for_a_workspace_without_labels_fails_at_once(datasets: Running) -> None:
+    spec = {"workspace": "stations", "owner": "grid", "task": "tabular", "entity": "station"}
+    spec |= {"features": {"load": {"last": "load"}}}
+    spec |= {"target": {"name": "load", "kind": "regression", "horizon": "1h", "arrives_within": "3h"}}
+    await datasets.tables.put(
+        make(WorkspaceConfigured, workspace="stations", revision=1, spec=spec, digest="-", by="t")
+    )
+    await datasets.deliver([request(workspace="stations", min_labels=0)])
+    await datasets.work()
+    (failed,) = await datasets.emitted(DatasetFailed)
+    assert failed.reason == "stations is of task tabular, which has no labels to cut versions by"

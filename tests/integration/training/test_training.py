@@ -304,3 +304,28 @@ async def test_a_killed_run_is_taken_up_again_from_its_checkpoint(training: Runn
     (run,) = await get(training, "runs")
     assert run["claims"] == 2 and run["state"] == "trained" and run["resumed_from"] >= first > 0
     assert trained.artifact.endswith("-2")
+
+
+async def test_a_task_whose_models_are_not_trained_is_told_so_and_nothing_waits(training: Running) -> None:
+    file = """
+workspace: stations
+owner: grid
+task: tabular
+entity: station
+features: {load_1h: {mean: load, over: 1h}}
+target: {name: load, kind: regression, horizon: 1h, arrives_within: 3h}
+"""
+    spec = load(file)
+    event = make(
+        WorkspaceConfigured, workspace="stations", revision=1, spec=spec.plain(), digest=spec.digest(), by="ada"
+    )
+    await training.tables.put(event)
+    async with training.http() as client:
+        answer = await client.post("/v1/workspaces/stations/train", json={"methods": ["lightgbm"]})
+        assert answer.status_code == 422
+        error = answer.json()["error"]
+        assert (error["code"], error["task"]) == ("not_trained", "tabular")
+        assert "no cycle is opened" in error["message"]
+        assert (await client.get("/v1/cycles", params={"workspace": "stations"})).json() == []
+    await training.deliver([make(DatasetGrown, workspace="stations", rows=9000, new=9000)])
+    assert await training.emitted(RetrainingRequested) == []

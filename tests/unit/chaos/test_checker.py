@@ -23,7 +23,9 @@ from millrace.events import (
     Event,
     FeedbackGiven,
     FeedbackRecorded,
+    ObservationAccepted,
     PredictionServed,
+    WorkspaceConfigured,
 )
 
 ROOT = Path(__file__).parents[3]
@@ -256,6 +258,20 @@ def test_windows_of_slowness_that_are_let_go_do_not_count() -> None:
     for number in range(1730):
         log.topics[PredictionServed.topic].take(served(number), 0, number)
     assert COUNTS["evaluation.slowness"].told(log) == {("parcels", "v1"): 1530}
+
+
+def test_what_is_observed_counts_where_somebody_looks_at_it() -> None:
+    log, about = Log(), {"lane": 0, "source": "m", "entity": "a"}
+    spec = {"features": {"load": {"last": "load"}}}
+    log.topics[WorkspaceConfigured.topic].take(
+        make(WorkspaceConfigured, workspace="meters", revision=1, spec=spec, digest="d", by="t"), 0, 0
+    )
+    for number, workspace in enumerate(["meters", "meters", "parcels"]):
+        event = make(ObservationAccepted, workspace=workspace, values={"load": 1.0, "state": None}, **about)
+        log.topics[ObservationAccepted.topic].take(event, 0, number)
+    assert COUNTS["serving.observed"].told(log) == {("meters", "load"): 2}
+    assert COUNTS["datasets.observed"].told(log) == {("meters",): 2}
+    assert COUNTS["datasets.entities"].told(log) == {("meters",): 1}
 
 
 def test_every_table_of_every_service_is_counted_or_said_not_to_count() -> None:

@@ -9,7 +9,7 @@ import training_facts as facts
 from training_facts import POLICY, START, at
 
 from millrace.training import domain
-from millrace.training.domain import Alerted, Closed, Cut, CycleOpen, GaveUp, Opened, Track, Turn
+from millrace.training.domain import Alerted, Closed, Cut, CycleOpen, GaveUp, Ignored, NotTrained, Opened, Track, Turn
 
 
 def opened(turn: Turn) -> list[domain.Cycle]:
@@ -247,3 +247,17 @@ def test_every_wait_has_its_end():
     assert [type(d) for d in turn.decisions] == [GaveUp]
     late = domain.overdue(judging(waiting), waiting.cycle.id, "judging")
     assert alerts(late) == ["overdue"] and late.track.cycle is not None
+
+
+def test_no_cycle_is_opened_for_a_task_that_is_not_trained():
+    policy = replace(POLICY, untrained="tabular")
+    ask = domain.Ask(UUID(int=7), "hand", at(100))
+    with pytest.raises(NotTrained, match="w is of task tabular"):
+        domain.by_hand(serving(), ask, policy, at(100))
+    for turn in (
+        domain.drifted(serving(), facts.drift("d1", "w-1", 100), policy, at(100)),
+        domain.grown(serving(), facts.grown("g1", 100), policy, at(100)),
+        domain.by_schedule(serving(), ask, policy, at(100)),
+    ):
+        assert (opened(turn), turn.track) == ([], serving())
+        assert [d.reason for d in turn.decisions if isinstance(d, Ignored)] == [str(NotTrained("w", "tabular"))]

@@ -143,7 +143,7 @@ def test_a_wrong_name_is_told_with_its_line_and_the_nearest(added: str, key: str
         ("corpora: {wiki: {}}", "this key, which is required"),
         ("corpora: {wiki: {sources: [a], chunk: {words: 10, overlap: 5}}}", "greater than or equal to 20"),
         ("corpora: {wiki: {sources: [a], chunk: {words: 50}}}", "at most half of its words"),
-        ("corpora: {Wiki: {sources: [a]}}", "a name of"),
+        ("corpora: {Wiki: {sources: [a]}}", "matches the pattern"),
         ("corpora: [wiki]", "a mapping"),
         ("corpora: {wiki: {sources: [a, b]}, both: {sources: [c]}}\ndata: {retired: [b]}", "data.retired names b"),
         ("data: {national_ids: us}", "true or false"),

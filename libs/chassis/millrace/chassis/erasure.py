@@ -33,17 +33,19 @@ Erase = Callable[[Transaction, Forgotten, int], Awaitable[Mapping[str, int]]]
 """(tx, who, most): erases up to `most` rows of each kind and counts them; empty when none is left."""
 
 
+async def remember(tx: Transaction, events: Sequence[SubjectErased]) -> None:
+    """From here on `gone` knows them."""
+    await tx.executemany(
+        """INSERT INTO erased (workspace, subject, erasure, known_at) VALUES ($1, $2, $3, $4)
+           ON CONFLICT DO NOTHING""",
+        [(event.workspace, event.subject, event.erasure, event.known_at) for event in events],
+    )
+
+
 async def begin(tx: Transaction, events: Sequence[SubjectErased]) -> None:
     """What a service's handler does: remembers who is gone, and queues the service's job of kind `erase`."""
+    await remember(tx, events)
     for event in events:
-        await tx.execute(
-            """INSERT INTO erased (workspace, subject, erasure, known_at) VALUES ($1, $2, $3, $4)
-               ON CONFLICT DO NOTHING""",
-            event.workspace,
-            event.subject,
-            event.erasure,
-            event.known_at,
-        )
         payload = {"erasure": event.erasure, "subject": event.subject, "until": event.known_at.isoformat()}
         await tx.schedule("erase", key=event.erasure, workspace=event.workspace, cause=event, payload=payload)
 

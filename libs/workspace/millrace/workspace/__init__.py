@@ -7,7 +7,7 @@ from millrace.workspace.patterns import PatternRefused, compiled
 from millrace.workspace.problems import Problem, WorkspaceInvalid
 from millrace.workspace.quality import MEASURES, Measure, bounds
 from millrace.workspace.quantities import format_duration, format_rate, parse_duration, parse_rate
-from millrace.workspace.reading import changes_refused, load
+from millrace.workspace.reading import COLUMNS, changes_refused, load
 from millrace.workspace.scopes import Allowed, Refusal, Scope
 from millrace.workspace.sources import Columns, Crawl, Events, Fetched, Files, Source, Sql
 from millrace.workspace.spec import (
@@ -16,6 +16,7 @@ from millrace.workspace.spec import (
     Corpus,
     Data,
     Duplicates,
+    Feature,
     Feedback,
     Labels,
     Limit,
@@ -24,6 +25,7 @@ from millrace.workspace.spec import (
     Rollout,
     Serve,
     Shadow,
+    Target,
     Train,
     Triggers,
     Typed,
@@ -32,6 +34,7 @@ from millrace.workspace.spec import (
 from millrace.workspace.tasks import Task, task_named, tasks
 
 __all__ = [
+    "COLUMNS",
     "LANGUAGES",
     "MEASURES",
     "Allowed",
@@ -46,6 +49,7 @@ __all__ = [
     "Data",
     "Duplicates",
     "Events",
+    "Feature",
     "Feedback",
     "Fetched",
     "Files",
@@ -65,6 +69,7 @@ __all__ = [
     "Shadow",
     "Source",
     "Sql",
+    "Target",
     "Task",
     "Train",
     "Triggers",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -17,7 +17,7 @@ from millrace.workspace.quality import MEASURES
 from millrace.workspace.scopes import Scope
 from millrace.workspace.sources import KINDS
 from millrace.workspace.spec import Quality, Workspace
-from millrace.workspace.tasks import tasks
+from millrace.workspace.tasks import Task, tasks
 from millrace.workspace.yaml_tree import Path, Tree, dotted, read_tree
 
 _EXPECTED = {
@@ -36,6 +36,9 @@ _EXPECTED = {
     "string_too_short": "text",
 }
 _QUOTED = re.compile(r"'([^']*)'")
+COLUMNS = ("entity", "at", "target", "target_at", "target_known_at")
+"""What every table of features has beside the features."""
+
 _OF_THE_TASK = ("train", "gate", "rollout", "monitor")
 
 
@@ -43,8 +46,10 @@ def load(text: str) -> Workspace:
     """Read a workspace file. Raises WorkspaceInvalid with every problem: key path, line, expectation, nearest name."""
     tree = read_tree(text)
     if not isinstance(tree.value, dict):
-        raise WorkspaceInvalid([Problem("", 1, "a mapping with at least workspace, owner, task and labels")])
+        raise WorkspaceInvalid([Problem("", 1, "a mapping with at least workspace, owner and task")])
+    foreign = list(_foreign(tree))
     workspace, problems = _validated(tree)
+    problems += foreign
     if workspace is not None:
         problems += _dishonoured(workspace, tree)
     if problems:
@@ -61,6 +66,20 @@ def changes_refused(before: Workspace, after: Workspace) -> list[Problem]:
         for key in fixed
         if getattr(before, key) != getattr(after, key)
     ]
+
+
+def _foreign(tree: Tree) -> Iterator[Problem]:
+    """Sections that the file's task lacks; they are taken out, so that nothing else is said of them."""
+    task = tasks().get(str(tree.value.get("task")))
+    for name, why in task.lacks.items() if task else ():
+        if task and name in tree.value:
+            expected = f"no {name}, {why}; {task.name} has {', '.join(_sections(task))}"
+            yield Problem(name, tree.line((name,)), expected)
+            del tree.value[name]
+
+
+def _sections(task: Task | None) -> list[str]:
+    return [name for name in Workspace.model_fields if not task or name not in task.lacks]
 
 
 def _validated(tree: Tree) -> tuple[Workspace | None, list[Problem]]:
@@ -90,7 +109,8 @@ def _problem(error: ErrorDetails, tree: Tree) -> Problem:
     path = _file_path(error["loc"])
     kind, given = error["type"], str(error["input"])
     if kind == "extra_forbidden":
-        return _misnamed(path, str(path[-1]), _keys_at(path[:-1], tree), tree)
+        task = tasks().get(str(tree.value.get("task")))
+        return _misnamed(path, str(path[-1]), _keys_at(path[:-1], tree) if path[1:] else _sections(task), tree)
     if kind == "task":
         return _misnamed(path, given, tasks(), tree)
     if kind == "union_tag_invalid":
@@ -98,7 +118,7 @@ def _problem(error: ErrorDetails, tree: Tree) -> Problem:
     if kind == "union_tag_not_found":
         return Problem(dotted(path), tree.line(path), f"a kind, one of {', '.join(KINDS)}")
     if kind == "string_pattern_mismatch" and error["loc"][-1] == "[key]":
-        return Problem(dotted(path), tree.line(path), "a name of letters, digits, dots and dashes")
+        return Problem(dotted(path), tree.line(path), f"a name that matches the pattern {error['ctx']['pattern']}")
     if kind == "literal_error":
         return _misnamed(path, given, _QUOTED.findall(error["ctx"]["expected"]), tree)
     expected = str(error["ctx"]["error"]) if kind == "value_error" else _EXPECTED.get(kind, error["msg"])
@@ -130,6 +150,8 @@ def _dishonoured(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
         yield from (_misnamed((*path, at), name, valid, tree) for at, name in enumerate(given) if name not in valid)
     yield from _told_apart(("data", "languages"), workspace.data.languages, tree)
     yield from _searched(workspace, tree)
+    yield from _emptied(workspace, tree)
+    yield from _computed(workspace, tree)
     yield from _monitored(workspace, tree)
     yield from _measured(workspace.data.quality, tree)
 
@@ -172,6 +194,26 @@ def _searched(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
             if source in workspace.data.retired:
                 own = (*path, "sources", at)
                 yield Problem(dotted(own), tree.line(own), f"a source that is used; data.retired names {source}")
+
+
+def _emptied(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
+    """Lists that may be empty only where the task has nothing to put there."""
+    task = workspace.meaning
+    lists: list[tuple[Path, Sized, Sized]] = [
+        (("gate",), workspace.gate, task.gate.metrics),
+        (("rollout", "harm"), workspace.rollout.harm, task.harm.metrics),
+        (("train", "methods"), workspace.train.methods, task.methods),
+        (("train", "bases"), workspace.train.bases, task.bases),
+    ]
+    for path, given, offered in lists:
+        if offered and not given:
+            yield Problem(dotted(path), tree.line(path), "a list of at least 1 item")
+
+
+def _computed(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
+    for name in workspace.features.keys() & COLUMNS:
+        path = ("features", name)
+        yield Problem(dotted(path), tree.line(path), f"another name: a table of features has {', '.join(COLUMNS)}")
 
 
 def _monitored(workspace: Workspace, tree: Tree) -> Iterator[Problem]:

@@ -14,11 +14,12 @@ from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
     StringConstraints,
+    ValidationInfo,
     field_validator,
     model_serializer,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from millrace.workspace.conditions import ConditionText
 from millrace.workspace.lanes import lane_key
@@ -35,6 +36,9 @@ Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
 Words = Annotated[tuple[Word, ...], Field(strict=False, max_length=100)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Value = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^\S(.*\S)?$")]
+"""What observations call one of their values."""
+Column = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
 
 
 class Labels(_Section):
@@ -45,6 +49,68 @@ class Labels(_Section):
     min_examples: Annotated[int, Field(ge=1, le=100_000)] = 30
 
     _once = field_validator("names")(_unique)
+
+
+class Feature(_Section):
+    """One figure of a value over a window that ends at the prediction, or the category that an entity is in.
+
+    `over` is how far back it looks: 30 days for the last value and for a category where nothing is said. A category is
+    read from the value that has the feature's own name; `unknown` is what anything else is.
+    """
+
+    count: Value | None = None
+    sum: Value | None = None
+    mean: Value | None = None
+    min: Value | None = None
+    max: Value | None = None
+    std: Value | None = None
+    last: Value | None = None
+    distinct: Value | None = None
+    category: Annotated[tuple[Label, ...], Field(strict=False, min_length=1, max_length=1000)] | None = None
+    unknown: Label | None = None
+    over: Duration | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, declared: Any) -> Any:
+        if not isinstance(declared, Mapping):
+            return declared
+        filled = {"over": "30d"} if {"last", "category"} & declared.keys() else {}
+        if "category" in declared:
+            filled["unknown"] = "unknown"
+        return filled | dict(declared)
+
+    @model_validator(mode="after")
+    def _one(self) -> Feature:
+        kinds = [name for name in type(self).model_fields if name not in ("unknown", "over")]
+        if sum(getattr(self, kind) is not None for kind in kinds) != 1:
+            raise PydanticCustomError("kind", "exactly one of {kinds}", {"kinds": ", ".join(kinds)})
+        if self.over is None:
+            raise PydanticCustomError("window", "over, how far back it looks, such as 1h")
+        if self.over > LONGEST_WINDOW:
+            raise PydanticCustomError("window", "over at most {days}d", {"days": LONGEST_WINDOW.days})
+        if self.unknown is not None and self.category is None:
+            raise PydanticCustomError("unknown", "unknown beside category only")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if value is not None}
+
+
+LONGEST_WINDOW = timedelta(days=366)
+
+
+class Target(_Section):
+    """What is predicted: the value that observations call `name`, as it is `horizon` after the prediction.
+
+    It may be learned from if it was known within `arrives_within` of the time it is of.
+    """
+
+    name: Value
+    kind: Literal["regression", "classification"]
+    horizon: Duration
+    arrives_within: Duration
 
 
 class Duplicates(_Section):
@@ -165,8 +231,8 @@ class Train(_Section):
     A fine-tuning starts from the base, or with `start: production` from the encoder that is in production.
     """
 
-    bases: Annotated[Words, Field(min_length=1)]
-    methods: Annotated[Words, Field(min_length=1)]
+    bases: Words
+    methods: Words
     trials: Annotated[int, Field(ge=1, le=1000)] = 6
     window: Literal["since-change", "all"] = "since-change"
     replay: Annotated[float, Field(ge=0, le=1)] = 1.0
@@ -214,7 +280,7 @@ class Rollout(_Section):
 
     shadow: Shadow | None
     canary: Canary | None = Canary()
-    harm: Annotated[tuple[ConditionText, ...], Field(strict=False, min_length=1, max_length=20)]
+    harm: Annotated[tuple[ConditionText, ...], Field(strict=False, max_length=20)]
     alpha: Annotated[float, Field(gt=0, le=0.5)] = 0.05
     at_most: Duration = timedelta(days=7)
     otherwise: Literal["roll-back", "promote"] = "roll-back"
@@ -285,17 +351,23 @@ class Corpus(_Section):
 
 
 class Workspace(_Section):
-    """A whole declaration, every default filled in from `tasks/<task>.py`."""
+    """A whole declaration, every default filled in from `tasks/<task>.py`.
+
+    A section that its task lacks is not written out; readers find there what says that nothing is to be done.
+    """
 
     workspace: Name
     owner: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     task: str
-    labels: Labels
+    labels: Labels | None = None
+    entity: Word | None = None
+    features: dict[Column, Feature] = Field(default_factory=dict, max_length=500)
+    target: Target | None = None
     data: Data = Data()
     sources: Sources = Field(default_factory=dict)
     feedback: Feedback = Feedback()
     train: Train
-    gate: Annotated[tuple[ConditionText, ...], Field(strict=False, min_length=1, max_length=20)]
+    gate: Annotated[tuple[ConditionText, ...], Field(strict=False, max_length=20)]
     rollout: Rollout
     monitor: Monitor
     serve: Serve = Serve()
@@ -310,6 +382,14 @@ class Workspace(_Section):
             raise PydanticCustomError("task", "a task that is available: {names}", {"names": ", ".join(tasks())})
         return name
 
+    @field_validator("labels", "entity", "features", "target")
+    @classmethod
+    def _needed(cls, value: Any, info: ValidationInfo) -> Any:
+        task = info.data.get("task")
+        if not value and task and info.field_name in task_named(task).needs:
+            raise PydanticKnownError("missing")
+        return value
+
     @model_validator(mode="before")
     @classmethod
     def _fill(cls, declared: Any) -> Any:
@@ -317,6 +397,10 @@ class Workspace(_Section):
         if not isinstance(task, str) or task not in tasks():
             return declared
         return merged(task_named(task).defaults, declared)
+
+    @model_serializer(mode="wrap")
+    def _of_the_task(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if key not in self.meaning.lacks}
 
     @property
     def meaning(self) -> Task:

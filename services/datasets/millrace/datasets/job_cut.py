@@ -19,7 +19,7 @@ from millrace.chassis import (
 from millrace.datasets import blobs as files
 from millrace.datasets import store
 from millrace.datasets.corpus import pages
-from millrace.datasets.domain import IN_ALL, File, Readiness, Rule, Tally, encoded, manifest, weigh
+from millrace.datasets.domain import IN_ALL, File, NoLabels, Readiness, Rule, Tally, encoded, manifest, weigh
 from millrace.datasets.holding import Holding
 from millrace.events import DatasetFailed, DatasetReleased
 from millrace.workspace import Workspace
@@ -38,6 +38,11 @@ class VersionGone(NotFound):
 @works("cut", emits=[DatasetReleased, DatasetFailed])
 async def job_cut(job: Job, *, db: Database, blobs: Blobs, workspaces: Table[Workspace]) -> None:
     spec = await workspaces.get(job.workspace)
+    if spec.labels is None:
+        async with job.transaction("look") as tx:
+            cut = await store.load_cut(tx, job.key)
+        await _fail(job, cut, str(NoLabels(spec.workspace, spec.task)), {})
+        return
     async with job.transaction("weigh") as tx:
         cut = await store.load_cut(tx, job.key)
         if cut.plan is None and cut.asked_for is None:

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from millrace.chassis import BlobNotFound, Blobs, Database, Job, Transaction, works
 from millrace.datasets import store
 from millrace.datasets.domain import encoded, parts, redacted
+from millrace.datasets.forgetting import forget
 from millrace.datasets.holding import ErasedMeanwhile, Holding
 from millrace.datasets.job_profile import FORMS
 from millrace.datasets.metrics import ERASED
@@ -32,7 +33,9 @@ async def job_erase(job: Job, *, db: Database, blobs: Blobs) -> None:
         await _parts(holding, keys, db, blobs, Path(folder))
         await _versions(holding, keys, db, blobs, Path(folder))
     await _sweep(holding, db, blobs)
-    await _end(holding)
+    subject = job.payload.get("subject")
+    observed = await forget(job, db, blobs, subject) if subject else 0
+    await _end(holding, observed)
 
 
 async def _parts(holding: Holding, keys: Keys, db: Database, blobs: Blobs, folder: Path) -> None:
@@ -125,7 +128,7 @@ async def _sweep(holding: Holding, db: Database, blobs: Blobs) -> None:
         await store.erasures.cleared(tx, workspace, found)
 
 
-async def _end(holding: Holding) -> None:
+async def _end(holding: Holding, observed: int) -> None:
     job, step = holding.job, store.erasures.STEP
     while step == store.erasures.STEP:
         async with job.transaction("keys") as tx:
@@ -142,7 +145,11 @@ async def _end(holding: Holding) -> None:
                 workspace=job.workspace,
                 erasure=erasure.erasure,
                 service="datasets",
-                erased={"rows": erasure.rows, "files": erasure.files},
+                erased={
+                    "rows": erasure.rows,
+                    "files": erasure.files,
+                    **({"observations": observed} if observed else {}),
+                },
                 datasets=erasure.datasets,
             )
         )

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from millrace.chassis import Table, Transaction, handles
+from millrace.chassis import Table, Transaction, erasure, handles
 from millrace.datasets import store
 from millrace.datasets.daily import housekeep_next
 from millrace.events import DatasetGrown, DocumentKept
@@ -24,8 +24,8 @@ async def on_document_kept(
 
 async def _take(tx: Transaction, events: Sequence[DocumentKept], spec: Workspace, part_rows: int) -> None:
     corpus = await store.lock(tx, spec.workspace)
-    forgotten = await store.erasures.forgotten(tx, spec.workspace, events)
-    events = [event for event in events if not _of_one_forgotten(event, forgotten)]
+    gone = await erasure.gone(tx, {(event.workspace, event.subject) for event in events if event.subject})
+    events = [event for event in events if not _of_one_forgotten(event, gone)]
     if not events:
         return
     await store.append(tx, corpus, events, await store.erasures.retired(tx, spec.workspace, events))
@@ -42,9 +42,9 @@ async def _take(tx: Transaction, events: Sequence[DocumentKept], spec: Workspace
         await tx.wake("cut", key)
 
 
-def _of_one_forgotten(event: DocumentKept, forgotten: Mapping[str, datetime]) -> bool:
+def _of_one_forgotten(event: DocumentKept, gone: Mapping[erasure.Person, datetime]) -> bool:
     """A row that comes after its subject was erased, but was known before, is never written."""
-    until = forgotten.get(event.subject or "")
+    until = gone.get((event.workspace, event.subject or ""))
     return until is not None and event.known_at <= until
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from millrace.chassis import Transaction, handles
+from millrace.chassis import Transaction, erasure, handles
 from millrace.datasets import store
 from millrace.events import SubjectErased
 
 
 @handles(SubjectErased)
 async def on_subject_erased(events: Sequence[SubjectErased], tx: Transaction) -> None:
+    await erasure.remember(tx, events)
     for event in sorted(events, key=lambda event: event.workspace):
         corpus = await store.lock(tx, event.workspace)
         await store.erasures.erase_subject(tx, corpus, event.erasure, event.subject, event.known_at)
@@ -18,5 +19,5 @@ async def on_subject_erased(events: Sequence[SubjectErased], tx: Transaction) ->
             key=f"{event.workspace}/{event.erasure}",
             workspace=event.workspace,
             cause=event,
-            payload={"erasure": event.erasure},
+            payload={"erasure": event.erasure, "subject": event.subject},
         )

@@ -13,3 +13,6 @@ class Settings(chassis.Settings):
     keep_versions: int = Field(
         default=0, ge=0, description="newest versions whose rows are kept, besides the pinned and the current; 0: all"
     )
+    observation_rows: int = Field(
+        default=20_000, ge=1, description="observations of a part in S3; fewer wait in Postgres"
+    )

@@ -5,7 +5,7 @@ from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
-from millrace.chassis import Clock, Malformed, Step, Unavailable, command, policy_of
+from millrace.chassis import Clock, Malformed, Step, Unavailable, Unprocessable, command, policy_of
 from millrace.events import Arm, PredictionServed
 from millrace.learn import Prediction
 from millrace.privacy import derived_key, mask, pseudonymous
@@ -23,6 +23,13 @@ class AnswerFailed(Unavailable):
     def __init__(self, version: str, reason: str) -> None:
         super().__init__(f"version {version} did not answer: {reason}")
         self.version = version
+
+
+class NotPredicted(Unprocessable):
+    def __init__(self, workspace: str, task: str) -> None:
+        super().__init__(f"{workspace} is of task {task}, whose models this release does not serve")
+        self.workspace = workspace
+        self.task = task
 
 
 @dataclass(frozen=True)
@@ -61,8 +68,10 @@ def accept(
 
     ``key`` is what the arm sticks to where there is no unit; ``secret`` keys pseudonyms.
 
-    Raises Malformed.
+    Raises NotPredicted, Malformed.
     """
+    if not workspace.meaning.modelled:
+        raise NotPredicted(workspace.workspace, workspace.task)
     if not text.strip() or len(text) > max_text or "\x00" in text:
         raise Malformed("text", f"1 to {max_text} characters, one of them more than a space, none of them NUL")
     request_id = request_id or str(uuid4())

@@ -11,14 +11,16 @@ from millrace.serving.declarations import Declarations
 from millrace.serving.encoder import Encoder, TorchEncoder
 from millrace.serving.engine import Engine, TorchEngine
 from millrace.serving.history import History
-from millrace.serving.http import routers
+from millrace.serving.http import features, routers
 from millrace.serving.job_answer import job_answer
 from millrace.serving.job_embed import job_embed
 from millrace.serving.job_erase import job_erase
+from millrace.serving.job_prune import job_prune
 from millrace.serving.job_reindex import job_reindex
 from millrace.serving.on_document_duplicated import on_document_duplicated
 from millrace.serving.on_document_kept import on_document_kept
 from millrace.serving.on_document_retired import on_document_retired
+from millrace.serving.on_observation_accepted import on_observation_accepted
 from millrace.serving.on_prediction_requested import on_prediction_requested
 from millrace.serving.on_subject_erased import on_subject_erased
 from millrace.serving.predictor import Predictor
@@ -82,7 +84,10 @@ def build_app(
         settings=settings,
         clock=clock,
         db=db,
-        http=routers(predictor, routes, Searcher(db, encoder, specs), db, settings),
+        http=[
+            *routers(predictor, routes, Searcher(db, encoder, specs), db, settings),
+            features.router(db, clock, specs, secret),
+        ],
         emits_http=[PredictionServed, RouteApplied],
         tables=[specs, routed],
         handlers=[
@@ -90,6 +95,7 @@ def build_app(
             kept,
             on_document_duplicated,
             on_document_retired,
+            on_observation_accepted.bind(specs=specs, secret=secret),
             on_subject_erased,
         ],
         jobs=[
@@ -97,6 +103,7 @@ def build_app(
             job_embed.bind(specs=specs, encoder=encoder),
             job_reindex.bind(specs=specs, history=history),
             job_erase,
+            job_prune.bind(specs=specs),
         ],
         resources=[routes, recorder, shadow, replicas, encoder, declarations],
     )

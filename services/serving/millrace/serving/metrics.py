@@ -15,6 +15,12 @@ SHADOW_DROPPED = Counter("millrace_serving_shadow_dropped_total", "Texts that sh
 UNRECORDED = Counter("millrace_serving_unrecorded_total", "Best-effort predictions lost", ["workspace"])
 REVISION = Gauge("millrace_serving_revision", "The route's revision that this replica answers by", ["workspace"])
 SWITCHES = Counter("millrace_serving_switches_total", "Routes applied by this replica", ["workspace", "end"])
+OBSERVED = Counter("millrace_serving_observed_values_total", "Values of observations held for features", ["workspace"])
+VECTOR = Histogram(
+    "millrace_serving_features_seconds",
+    "From what is held of an entity to its features",
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25, 1),
+)
 LOADED = Gauge("millrace_serving_loaded_versions", "Versions in memory")
 SEARCHES = Counter("millrace_serving_searches_total", "Searches answered", ["workspace", "mode"])
 SEARCH_SECONDS = Histogram(

@@ -28,6 +28,7 @@ class Declared:
             drift=train.on.drift,
             growth=train.on.new_documents is not None,
             every=PERIODS[train.on.schedule] if train.on.schedule else None,
+            untrained=None if self.spec.meaning.modelled else self.spec.task,
         )
 
 

@@ -38,6 +38,8 @@ def routes(db: Database, *, specs: Table[Declared], clock: Clock) -> APIRouter:
     async def train(name: str, asked: Training, key: Key = None) -> dict[str, Any]:
         await db.admit()
         declared = await specs.get(name)
+        if declared.policy.untrained:
+            raise domain.NotTrained(name, declared.policy.untrained)
         cause = command(now=clock.now(), key=f"train/{name}/{key}" if key else None)
         ask = _ask(asked, declared, cause.id, cause.occurred_at)
         async with db.transaction(emits=MOVES) as tx:

@@ -26,6 +26,8 @@ def _gate(measured: str) -> Allowed:
 
 TASK = Task(
     name="classify",
+    needs=("labels",),
+    lacks=dict.fromkeys(("entity", "features", "target"), "which is of tabular workspaces"),
     suites=_SUITES,
     metrics=_METRICS,
     gate=Scope({measured: _gate(measured) for measured in _MEASURED}),

@@ -11,9 +11,15 @@ from millrace.workspace.scopes import Scope
 
 @dataclass(frozen=True)
 class Task:
-    """`defaults` has the shape of the file; what a team declares is laid over it, key by key."""
+    """`defaults` has the shape of the file; what a team declares is laid over it, key by key.
+
+    `needs` are the sections that a team has to declare; `lacks` those that mean nothing to this task, each with why. A
+    task without methods has no models yet: no cycle is opened for it, and nothing is predicted.
+    """
 
     name: str
+    needs: tuple[str, ...]
+    lacks: Mapping[str, str]
     suites: tuple[str, ...]
     metrics: tuple[str, ...]
     gate: Scope
@@ -24,3 +30,8 @@ class Task:
     methods: tuple[str, ...]
     bases: tuple[str, ...]
     defaults: Mapping[str, Any]
+
+    @property
+    def modelled(self) -> bool:
+        """Whether models of this task can be trained and served."""
+        return bool(self.methods)

@@ -2,13 +2,14 @@
 
 from millrace.datasets.domain.names import named
 from millrace.datasets.domain.readiness import IN_ALL, Readiness, weigh
-from millrace.datasets.domain.rule import SPLITS, Rule, Traits, dice
+from millrace.datasets.domain.rule import SPLITS, NoLabels, Rule, Traits, dice
 from millrace.datasets.domain.version import File, Tally, digest_of, encoded, line, manifest, parts, redacted
 
 __all__ = [
     "IN_ALL",
     "SPLITS",
     "File",
+    "NoLabels",
     "Readiness",
     "Rule",
     "Tally",

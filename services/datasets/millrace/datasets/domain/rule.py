@@ -7,9 +7,17 @@ from typing import Any, Self
 
 import xxhash
 
+from millrace.chassis import Unprocessable
 from millrace.workspace import Workspace
 
 SPLITS = ("train", "validation", "fresh", "golden")
+
+
+class NoLabels(Unprocessable):
+    def __init__(self, workspace: str, task: str) -> None:
+        super().__init__(f"{workspace} is of task {task}, which has no labels to cut versions by")
+        self.workspace = workspace
+        self.task = task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +61,18 @@ class Rule:
 
     @classmethod
     def of(cls, spec: Workspace, *, change_point: datetime | None, min_labels: int) -> Self:
+        """Raises NoLabels."""
+        labels = spec.labels
+        if labels is None:
+            raise NoLabels(spec.workspace, spec.task)
         return cls(
             window=spec.train.window,
             replay=spec.train.replay,
             change_point=change_point,
             min_labels=min_labels,
-            min_examples=spec.labels.min_examples,
-            declared=spec.labels.names,
-            new=spec.labels.new,
+            min_examples=labels.min_examples,
+            declared=labels.names,
+            new=labels.new,
             retired=spec.data.retired,
             purposes={name: source.purposes for name, source in spec.sources.items() if source.purposes},
         )

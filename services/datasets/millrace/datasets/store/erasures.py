@@ -62,17 +62,6 @@ async def retired(tx: Transaction, workspace: str, events: Sequence[DocumentKept
     return {row["document_id"]: row["known_at"] for row in rows}
 
 
-async def forgotten(tx: Transaction, workspace: str, events: Sequence[DocumentKept]) -> dict[str, datetime]:
-    """Until when subjects were known that wished to be forgotten."""
-    subjects = sorted({event.subject for event in events if event.subject})
-    if not subjects:
-        return {}
-    rows = await tx.fetch(
-        "SELECT subject, known_at FROM forgotten WHERE workspace = $1 AND subject = ANY($2)", workspace, subjects
-    )
-    return {row["subject"]: row["known_at"] for row in rows}
-
-
 async def echo(tx: Transaction, corpus: Corpus, echoes: Mapping[tuple[str, datetime], int]) -> None:
     """Kept documents count once more for each duplicate that was dropped for them."""
     corpus.turn += 1
@@ -90,13 +79,6 @@ async def echo(tx: Transaction, corpus: Corpus, echoes: Mapping[tuple[str, datet
 
 async def erase_subject(tx: Transaction, corpus: Corpus, erasure: str, subject: str, known_at: datetime) -> None:
     """Marks a person's rows; what is still in Postgres alone is gone with this commit."""
-    await tx.execute(
-        """INSERT INTO forgotten VALUES ($1, $2, $3)
-           ON CONFLICT (workspace, subject) DO UPDATE SET known_at = greatest(forgotten.known_at, excluded.known_at)""",
-        corpus.workspace,
-        subject,
-        known_at,
-    )
     rows = await _mark(tx, corpus, "subject = $3 AND known_at <= $4", subject, known_at)
     await _open(tx, corpus, erasure, "subject", rows)
 
@@ -294,8 +276,7 @@ async def drop_erased(tx: Transaction, workspace: str, turn: int) -> int:
 
 async def drop_old(tx: Transaction, workspace: str, before: datetime) -> None:
     """Forgets what only late events could ask for."""
-    for table in ("tombstones", "forgotten"):
-        await tx.execute(f"DELETE FROM {table} WHERE workspace = $1 AND known_at < $2", workspace, before)
+    await tx.execute("DELETE FROM tombstones WHERE workspace = $1 AND known_at < $2", workspace, before)
 
 
 async def announce(tx: Transaction, workspace: str, blob: str, turn: int = 0) -> None:

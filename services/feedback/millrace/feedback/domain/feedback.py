@@ -78,7 +78,8 @@ def admit(event: FeedbackGiven, workspace: Workspace, secret: str) -> Feedback:
 
 def _clean(event: FeedbackGiven, workspace: Workspace, secret: str) -> str | float:
     """The value as it may be kept: ids and declared labels as they are, anything else that is text masked."""
-    if isinstance(event.value, float) or event.kind == "preference" or event.value in workspace.labels.names:
+    declared = workspace.labels.names if workspace.labels else ()
+    if isinstance(event.value, float) or event.kind == "preference" or event.value in declared:
         return event.value
     return mask(event.value, policy_of(workspace, secret)).text
 

@@ -10,7 +10,7 @@ from millrace.events import ObservationSubmitted, Reason
 from millrace.ingestion.domain.documents import FUTURE, LONGEST_NAME, LONGEST_VALUE, Mask, Verdict, personal
 from millrace.ingestion.domain.quality import of_values
 from millrace.ingestion.domain.texts import cleaned
-from millrace.privacy import pseudonym
+from millrace.privacy import entity_name
 from millrace.workspace import Workspace, stable_lane
 
 MOST_VALUES = 500
@@ -55,7 +55,7 @@ def masked_observation(event: ObservationSubmitted, lanes: int, *, key: bytes, m
     return Observation(
         lane=stable_lane(event.entity, lanes),
         source=source,
-        entity=_entity(event.entity, key, mask),
+        entity=entity_name(cleaned(event.entity[: LONGEST_NAME + 1]), key, mask.policy),
         values=values,
         masked=dict(mask.counts),
         occurred_at=event.occurred_at,
@@ -74,12 +74,6 @@ def judged_observation(observation: Observation, workspace: Workspace, *, now: d
     return Verdict(
         (*about, *personal(observation.masked, workspace), *of_values(observation.values, workspace.data.quality))
     )
-
-
-def _entity(entity: str, key: bytes, mask: Mask) -> str:
-    """An entity named by personal data goes under a pseudonym: a tag would make one of many."""
-    name = cleaned(entity[: LONGEST_NAME + 1])
-    return pseudonym(entity, key) if Mask(mask.policy, mask.second)(name, LONGEST_NAME) != name else name
 
 
 def _about(observation: Observation, retired: bool, now: datetime) -> list[Reason]:

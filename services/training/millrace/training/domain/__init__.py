@@ -2,7 +2,7 @@
 
 from millrace.training.domain.candidates import DECLARE, FINE_TUNES, Candidate, Pick, Run, candidates, pick
 from millrace.training.domain.course import dataset_failed, give_up, overdue, picked, released, staged
-from millrace.training.domain.errors import CycleOpen, MethodUnknown, NothingToDeclare
+from millrace.training.domain.errors import CycleOpen, MethodUnknown, NothingToDeclare, NotTrained
 from millrace.training.domain.track import Ask, Cycle, Policy, Track, cycle_id
 from millrace.training.domain.triggers import PERIODS, by_hand, by_schedule, drifted, due, grown
 from millrace.training.domain.turn import Alerted, Closed, Cut, Decision, GaveUp, Ignored, Opened, Turn
@@ -22,6 +22,7 @@ __all__ = [
     "GaveUp",
     "Ignored",
     "MethodUnknown",
+    "NotTrained",
     "NothingToDeclare",
     "Opened",
     "Pick",

@@ -19,6 +19,13 @@ class MethodUnknown(Unprocessable):
         self.known = known
 
 
+class NotTrained(Unprocessable):
+    def __init__(self, workspace: str, task: str) -> None:
+        super().__init__(f"{workspace} is of task {task}, whose models this release does not train: no cycle is opened")
+        self.workspace = workspace
+        self.task = task
+
+
 class NothingToDeclare(Unprocessable):
     def __init__(self, workspace: str) -> None:
         super().__init__(f"{workspace} has no production version whose weights could be declared anew")

@@ -15,7 +15,10 @@ REMEMBERED = 50
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the workspace declares of training, and in which revision. `wait` bounds a cycle's wait for rows."""
+    """What the workspace declares of training, and in which revision. `wait` bounds a cycle's wait for rows.
+
+    `untrained` is the task of a workspace that no cycle is opened for, since its models can't be trained.
+    """
 
     revision: int
     min_labels: int
@@ -23,6 +26,7 @@ class Policy:
     drift: bool = True
     growth: bool = True
     every: timedelta | None = None
+    untrained: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

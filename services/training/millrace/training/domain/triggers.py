@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from millrace.events import DatasetGrown, DriftDetected
-from millrace.training.domain.errors import CycleOpen
+from millrace.training.domain.errors import CycleOpen, NotTrained
 from millrace.training.domain.track import REMEMBERED, Ask, Cycle, Policy, Track, cycle_id
 from millrace.training.domain.turn import Opened, Turn
 
@@ -40,7 +40,9 @@ def by_schedule(track: Track, ask: Ask, policy: Policy, now: datetime) -> Turn:
 
 
 def by_hand(track: Track, ask: Ask, policy: Policy, now: datetime) -> Turn:
-    """Raises CycleOpen; the same call again (by its idempotency key) while its own cycle is open changes nothing."""
+    """Raises NotTrained, or CycleOpen; the same call again (by its key) changes nothing in its own cycle."""
+    if policy.untrained:
+        raise NotTrained(track.workspace, policy.untrained)
     if track.cycle and track.cycle.id != cycle_id(ask, 1):
         raise CycleOpen(track.workspace, track.cycle.id)
     return weigh(Turn(track), ask, policy, now)
@@ -48,6 +50,8 @@ def by_hand(track: Track, ask: Ask, policy: Policy, now: datetime) -> Turn:
 
 def weigh(turn: Turn, ask: Ask, policy: Policy, now: datetime) -> Turn:
     track = turn.track
+    if policy.untrained:
+        return turn.ignore(ask.because, str(NotTrained(track.workspace, policy.untrained)))
     if cycle_id(ask, 1) in track.cycles:
         return turn.ignore(ask.because, "it has had its cycle")
     if answered := _answered(track, ask):

@@ -1,0 +1,23 @@
+"""Features of entities: one definition of each, computed for training (point in time) and for serving. Pure."""
+
+from millrace.features.figures import Cell
+from millrace.features.history import History, Observation, vectors
+from millrace.features.plan import CATEGORY, Definition, Plan, Read, Seen, Vector
+from millrace.features.targets import LATE, MISTYPED, Labelled, labelled
+
+__all__ = [
+    "CATEGORY",
+    "LATE",
+    "MISTYPED",
+    "Cell",
+    "Definition",
+    "History",
+    "Labelled",
+    "Observation",
+    "Plan",
+    "Read",
+    "Seen",
+    "Vector",
+    "labelled",
+    "vectors",
+]

@@ -1,0 +1,95 @@
+"""Tables of features over HTTP: asked for, looked at, fetched."""
+
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+from uuid import UUID, uuid5
+
+from fastapi import APIRouter, Header
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field
+
+from millrace.chassis import Blobs, Clock, Conflict, Database, Table, Unprocessable, command
+from millrace.datasets import observations
+from millrace.datasets.job_discard import KEPT
+from millrace.workspace import Workspace
+
+Key = Annotated[str | None, Header(alias="Idempotency-Key")]
+CHUNK = 1 << 16
+
+
+class NoFeatures(Unprocessable):
+    def __init__(self, workspace: str, task: str) -> None:
+        super().__init__(f"{workspace} is of task {task} and declares no features")
+        self.workspace = workspace
+        self.task = task
+
+
+class NotMade(Conflict):
+    def __init__(self, table: UUID, state: str, reason: str | None) -> None:
+        super().__init__(f"table {table} is {state}" + (f": {reason}" if reason else ""))
+        self.table = str(table)
+        self.state = state
+
+
+class Asked(BaseModel):
+    by: str = Field(default="a person", min_length=1, max_length=200)
+
+
+def routes(db: Database, blobs: Blobs, workspaces: Table[Workspace], clock: Clock) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/v1/workspaces/{name}/feature-tables", status_code=202)
+    async def ask(name: str, asked: Asked, key: Key = None) -> dict[str, Any]:
+        spec = await workspaces.get(name)
+        if not spec.features or spec.target is None:
+            raise NoFeatures(name, spec.task)
+        cause = command(now=clock.now(), key=f"features/{name}/{key}" if key else None)
+        id = uuid5(cause.id, "table")
+        async with db.transaction() as tx:
+            await observations.ask_table(tx, id, name, asked.by, spec.plain())
+            await tx.schedule("tabulate", key=str(id), workspace=name, cause=cause)
+            await tx.schedule("discard", key=str(id), workspace=name, cause=cause, at=tx.now + KEPT)
+            return _told(await observations.table(tx, id))
+
+    @router.get("/v1/feature-tables/{id}")
+    async def look(id: UUID) -> dict[str, Any]:
+        async with db.reading() as tx:
+            return _told(await observations.table(tx, id))
+
+    @router.get("/v1/feature-tables/{id}/file")
+    async def fetch(id: UUID) -> StreamingResponse:
+        async with db.reading() as tx:
+            table = await observations.table(tx, id)
+        if table["blob"] is None:
+            raise NotMade(id, table["state"], table["reason"])
+        with ExitStack() as until_told:
+            folder = until_told.enter_context(TemporaryDirectory())
+            path = Path(folder) / "features.parquet"
+            await blobs.get_file(table["blob"], path)
+            body = _chunks(path, until_told.pop_all())
+        headers = {"Content-Length": str(table["bytes"])}
+        return StreamingResponse(body, media_type="application/vnd.apache.parquet", headers=headers)
+
+    @router.get("/v1/observations")
+    async def counts(workspace: str) -> dict[str, Any]:
+        await workspaces.get(workspace)
+        async with db.reading() as tx:
+            return await observations.counts(tx, workspace)
+
+    return router
+
+
+def _told(table: dict[str, Any]) -> dict[str, Any]:
+    names = ("workspace", "asked_at", "by", "state", "rows", "bytes", "digest", "left_out", "reason")
+    spec = table["spec"]
+    declared = {name: spec[name] for name in ("entity", "features", "target")}
+    return {"table": table["id"], **{name: table[name] for name in names}, **declared}
+
+
+async def _chunks(path: Path, folder: ExitStack) -> AsyncIterator[bytes]:
+    with folder, path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk

@@ -1,0 +1,281 @@
+"""Observations: the newest in Postgres, the others in parts; and the tables of features made of them."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from millrace.chassis import NotFound, Transaction
+from millrace.datasets import shelving
+from millrace.events import ObservationAccepted
+from millrace.privacy import derived_key, pseudonymous
+
+
+@dataclass(slots=True)
+class Observed:
+    """A workspace's counters: observations ever taken, buffered ones not in a part yet."""
+
+    workspace: str
+    rows: int
+    buffered: int
+    parts: int
+    flushing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A Parquet file of observations, in the order in which they were taken."""
+
+    number: int
+    blob: str
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Observations from one number to another that a part was made of."""
+
+    first: int
+    last: int
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A table of features; `left_out` counts the moments without a row, by why."""
+
+    blob: str
+    digest: str
+    bytes: int
+    rows: int
+    left_out: Mapping[str, int]
+
+
+class TableUnknown(NotFound):
+    def __init__(self, table: UUID) -> None:
+        super().__init__(f"no table of features {table}")
+        self.table = str(table)
+
+
+async def lock(tx: Transaction, workspace: str) -> Observed:
+    """The workspace's counters, held to the transaction's end."""
+    await tx.execute("INSERT INTO observed (workspace) VALUES ($1) ON CONFLICT DO NOTHING", workspace)
+    row = await tx.fetchrow("SELECT * FROM observed WHERE workspace = $1 FOR UPDATE", workspace)
+    assert row is not None
+    return Observed(**row)
+
+
+async def save(tx: Transaction, observed: Observed) -> None:
+    await tx.execute(
+        "UPDATE observed SET rows = $2, buffered = $3, parts = $4, flushing = $5 WHERE workspace = $1",
+        observed.workspace,
+        observed.rows,
+        observed.buffered,
+        observed.parts,
+        observed.flushing,
+    )
+
+
+def subjects(events: Sequence[ObservationAccepted], secret: str) -> dict[str, str]:
+    """Of each entity of a workspace, the pseudonym by which a person would be forgotten."""
+    key = derived_key(secret, events[0].workspace)
+    return {entity: pseudonymous(entity, key) for entity in {event.entity for event in events}}
+
+
+async def append(
+    tx: Transaction,
+    observed: Observed,
+    events: Sequence[ObservationAccepted],
+    subjects: Mapping[str, str],
+) -> None:
+    """Adds observations in their order."""
+    workspace = observed.workspace
+    entities = sorted({event.entity for event in events})
+    await tx.execute(
+        "INSERT INTO entities SELECT $1, * FROM unnest($2::text[], $3::text[]) ON CONFLICT DO NOTHING",
+        workspace,
+        entities,
+        [subjects[entity] for entity in entities],
+    )
+    records = [
+        (workspace, seq, event.entity, event.id, event.occurred_at, event.known_at, json.dumps(event.values))
+        for seq, event in enumerate(events, start=observed.rows + 1)
+    ]
+    columns = ("workspace", "seq", "entity", "id", "occurred_at", "known_at", "values")
+    await tx.copy("observations", columns, records)
+    observed.rows += len(records)
+    observed.buffered += len(records)
+
+
+async def buffered(tx: Transaction, workspace: str, *, after: int, most: int) -> list[dict[str, Any]]:
+    """Observations that are in no part yet, in the order in which they were taken."""
+    rows = await tx.fetch(
+        """SELECT seq, entity, id::text, occurred_at, known_at, values FROM observations
+           WHERE workspace = $1 AND seq > $2 ORDER BY seq LIMIT $3""",
+        workspace,
+        after,
+        most,
+    )
+    return [dict(row) for row in rows]
+
+
+async def add_part(tx: Transaction, observed: Observed, blob: str, stretch: Stretch) -> bool:
+    """Moves a stretch of the buffer into a part; whether it was still what the part was made of."""
+    workspace = observed.workspace
+    entities = await tx.fetch(
+        "DELETE FROM observations WHERE workspace = $1 AND seq BETWEEN $2 AND $3 RETURNING entity",
+        workspace,
+        stretch.first,
+        stretch.last,
+    )
+    if len(entities) != stretch.rows:
+        return False
+    observed.parts += 1
+    observed.buffered -= stretch.rows
+    await tx.execute(
+        "INSERT INTO observation_parts VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        workspace,
+        observed.parts,
+        blob,
+        stretch.rows,
+        stretch.bytes,
+        stretch.first,
+        stretch.last,
+    )
+    await tx.execute(
+        "INSERT INTO part_entities SELECT $1, e, $3 FROM unnest($2::text[]) e",
+        workspace,
+        sorted({row["entity"] for row in entities}),
+        observed.parts,
+    )
+    return True
+
+
+async def part_after(tx: Transaction, workspace: str, after: int) -> Part | None:
+    """The part with the observation that follows a number."""
+    row = await tx.fetchrow(
+        """SELECT part, blob, last_seq FROM observation_parts
+           WHERE workspace = $1 AND last_seq > $2 ORDER BY part LIMIT 1""",
+        workspace,
+        after,
+    )
+    return Part(*row) if row else None
+
+
+async def counts(tx: Transaction, workspace: str) -> dict[str, Any]:
+    row = await tx.fetchrow("SELECT rows, buffered, parts FROM observed WHERE workspace = $1", workspace)
+    entities = await tx.fetchval("SELECT count(*) FROM entities WHERE workspace = $1", workspace)
+    return {"workspace": workspace, "rows": 0, "buffered": 0, "parts": 0, **dict(row or {}), "entities": entities}
+
+
+async def erase_observations(tx: Transaction, workspace: str, subject: str, most: int) -> int:
+    """Erases up to `most` buffered observations of a person; how many. `forgetting` does the rest."""
+    observed = await lock(tx, workspace)
+    gone: int = await tx.fetchval(
+        """WITH theirs AS (
+               SELECT seq FROM observations JOIN entities USING (workspace, entity)
+               WHERE workspace = $1 AND subject = $2 LIMIT $3),
+           gone AS (DELETE FROM observations WHERE workspace = $1 AND seq IN (SELECT seq FROM theirs) RETURNING 1)
+           SELECT count(*)::int FROM gone""",
+        workspace,
+        subject,
+        most,
+    )
+    observed.buffered -= gone
+    await save(tx, observed)
+    return gone
+
+
+async def names_of(tx: Transaction, workspace: str, subject: str) -> list[str]:
+    """The entities that a person is observed as."""
+    rows = await tx.fetch("SELECT entity FROM entities WHERE workspace = $1 AND subject = $2", workspace, subject)
+    return [row["entity"] for row in rows]
+
+
+async def part_of(tx: Transaction, workspace: str, entities: Collection[str]) -> Part | None:
+    """A part that holds one of some entities."""
+    row = await tx.fetchrow(
+        """SELECT part, blob, last_seq FROM observation_parts JOIN part_entities USING (workspace, part)
+           WHERE workspace = $1 AND entity = ANY($2) ORDER BY part LIMIT 1""",
+        workspace,
+        list(entities),
+    )
+    return Part(*row) if row else None
+
+
+async def swap_part(
+    tx: Transaction, workspace: str, part: Part, entities: Collection[str], blob: str, rows: int, size: int
+) -> None:
+    """A part without some entities takes the place of the one with them."""
+    await shelving.stray(tx, workspace, [part.blob])
+    await tx.execute(
+        "UPDATE observation_parts SET blob = $3, rows = $4, bytes = $5 WHERE workspace = $1 AND part = $2",
+        workspace,
+        part.number,
+        blob,
+        rows,
+        size,
+    )
+    await tx.execute(
+        "DELETE FROM part_entities WHERE workspace = $1 AND part = $2 AND entity = ANY($3)",
+        workspace,
+        part.number,
+        list(entities),
+    )
+
+
+async def forget_names(tx: Transaction, workspace: str, entities: Collection[str]) -> None:
+    await tx.execute("DELETE FROM entities WHERE workspace = $1 AND entity = ANY($2)", workspace, list(entities))
+
+
+async def ask_table(tx: Transaction, id: UUID, workspace: str, by: str, spec: Mapping[str, Any]) -> None:
+    """A table of what is observed by now. Asked again under the same id, it stays as it is."""
+    await tx.execute(
+        """INSERT INTO feature_tables (id, workspace, asked_at, by, spec, rows_up_to)
+           SELECT $1, $2, $3, $4, $5, coalesce((SELECT rows FROM observed WHERE workspace = $2), 0)
+           ON CONFLICT DO NOTHING""",
+        id,
+        workspace,
+        tx.now,
+        by,
+        json.dumps(spec),
+    )
+
+
+async def table(tx: Transaction, id: UUID) -> dict[str, Any]:
+    """Raises TableUnknown."""
+    row = await tx.fetchrow("SELECT * FROM feature_tables WHERE id = $1", id)
+    if row is None:
+        raise TableUnknown(id)
+    left_out = json.loads(row["left_out"]) if row["left_out"] else {}
+    return {**row, "spec": json.loads(row["spec"]), "left_out": left_out}
+
+
+async def made(tx: Transaction, id: UUID, table: Made) -> bool:
+    """Whether it was still wanted."""
+    done = await tx.execute(
+        """UPDATE feature_tables SET state = 'made', blob = $2, digest = $3, bytes = $4, rows = $5, left_out = $6
+           WHERE id = $1 AND state = 'waiting'""",
+        id,
+        table.blob,
+        table.digest,
+        table.bytes,
+        table.rows,
+        json.dumps(table.left_out),
+    )
+    return done != "UPDATE 0"
+
+
+async def discard(tx: Transaction, workspace: str, why: str, *, id: UUID | None = None) -> None:
+    """A table that was asked for is no more, or all of a workspace; their blobs are strays."""
+    rows = await tx.fetch(
+        """UPDATE feature_tables SET state = 'discarded', reason = $2, blob = NULL
+           WHERE workspace = $1 AND ($3::uuid IS NULL OR id = $3) AND state <> 'discarded'
+           RETURNING old.blob""",
+        workspace,
+        why,
+        id,
+    )
+    await shelving.stray(tx, workspace, [row["blob"] for row in rows if row["blob"]])

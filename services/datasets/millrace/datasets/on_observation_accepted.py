@@ -1,0 +1,38 @@
+"""observation.accepted: kept for ever, for the features of training"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from millrace.chassis import Table, Transaction, erasure, handles
+from millrace.datasets import observations
+from millrace.events import ObservationAccepted
+from millrace.workspace import Workspace
+
+
+@handles(ObservationAccepted)
+async def on_observation_accepted(
+    events: Sequence[ObservationAccepted],
+    tx: Transaction,
+    *,
+    workspaces: Table[Workspace],
+    part_rows: int,
+    secret: str,
+) -> None:
+    by_workspace: defaultdict[str, list[ObservationAccepted]] = defaultdict(list)
+    for event in events:
+        by_workspace[event.workspace].append(event)
+    for name in sorted(by_workspace):
+        if not (await workspaces.get(name)).features:
+            continue
+        batch, subjects = by_workspace[name], observations.subjects(by_workspace[name], secret)
+        observed = await observations.lock(tx, name)
+        # looked for under the lock that an erasure takes too: what is added here it sees, or is seen here
+        gone = await erasure.gone(tx, [(name, subject) for subject in subjects.values()])
+        untils = {entity: gone.get((name, subject)) for entity, subject in subjects.items()}
+        kept = [one for one in batch if (until := untils[one.entity]) is None or one.known_at > until]
+        await observations.append(tx, observed, kept, subjects)
+        if observed.buffered >= part_rows and not observed.flushing:
+            observed.flushing = True
+            key = f"{name}/{observed.parts + 1}"
+            await tx.schedule("flush-observations", key=key, workspace=name, cause=batch[-1])
+        await observations.save(tx, observed)

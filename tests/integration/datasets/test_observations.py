@@ -1,0 +1,263 @@
+"""Observations as datasets keeps them, and tables of features, on real Postgres and S3."""
+
+import io
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from harness import SECRET, START, Running, make, running
+
+from millrace.chassis import Job, Unavailable, Work
+from millrace.datasets import forgetting, observations, shelving
+from millrace.datasets.app import build_app
+from millrace.events import ObservationAccepted, WorkspaceConfigured
+from millrace.privacy import derived_key, pseudonym
+from millrace.stack import Endpoints
+from millrace.workspace import load
+
+SPEC = load("""
+workspace: stations
+owner: grid
+task: tabular
+entity: station
+features: {n: {count: load, over: 10m}, mean_10m: {mean: load, over: 10m}, region: {category: [n, s], unknown: other}}
+target: {name: load, kind: regression, horizon: 5m, arrives_within: 5m}
+""")
+
+
+def minute(number: float) -> datetime:
+    return START + timedelta(minutes=number)
+
+
+def observed(entity: str, at: float, known: float | None = None, **values: float | str | None) -> ObservationAccepted:
+    known_at = minute(at if known is None else known)
+    fields: dict[str, Any] = {"workspace": "stations", "lane": 0, "source": "meters", "entity": entity}
+    return make(ObservationAccepted, at=minute(at), known_at=known_at, values=values, **fields)
+
+
+@pytest.fixture
+async def datasets(stack: Endpoints) -> AsyncIterator[Running]:
+    async with running(stack, "datasets", build_app, observation_rows=10) as service:
+        fields: dict[str, Any] = {"workspace": "stations", "revision": 1, "by": "t"}
+        await service.tables.put(make(WorkspaceConfigured, spec=SPEC.plain(), digest=SPEC.digest(), **fields))
+        yield service
+
+
+async def asked(datasets: Running, key: str | None = None) -> dict[str, Any]:
+    async with datasets.http() as client:
+        headers = {"Idempotency-Key": key} if key else {}
+        answer = await client.post("/v1/workspaces/stations/feature-tables", json={"by": "ada"}, headers=headers)
+        assert answer.status_code == 202, answer.text
+    return dict(answer.json())
+
+
+async def told(datasets: Running, table: str) -> dict[str, Any]:
+    async with datasets.http() as client:
+        return dict((await client.get(f"/v1/feature-tables/{table}")).json())
+
+
+async def made(datasets: Running) -> list[dict[str, Any]]:
+    """The rows of a table asked for now."""
+    table = (await asked(datasets))["table"]
+    await datasets.work("tabulate")
+    assert (await told(datasets, table))["state"] == "made"
+    async with datasets.http() as client:
+        answer = await client.get(f"/v1/feature-tables/{table}/file")
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    return list(pq.read_table(io.BytesIO(answer.content)).to_pylist())
+
+
+async def blobs(datasets: Running) -> list[str]:
+    return [blob async for blob in datasets.service.blobs.each("stations/")]
+
+
+async def counts(datasets: Running) -> dict[str, Any]:
+    async with datasets.http() as client:
+        return dict((await client.get("/v1/observations", params={"workspace": "stations"})).json())
+
+
+@pytest.fixture(autouse=True)
+async def emptied(datasets: Running) -> None:
+    for blob in await blobs(datasets):
+        await datasets.service.blobs.delete(blob)
+
+
+async def test_each_moment_whose_truth_is_known_has_a_row(datasets: Running) -> None:
+    await datasets.deliver(
+        [
+            observed("b", 0, load=1.0, region="n"),
+            observed("a", 10, load=0.1),
+            observed("a", 15, load=0.2),
+            observed("a", 12, 16, load=0.3),
+            observed("a", 20, load=0.4),
+            observed("a", 30, 36, load=9.0),
+            observed("a", 31, load="broken"),
+        ]
+    )
+    rows = await made(datasets)
+    assert [(row["entity"], row["at"], row["n"], row["target"]) for row in rows] == [
+        ("a", minute(5), 0, 0.1),
+        ("a", minute(7), 0, 0.3),
+        ("a", minute(10), 1, 0.2),
+        ("a", minute(15), 2, 0.4),
+        ("b", minute(-5), 0, 1.0),
+    ]
+    assert rows[3]["mean_10m"] == (0.1 + 0.2) / 2, "what was known at 16 is in no feature of 15"
+    assert rows[3] | {"target_at": minute(20), "target_known_at": minute(20)} == rows[3]
+    table = (await asked(datasets))["table"]
+    await datasets.work("tabulate")
+    assert (await told(datasets, table))["left_out"] == {"late": 1, "mistyped": 1}
+
+
+async def test_the_table_is_the_same_wherever_observations_lie(datasets: Running) -> None:
+    events = [observed(f"e{n % 3}", n, n + n % 4, load=n / 7, region="ns"[n % 2]) for n in range(35)]
+    await datasets.deliver(events)
+    before, at_rest = await made(datasets), await counts(datasets)
+    await datasets.work("flush-observations")
+    assert (at_rest["buffered"], at_rest["parts"]) == (35, 0)
+    assert (await counts(datasets)) | {"rows": 35, "buffered": 5, "parts": 3, "entities": 3} == await counts(datasets)
+    assert before and await made(datasets) == before
+
+
+async def test_the_same_table_has_the_same_digest(datasets: Running) -> None:
+    await datasets.deliver([observed("a", n, load=n / 7) for n in range(30)])
+    tables = [(await asked(datasets))["table"], (await asked(datasets))["table"]]
+    await datasets.deliver([observed("a", 30, load=1.0)])
+    await datasets.work("tabulate")
+    one, other = [await told(datasets, table) for table in tables]
+    assert (one["digest"], one["rows"]) == (other["digest"], 30), "of what was observed when it was asked for"
+
+
+async def test_asked_again_with_its_key_a_table_is_made_once(datasets: Running) -> None:
+    assert (await asked(datasets, "k"))["table"] == (await asked(datasets, "k"))["table"]
+    assert await datasets.work("tabulate") == 1
+
+
+async def test_repeated_and_redelivered_observations_are_kept_once(datasets: Running) -> None:
+    batch = [observed("a", n, load=1.0) for n in range(5)]
+    await datasets.deliver(batch)
+    once = await datasets.snapshot()
+    await datasets.deliver(batch, again=True)
+    await datasets.deliver(batch)
+    assert await datasets.snapshot() == once
+
+
+async def test_a_table_goes_after_a_day(datasets: Running) -> None:
+    await datasets.deliver([observed("a", n, load=1.0) for n in range(5)])
+    table = (await asked(datasets))["table"]
+    async with datasets.http() as client:
+        early = await client.get(f"/v1/feature-tables/{table}/file")
+        assert (early.status_code, early.json()["error"]["state"]) == (409, "waiting")
+    await datasets.work()
+    assert len(await blobs(datasets)) == 1
+    datasets.clock.advance(86_400)
+    await datasets.work()
+    assert await blobs(datasets) == []
+    assert (await told(datasets, table))["state"] == "discarded"
+
+
+async def test_a_workspace_without_features_keeps_none_and_has_no_table(datasets: Running) -> None:
+    parcels = load("workspace: parcels\nowner: t\ntask: classify\nlabels: {names: [late, lost]}\n")
+    fields: dict[str, Any] = {"workspace": "parcels", "revision": 1, "by": "t"}
+    await datasets.tables.put(make(WorkspaceConfigured, spec=parcels.plain(), digest="-", **fields))
+    event = make(ObservationAccepted, workspace="parcels", lane=0, source="m", entity="a", values={"load": 1.0})
+    await datasets.deliver([event])
+    assert (await datasets.snapshot())["observations"] == []
+    async with datasets.http() as client:
+        refused = await client.post("/v1/workspaces/parcels/feature-tables", json={})
+        assert (refused.status_code, refused.json()["error"]["task"]) == (422, "classify")
+        assert (await client.post("/v1/workspaces/nobody/feature-tables", json={})).status_code == 404
+
+
+PERSON = pseudonym("customer-17", derived_key(SECRET, "stations"))
+
+
+async def forgotten(datasets: Running, key: str = "e") -> int:
+    """What forgetting the person erases, in a job such as datasets' erasure."""
+    erased: list[int] = []
+
+    async def act(job: Job) -> None:
+        erased.append(await forgetting.forget(job, datasets.db, datasets.service.blobs, PERSON))
+
+    jobs, datasets.service.jobs = datasets.service.jobs, [Work("forget-person", frozenset(), act)]
+    async with datasets.db.transaction() as tx:
+        await tx.schedule("forget-person", key=key, workspace="stations", cause=observed("a", 0, load=1.0))
+    await datasets.work()
+    datasets.service.jobs = jobs
+    return erased[-1]
+
+
+async def test_a_person_who_is_observed_is_forgotten_in_the_buffer_in_parts_and_in_tables(datasets: Running) -> None:
+    names = ["customer-17", "a", PERSON]
+    await datasets.deliver([observed(names[n % 3], n, load=float(n)) for n in range(25)])
+    await datasets.work("flush-observations")
+    table = (await asked(datasets))["table"]
+    await datasets.work("tabulate")
+    before = [row for row in await made(datasets) if row["entity"] == "a"]
+    old = await blobs(datasets)
+    assert await forgotten(datasets) == 9 + 8
+    left = await blobs(datasets)
+    assert len(left) == 2 and not set(left) & set(old), (
+        "every part that held them is written anew, and no table is left"
+    )
+    for blob in left:
+        assert set(pq.read_table(io.BytesIO(await datasets.service.blobs.get(blob)))["entity"].to_pylist()) == {"a"}
+    snapshot = await datasets.snapshot()
+    assert not [row for rows in snapshot.values() for row in rows if PERSON in row or "customer-17" in row]
+    assert (await told(datasets, table))["state"] == "discarded"
+    assert await made(datasets) == before, "everybody else's rows are as they were"
+    assert await forgotten(datasets, "again") == 0
+
+
+async def test_buffered_observations_are_erased_in_bounded_steps(datasets: Running) -> None:
+    await datasets.deliver([observed("customer-17", n, load=1.0) for n in range(5)])
+    async with datasets.db.transaction() as tx:
+        steps = [await observations.erase_observations(tx, "stations", PERSON, 2) for _ in range(4)]
+    assert steps == [2, 2, 1, 0]
+    assert (await counts(datasets))["buffered"] == 0
+
+
+async def test_a_part_made_while_a_person_is_forgotten_is_made_anew(
+    datasets: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await datasets.deliver([observed(["customer-17", "a"][n % 2], n, load=1.0) for n in range(10)])
+    shelve, interrupted = shelving.shelve, []
+
+    async def late(job: Job, *rest: Any) -> None:
+        await shelve(job, *rest)
+        if not interrupted:
+            interrupted.append(job.key)
+            async with datasets.db.transaction() as tx:
+                assert await observations.erase_observations(tx, "stations", PERSON, 100) == 5
+
+    monkeypatch.setattr("millrace.datasets.shelving.shelve", late)
+    await datasets.work("flush-observations")
+    assert await blobs(datasets) == [], "what was written before they were forgotten is deleted"
+    datasets.clock.advance(60)
+    await datasets.work("flush-observations")
+    assert (await counts(datasets)) | {"buffered": 0, "parts": 1} == await counts(datasets)
+    (blob,) = await blobs(datasets)
+    assert set(pq.read_table(io.BytesIO(await datasets.service.blobs.get(blob)))["entity"].to_pylist()) == {"a"}
+
+
+async def test_what_a_killed_worker_wrote_is_found_and_deleted(
+    datasets: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await datasets.deliver([observed(["customer-17", "a"][n % 2], n, load=1.0) for n in range(10)])
+    finish = "millrace.datasets.job_flush_observations._finish"
+
+    async def killed(*_: Any) -> None:
+        raise Unavailable("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(finish, killed)
+        await datasets.work("flush-observations")
+    assert len(await blobs(datasets)) == 1
+    assert await forgotten(datasets) == 5
+    assert await blobs(datasets) == [], "it held the person too"
+    datasets.clock.advance(60)
+    await datasets.work("flush-observations")
+    (blob,) = await blobs(datasets)
+    assert set(pq.read_table(io.BytesIO(await datasets.service.blobs.get(blob)))["entity"].to_pylist()) == {"a"}
