@@ -172,6 +172,20 @@ def test_masking_twice_is_masking_once(text: str) -> None:
         assert all(before.end <= after.start for before, after in pairwise(spans))
 
 
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("123 456 782 378282246310005", "[NATIONAL_ID] [CARD]"),
+        ("10.2.3.44.4111 1111 1111 1111", "[IP].[CARD]"),
+        ("123 456 782 12345678Z", "[NATIONAL_ID] [NATIONAL_ID]"),
+        ("123-45-6789-123-45-6789", "123-45-6789-123-45-6789"),
+    ],
+)
+def test_what_stands_alone_once_the_rest_is_gone_is_found_at_once(text: str, masked: str) -> None:
+    assert mask(text, EVERY).text == masked
+    assert mask(masked, EVERY).text == masked
+
+
 def _luhn_complete(digits: str) -> str:
     for check in "0123456789":
         number = digits + check

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv6Address
+from string import hexdigits
 
 from millrace.privacy.kinds import Groups, Span
 
@@ -44,11 +45,21 @@ def _fours(text: str, groups: Groups) -> Iterator[Span]:
 
 
 def _sixes(text: str) -> list[Span]:
-    spans = []
-    for match in _SIX.finditer(text):
-        written = match[0][:-1] if match[0].endswith(":") and not match[0].endswith("::") else match[0]
-        if _is_six(written):
-            spans.append(Span(match.start(), match.start() + len(written)))
+    """Looked for from each colon, before which an address has four characters at most."""
+    spans: list[Span] = []
+    last, colon = 0, text.find(":")
+    while colon >= 0:
+        start = colon
+        while start > max(last, colon - 4) and text[start - 1] in hexdigits:
+            start -= 1
+        match = _SIX.match(text, start)
+        written = match[0] if match else ""
+        if written.endswith(":") and not written.endswith("::"):
+            written = written[:-1]
+        if written and _is_six(written):
+            last = start + len(written)
+            spans.append(Span(start, last))
+        colon = text.find(":", max(last, colon + 1))
     return spans
 
 

@@ -23,7 +23,7 @@ _FINDERS: Mapping[Kind, Callable[[str, Groups], Iterator[Span]]] = {
 _IN_RUNS: Mapping[Kind, Callable[[str, Sequence[Groups]], Iterator[Span]]] = {"card": cards, "phone": phones}
 _OF_DIGITS: tuple[Kind, ...] = ("iban", "national_id", "ip", "card", "phone")
 _REVEALING = frozenset(("national_id", "ip", "card", "phone"))
-_JOINTS = ("-", ".", "/", " ", ":")
+_JOINTS = ("-", ".", "/", " ")
 _REVEALED: tuple[Kind, ...] = ("national_id", "ip")
 _AT = ("@", "\uff20")
 REDACT = Policy()
@@ -85,8 +85,12 @@ def _taken(text: str, groups: Groups, kinds: Iterable[Kind]) -> tuple[list[Found
 def _touches(text: str, one: Found) -> bool:
     """Whether a number goes on right before or after what was found."""
     before, after = text[max(0, one.start - 2) : one.start], text[one.end : one.end + 2]
-    return (before[1:] in _JOINTS and (before[:1].isdigit() or before[1:] == ":")) or (
-        after[:1] in _JOINTS and (after[1:].isdigit() or after[:1] == ":")
+    return (
+        (before[1:] in _JOINTS and before[:1].isdigit())
+        or (after[:1] in _JOINTS and after[1:].isdigit())
+        or before[1:] == ":"
+        or after[:1] == ":"
+        or before == ":."
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 from millrace.privacy.kinds import Groups, Span
 
@@ -67,8 +67,10 @@ _OMOCODES = str.maketrans("LMNPQRSTUV", "0123456789")
 def national_ids(text: str, groups: Groups) -> Iterator[Span]:
     """Spans of ids, in order and apart. Looked for where digits begin and from the letters right before them."""
     last = 0
-    for number, (start, end) in enumerate(groups):
-        names = _PARTED.get(_two(text, groups, number), ()) if end - start < 5 else _WHOLE.get(end - start, ())
+    for (start, end), (following, its_end) in zip_longest(groups, groups[1:], fillvalue=(0, 0)):
+        names = _WHOLE.get(end - start, ())
+        if following == end + 1:
+            names = (*names, *_PARTED.get((end - start, text[end], its_end - following), ()))
         places = ((start, names),) if names else ()
         if end - start in _DIGITS_AFTER_LETTERS:
             letters = _letters_start(text, start)
@@ -80,15 +82,6 @@ def national_ids(text: str, groups: Groups) -> Iterator[Span]:
                 last = stop
                 yield Span(at, stop)
                 break
-
-
-def _two(text: str, groups: Groups, number: int) -> tuple[int, str, int]:
-    """The lengths of a group and of the next, and what stands between."""
-    start, end = groups[number]
-    if number + 1 == len(groups):
-        return end - start, "", 0
-    following, its_end = groups[number + 1]
-    return end - start, text[end:following], its_end - following
 
 
 def _letters_start(text: str, at: int) -> int:

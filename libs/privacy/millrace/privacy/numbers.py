@@ -14,7 +14,7 @@ from millrace.privacy.kinds import Groups, Span
 
 _SEPARATORS = frozenset(" \t\u00a0\u2007\u202f.-\u2010\u2011\u2012\u2013/()")
 _GROUP = re.compile(r"\d+")
-_ASCII = re.compile(r"[0-9]+")
+_DIGITS_ALONE = {ordinal: " " for ordinal in range(128) if not chr(ordinal).isdigit()}
 _DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}")
 _CUES = ("phone", "tel", "mobile", "cell", "call", "ring", "text", "whatsapp", "reach", "fax")
 _CUE = re.compile(rf"\b(?:telephone|{'|'.join(_CUES)})\b[^\d\[\]@＠]{{0,24}}\Z", re.IGNORECASE)
@@ -51,7 +51,15 @@ class Window(NamedTuple):
 
 def digit_groups(text: str) -> Groups:
     """Spans of digits that stand together, in any script."""
-    return [group.span() for group in (_ASCII if text.isascii() else _GROUP).finditer(text)]
+    if not text.isascii():
+        return [group.span() for group in _GROUP.finditer(text)]
+    found: list[tuple[int, int]] = []
+    end = 0
+    for digits in text.translate(_DIGITS_ALONE).split():  # in less than half the time of a pattern
+        start = text.find(digits, end)
+        end = start + len(digits)
+        found.append((start, end))
+    return found
 
 
 def runs(text: str, groups: Groups) -> list[Groups]:
