@@ -8,6 +8,8 @@ import pytest
 from harness import START, Running, make, running
 from shop import NEAR, OTHER, TEXT, beside, configured, document, verdicts
 
+from millrace.chassis import Unavailable
+from millrace.dedup import store
 from millrace.dedup.app import build_app
 from millrace.events import DocumentDuplicated, DocumentKept, FeedbackRecorded
 from millrace.stack import Endpoints
@@ -156,6 +158,32 @@ async def test_a_second_process_and_one_started_anew_decide_as_the_first(stack: 
                 await fresh.deliver(batches[3])
             await other.deliver([document("h", OTHER, "late")])
         assert await verdicts(one) == expected | {"h": "d"}
+
+
+async def test_a_reading_that_is_cut_off_goes_on_where_it_stopped(
+    dedup: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await dedup.deliver([document(f"d{n}", f"{n} {TEXT} {n * 7}", f"label-{n}") for n in range(10)])
+    await dedup.deliver([document("d1", OTHER)])
+    monkeypatch.setattr("millrace.dedup.memory.PAGE", 2)
+    signatures, read = store.signatures, []
+
+    async def slow(tx: Any, workspace: str, after: int, most: int) -> Any:
+        read.append(after)
+        if len(read) in (3, 5):
+            raise TimeoutError
+        return await signatures(tx, workspace, after, most)
+
+    monkeypatch.setattr(store, "signatures", slow)
+    async with beside(dedup) as anew:
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                await anew.deliver([document("x", f"5 {TEXT} 35!", "label-5")])
+        await dedup.deliver([document("d0", "where is my refund")])
+        await anew.deliver([document("x", f"5 {TEXT} 35!", "label-5"), document("y", f"0 {TEXT} 0!", "label-0")])
+    assert read.count(0) == 1 and len({*read}) < len(read), "what was cut off was read again, and no more"
+    said = await verdicts(dedup)
+    assert (said["x"], said["y"]) == ("d5", "kept")
 
 
 async def test_what_a_failed_batch_had_written_holds_nobody_back(dedup: Running) -> None:
