@@ -8,9 +8,13 @@ import pytest
 from harness import START, Running, make, running
 from shop import NEAR, OTHER, TEXT, beside, configured, document, verdicts
 
+from millrace.chassis import Unavailable
+from millrace.dedup import store
 from millrace.dedup.app import build_app
 from millrace.events import DocumentDuplicated, DocumentKept, FeedbackRecorded
 from millrace.stack import Endpoints
+
+GONE = "where has my money gone, it is weeks"
 
 
 def feedback(id: str, value: str = "lost", **fields: Any) -> FeedbackRecorded:
@@ -163,19 +167,55 @@ async def test_a_second_process_and_one_started_anew_decide_as_the_first(stack: 
         assert await verdicts(one) == expected | {"h": "d"}
 
 
-async def test_what_a_failed_batch_had_written_holds_nobody_back(dedup: Running) -> None:
+async def test_a_reading_that_is_cut_off_goes_on_where_it_stopped(
+    dedup: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await dedup.deliver([document(f"d{n}", f"{n} {TEXT} {n * 7}", f"label-{n}") for n in range(10)])
+    await dedup.deliver([document("d1", OTHER)])
+    monkeypatch.setattr("millrace.dedup.memory.PAGE", 2)
+    signatures, read = store.signatures, []
+
+    async def slow(tx: Any, workspace: str, after: int, most: int) -> Any:
+        read.append(after)
+        if len(read) in (3, 5):
+            raise TimeoutError
+        return await signatures(tx, workspace, after, most)
+
+    monkeypatch.setattr(store, "signatures", slow)
+    async with beside(dedup) as anew:
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                await anew.deliver([document("x", f"5 {TEXT} 35!", "label-5")])
+        await dedup.deliver([document("d0", "where is my refund")])
+        await anew.deliver([document("x", f"5 {TEXT} 35!", "label-5"), document("y", f"0 {TEXT} 0!", "label-0")])
+    assert read.count(0) == 1 and len({*read}) < len(read), "what was cut off was read again, and no more"
+    said = await verdicts(dedup)
+    assert (said["x"], said["y"]) == ("d5", "kept")
+
+
+async def test_a_workspace_that_was_let_go_is_read_again(dedup: Running) -> None:
+    memory = dedup.service.intakes[0].handler.bound["index"].memory
+    memory._most_bytes = 1
+    for turn in range(2):
+        for workspace in ("parcels", "other-shop"):
+            await dedup.deliver([document(f"{workspace}{turn}", f"{NEAR} {'!' * turn}", workspace=workspace)])
+            assert list(memory._held) == [workspace]
+    assert await verdicts(dedup) == {
+        "parcels0": "kept", "other-shop0": "kept", "parcels1": "parcels0", "other-shop1": "other-shop0",
+    }  # fmt: skip
+
+
+async def test_what_a_lost_transaction_had_written_changes_nothing(dedup: Running) -> None:
     """One bad record makes the batch run one by one, in one transaction; here that is lost as well."""
-    await dedup.deliver([document("x", OTHER)])
+    await dedup.deliver([document("x", OTHER), document("y", GONE)])
     accepted = dedup.service.intakes[0].handler
     with pytest.raises(ZeroDivisionError):
         async with dedup.db.transaction(emits=accepted.emits) as tx:
-            await accepted([document("a")], tx)
+            await accepted([document("a"), document("y", "another text")], tx)
             await accepted([document("b")], tx)
             raise ZeroDivisionError
-    await dedup.deliver([document("c")])
-    assert await verdicts(dedup) == {"x": "kept", "c": "kept"}
-    await dedup.deliver([document("d")])
-    assert (await verdicts(dedup))["d"] == "c"
+    await dedup.deliver([document("c"), document("z", GONE + "!")])
+    assert await verdicts(dedup) == {"x": "kept", "y": "kept", "c": "kept", "z": "y"}
 
 
 async def test_counts_and_duplicates_over_http(dedup: Running) -> None:

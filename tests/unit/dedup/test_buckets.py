@@ -69,3 +69,8 @@ def test_what_is_gone_is_taken_out_in_the_end(monkeypatch: pytest.MonkeyPatch) -
 def test_an_empty_one_answers() -> None:
     assert pairs(Buckets(BANDING), signatures(2)) == []
     assert len(Buckets(BANDING).added([], signatures(0))) == 0
+
+
+def test_what_is_not_in_it_can_go() -> None:
+    buckets = Buckets(BANDING).added(range(10), signatures(10))
+    assert len(buckets.without([3, 99]).without([3])) == 9

@@ -54,11 +54,26 @@ class Memory:
             self._tentative.discard(corpus.workspace)
         if tx in self._writers and held.seen < corpus.latest:
             self._doubt(tx, corpus.workspace)
-        held = await _caught_up(tx, corpus, held)
-        self._held.pop(corpus.workspace, None)
-        self._held[corpus.workspace] = held
+        held = await self._caught_up(tx, corpus, held)
         self._let_go()
         return held.buckets
+
+    async def _caught_up(self, tx: Transaction, corpus: store.Corpus, held: _Held) -> _Held:
+        """What has been read stays read, also where the transaction runs out of time: the next goes on from there."""
+        if 0 < held.seen < corpus.latest:
+            gone = await store.departed(tx, corpus.workspace, held.seen)
+            held = replace(held, buckets=await asyncio.to_thread(held.buckets.without, gone))
+        while held.seen < corpus.latest:
+            rows = await store.signatures(tx, corpus.workspace, held.seen, PAGE)
+            buckets = await asyncio.to_thread(_added, held.buckets, [(row["seq"], row["signature"]) for row in rows])
+            held = replace(held, buckets=buckets, seen=rows[-1]["seq"] if rows else corpus.latest)
+            self._hold(tx, corpus, held)
+        return self._hold(tx, corpus, held)
+
+    def _hold(self, tx: Transaction, corpus: store.Corpus, held: _Held) -> _Held:
+        self._held.pop(corpus.workspace, None)
+        self._held[corpus.workspace] = held = replace(held, used_at=tx.now, read_in=ref(tx))
+        return held
 
     def _good(self, held: _Held, tx: Transaction, corpus: store.Corpus, banding: Banding) -> bool:
         return (
@@ -85,20 +100,8 @@ class Memory:
         HELD_DOCUMENTS.set(sum(len(one.buckets) for one in self._held.values()))
 
 
-async def _caught_up(tx: Transaction, corpus: store.Corpus, held: _Held) -> _Held:
-    buckets, seen = held.buckets, held.seen
-    while seen < corpus.latest:
-        rows = await store.signatures(tx, corpus.workspace, seen, PAGE)
-        if not rows:
-            break
-        buckets = await asyncio.to_thread(_added, buckets, [(row["seq"], row["signature"]) for row in rows])
-        seen = rows[-1]["seq"]
-    if held.seen and held.seen < corpus.latest:
-        gone = await store.departed(tx, corpus.workspace, held.seen)
-        buckets = await asyncio.to_thread(buckets.without, gone) if gone else buckets
-    return replace(held, buckets=buckets, seen=corpus.latest, used_at=tx.now, read_in=ref(tx))
-
-
 def _added(buckets: Buckets, rows: list[tuple[int, bytes]]) -> Buckets:
+    if not rows:
+        return buckets
     signatures = np.frombuffer(b"".join(signature for _, signature in rows), dtype="<u2")
     return buckets.added([seq for seq, _ in rows], signatures.reshape(len(rows), -1))

@@ -29,6 +29,10 @@ class _Run:
     entries: NDArray[np.uint64]
     seqs: NDArray[np.int64]
 
+    def has(self, seq: int) -> bool:
+        place = int(np.searchsorted(self.seqs, seq))
+        return place < len(self.seqs) and int(self.seqs[place]) == seq
+
     def ranges(self, keys: NDArray[np.uint64], most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """For each key, where its rows begin, and how many there are, up to `most`."""
         first = np.searchsorted(self.entries, keys)
@@ -75,9 +79,10 @@ class Buckets:
         return Buckets(self.banding, (*runs, run), self._gone)
 
     def without(self, seqs: Sequence[int]) -> "Buckets":
-        if not len(seqs):
+        held = [seq for seq in seqs if any(run.has(seq) for run in self._runs)]
+        if not held:
             return self
-        gone = np.union1d(self._gone, np.asarray(seqs, dtype=np.int64))
+        gone = np.union1d(self._gone, np.asarray(held, dtype=np.int64))
         if len(gone) <= _MOST_GONE:
             return Buckets(self.banding, self._runs, gone)
         return Buckets(self.banding, tuple(run.without(gone) for run in self._runs))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from millrace.events import Reason
 from millrace.privacy import TAG
@@ -23,6 +24,8 @@ LETTERS_FOR_LANGUAGE = 10
 MOST_UNSPEAKABLE = 0.5
 _NO_LANGUAGE = {"unprintable", "no_words", "gibberish"}
 """What is in no language, so that asking for one would only say the same again."""
+LONG_WORD = 32
+"""A longer one is not remembered: the memory for words stays small."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _WORD = re.compile(r"[^\W\d_]+")
@@ -80,12 +83,18 @@ def printable_share(text: str) -> float:
 def unspeakable(text: str) -> float:
     """Share of the letters in words that nobody can say: no vowel, six consonants in a row, runs of keys."""
     words = _WORD.findall(text.lower())
-    return sum(len(word) for word in words if _is_unspeakable(word)) / max(1, sum(map(len, words)))
+    return sum(len(word) for word in words if _unsaid(word)) / max(1, sum(map(len, words)))
 
 
-def _is_unspeakable(word: str) -> bool:
+def _unsaid(word: str) -> bool:
     if len(word) < 4 or not word.isascii():
         return False
+    return _is_unspeakable(word) if len(word) <= LONG_WORD else _is_unspeakable.__wrapped__(word)
+
+
+@lru_cache(maxsize=50_000)
+def _is_unspeakable(word: str) -> bool:
+    """Remembered: the same words come again and again, and this is most of what a text costs."""
     return (
         not set(word) & set("aeiouy")
         or bool(_CONSONANTS.search(word) or _REPEATED.search(word))
