@@ -234,6 +234,12 @@ COUNTS = {
 }
 
 UNCOUNTED = {
+    "datasets.echoes": "duplicates that weigh, which the stream has none of",
+    "datasets.erasures": "the stream erases nobody",
+    "datasets.forgotten": "the stream erases nobody",
+    "datasets.moves": "what people did",
+    "datasets.strays": "blobs that nothing points to",
+    "datasets.tombstones": "they go with time",
     "dedup.golden_clusters": "which clusters, not how many of what",
     "drift.drifts": "the last drift of a version",
     "drift.productions": "the latest routes",

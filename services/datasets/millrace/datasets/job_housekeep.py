@@ -17,6 +17,8 @@ LATE = timedelta(days=30)
 async def job_housekeep(
     job: Job, *, db: Database, blobs: Blobs, workspaces: Table[Workspace], keep_versions: int
 ) -> None:
+    async with job.transaction("next") as tx:  # first, so that a day that fails does not end the days
+        await housekeep_next(tx, job.workspace, job.cause("next"))
     spec = await workspaces.get(job.workspace)
     aged = await _mark_aged(job, spec.data.retention) if spec.data.retention else ""
     if keep_versions:
@@ -27,7 +29,6 @@ async def job_housekeep(
             key = f"{job.workspace}/{aged}"
             cause = job.cause("aged")
             await tx.schedule("erase", key=key, workspace=job.workspace, cause=cause, payload={"erasure": aged})
-        await housekeep_next(tx, job.workspace, job.cause("next"))
 
 
 async def _mark_aged(job: Job, retention: timedelta) -> str:
