@@ -51,7 +51,7 @@ async def _open(job: Job, name: str) -> bool:
 
 
 async def _empty(job: Job, db: Database, blobs: Blobs, keep: int) -> None:
-    """The rows go before what says so commits: a version in between has no rows, and its next look says so."""
+    """What says that the rows are gone commits first; files that a killed worker leaves are found by the next erasure."""
     async with db.reading() as tx:
         surplus = await store.surplus(tx, job.workspace, keep)
     for version in surplus:
@@ -61,5 +61,9 @@ async def _empty(job: Job, db: Database, blobs: Blobs, keep: int) -> None:
                 continue
             gone = await store.unshared(tx, version, [file["rows"] for file in parts(version.body).values()])
             gone += [version.profile + form for form in FORMS] if version.profile else []
+            for blob in gone:
+                await store.erasures.announce(tx, job.workspace, blob)
         for blob in gone:
             await blobs.delete(blob)
+        async with job.transaction("emptied") as tx:
+            await store.erasures.cleared(tx, job.workspace, gone)
