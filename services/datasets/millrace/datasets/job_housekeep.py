@@ -51,7 +51,7 @@ async def _open(job: Job, name: str) -> bool:
 
 
 async def _empty(job: Job, db: Database, blobs: Blobs, keep: int) -> None:
-    """What says that the rows are gone commits first; files that a killed worker leaves are found by the next erasure."""
+    """What says that the rows are gone commits first; what a killed worker leaves is found by the next erasure."""
     async with db.reading() as tx:
         surplus = await store.surplus(tx, job.workspace, keep)
     for version in surplus:
