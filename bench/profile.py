@@ -2,7 +2,7 @@
 
 Both begin at the Parquet file of a version and end with an HTML report on disk. Evidently gets its data frame with the
 columns declared (text, categories, numbers), and runs in the peers' environment. Rounds alternate; medians are printed.
-`ratio_time` and `ratio_memory` are Evidently's over ours.
+`ratio_time`, `ratio_cpu` (processor seconds: a busy machine moves them less), `ratio_memory` are the peer's over ours.
 
     python bench/profile.py [--rows 100000] [--rounds 3] [--peer .venv/peers/bin/python]
 """
@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import random
+import resource
 import statistics
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 import pyarrow as pa
@@ -49,6 +51,12 @@ snapshot.save_html(out)
 """
 
 
+class Taken(NamedTuple):
+    seconds: float
+    cpu: float
+    peak_mb: float
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
@@ -63,7 +71,7 @@ def main() -> None:
         (at / "request.json").write_text(json.dumps(request))
         ours = [sys.executable, "-m", "millrace.datasets.profile", str(at / "request.json")]
         theirs = [str(given.peer), "-c", PEER, str(at / "rows.parquet"), str(at / "peer.html")]
-        taken: dict[str, list[tuple[float, float]]] = {"ours": [], "evidently": []}
+        taken: dict[str, list[Taken]] = {"ours": [], "evidently": []}
         for number in range(given.rounds):
             for name, command in (("ours", ours), ("evidently", theirs)):
                 console.print(f"[dim]round {number + 1} of {given.rounds}: {name}")
@@ -72,18 +80,25 @@ def main() -> None:
     told(given.rows, taken, pages)
 
 
-def told(rows: int, taken: dict[str, list[tuple[float, float]]], pages: dict[str, int]) -> None:
-    seconds = {name: statistics.median(took for took, _ in rounds) for name, rounds in taken.items()}
-    memory = {name: statistics.median(peak for _, peak in rounds) for name, rounds in taken.items()}
-    table = Table("", "seconds", "peak MB", "page MB", title=f"{rows:,} rows, {machine()}")
+def told(rows: int, taken: dict[str, list[Taken]], pages: dict[str, int]) -> None:
+    seconds, cpu, memory = (
+        {name: statistics.median(each[number] for each in rounds) for name, rounds in taken.items()}
+        for number in range(3)
+    )
+    table = Table("", "seconds", "processor s", "peak MB", "page MB", title=f"{rows:,} rows, {machine()}")
     for name in taken:
-        table.add_row(name, f"{seconds[name]:.1f}", f"{memory[name]:,.0f}", f"{pages[name] / MB:.2f}")
+        table.add_row(
+            name, f"{seconds[name]:.1f}", f"{cpu[name]:.1f}", f"{memory[name]:,.0f}", f"{pages[name] / MB:.2f}"
+        )
     Console().print(table)
     figures = {
         "rows": rows,
         "seconds": round(seconds["ours"], 2),
         "seconds_peer": round(seconds["evidently"], 2),
         "ratio_time": round(seconds["evidently"] / seconds["ours"], 2),
+        "cpu": round(cpu["ours"], 2),
+        "cpu_peer": round(cpu["evidently"], 2),
+        "ratio_cpu": round(cpu["evidently"] / cpu["ours"], 2),
         "peak_mb": round(memory["ours"]),
         "peak_mb_peer": round(memory["evidently"]),
         "ratio_memory": round(memory["evidently"] / memory["ours"], 2),
@@ -97,9 +112,9 @@ def machine() -> str:
     return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
-def measure(command: list[str]) -> tuple[float, float]:
-    """(seconds, peak resident MB) of a process and all that it starts, imports included."""
-    started = time.monotonic()
+def measure(command: list[str]) -> Taken:
+    """Of a process and all that it starts, imports included."""
+    started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     peak = [0.0]
     watcher = threading.Thread(target=watch, args=(process.pid, peak))
@@ -109,7 +124,9 @@ def measure(command: list[str]) -> tuple[float, float]:
     watcher.join()
     if process.returncode:
         raise SystemExit(f"{command[0]} ended with {process.returncode}:\n{error[-2000:]}")
-    return took, peak[0] / MB
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Taken(took, cpu, peak[0] / MB)
 
 
 def watch(pid: int, peak: list[float]) -> None:

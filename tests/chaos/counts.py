@@ -275,9 +275,14 @@ COUNTS = {
 }
 
 UNCOUNTED = {
+    "datasets.echoes": "duplicates that weigh, which the stream has none of",
+    "datasets.erasures": "the stream erases nobody",
     "datasets.feature_tables": "what people asked for, by HTTP",
+    "datasets.moves": "what people did",
     "datasets.part_entities": "who is in which part, not how many of what",
     "datasets.shelf": "blobs that come and go",
+    "datasets.strays": "blobs that nothing points to",
+    "datasets.tombstones": "they go with time",
     "dedup.golden_clusters": "which clusters, not how many of what",
     "drift.drifts": "the last drift of a version",
     "drift.productions": "the latest routes",

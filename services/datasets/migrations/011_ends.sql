@@ -3,7 +3,6 @@
 ALTER TABLE rows ADD ended bigint, ADD erased bigint, ADD revised boolean NOT NULL DEFAULT false;
 DROP INDEX rows_standing;
 CREATE UNIQUE INDEX rows_standing ON rows (workspace, document_id) WHERE replaced_by IS NULL AND ended IS NULL;
-CREATE INDEX rows_of ON rows (workspace, document_id);
 CREATE INDEX rows_subject ON rows (workspace, subject) WHERE subject IS NOT NULL;
 CREATE INDEX rows_known ON rows (workspace, known_at);
 CREATE INDEX rows_erased ON rows (workspace, seq) WHERE erased IS NOT NULL;

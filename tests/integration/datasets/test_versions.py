@@ -3,17 +3,18 @@
 import io
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from harness import Running, running
+from harness import START, Running, make, running
 from parcels import configured, cut, ids_of, kept, manifest_of, many, request
 
 from millrace.datasets.app import build_app
-from millrace.events import DatasetFailed, DatasetReleased
+from millrace.events import DatasetFailed, DatasetReleased, SubjectErased
 from millrace.stack import Endpoints
 
 
@@ -229,3 +230,20 @@ async def test_a_profile_that_is_made_again_is_the_same_to_the_byte(datasets: Ru
             await tx.execute("UPDATE jobs SET state = 'waiting', finished_at = NULL WHERE kind = 'profile'")
         await datasets.work("profile")
         assert (await client.get(f"/v1/datasets/{released.dataset}/profile.html")).content == first
+
+
+async def test_a_file_that_an_emptied_version_shared_goes_with_an_erasure(datasets: Running) -> None:
+    golden = kept(93, text="zanzibar of ann", subject="ann", suite="golden", trainable=False)
+    await datasets.deliver([golden, *many(range(30))])
+    first = await cut(datasets, 1)
+    await datasets.deliver(many(range(30, 60)))
+    second = await cut(datasets, 2)
+    shared = (await manifest_of(datasets, first))["suites"]["golden"]["rows"]
+    assert shared == (await manifest_of(datasets, second))["suites"]["golden"]["rows"]
+    datasets.clock.advance(86400)
+    await datasets.work("housekeep")
+    assert await datasets.service.blobs.exists(shared), "the second version has it still"
+    await datasets.deliver([make(SubjectErased, erasure="e", subject="ann", at=START + timedelta(seconds=1))])
+    await datasets.work("erase")
+    assert not await datasets.service.blobs.exists(shared)
+    assert "d93" not in await ids_of(datasets, second)

@@ -21,8 +21,8 @@ from millrace.workspace import Workspace
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key")]
 Format = Literal["parquet", "jsonl", "huggingface"]
-AT_ONCE = 2
-"""Comparisons and exports that run together in one replica; more wait."""
+AT_ONCE = 1
+"""Comparisons and exports that run together in one replica, which bounds its memory; more wait."""
 
 
 class Move(BaseModel):

@@ -112,7 +112,7 @@ async def _cut(job: Job, cut: store.Cut, plan: store.Plan, db: Database, blobs: 
         await store.end_cut(tx, cut, state="released", dataset=body["digest"])
         await tx.schedule(
             "profile",
-            key=body["digest"],
+            key=f"{body['digest']}/{job.key}",
             workspace=job.workspace,
             cause=job.cause("profile"),
             payload={"digest": body["digest"]},

@@ -17,6 +17,8 @@ LATE = timedelta(days=30)
 async def job_housekeep(
     job: Job, *, db: Database, blobs: Blobs, workspaces: Table[Workspace], keep_versions: int
 ) -> None:
+    async with job.transaction("next") as tx:  # first, so that a day that fails does not end the days
+        await housekeep_next(tx, job.workspace, job.cause("next"))
     spec = await workspaces.get(job.workspace)
     aged = await _mark_aged(job, spec.data.retention) if spec.data.retention else ""
     if keep_versions:
@@ -27,7 +29,6 @@ async def job_housekeep(
             key = f"{job.workspace}/{aged}"
             cause = job.cause("aged")
             await tx.schedule("erase", key=key, workspace=job.workspace, cause=cause, payload={"erasure": aged})
-        await housekeep_next(tx, job.workspace, job.cause("next"))
 
 
 async def _mark_aged(job: Job, retention: timedelta) -> str:
@@ -50,7 +51,7 @@ async def _open(job: Job, name: str) -> bool:
 
 
 async def _empty(job: Job, db: Database, blobs: Blobs, keep: int) -> None:
-    """The rows go before what says so commits: a version in between has no rows, and its next look says so."""
+    """What says that the rows are gone commits first; what a killed worker leaves is found by the next erasure."""
     async with db.reading() as tx:
         surplus = await store.surplus(tx, job.workspace, keep)
     for version in surplus:
@@ -60,5 +61,9 @@ async def _empty(job: Job, db: Database, blobs: Blobs, keep: int) -> None:
                 continue
             gone = await store.unshared(tx, version, [file["rows"] for file in parts(version.body).values()])
             gone += [version.profile + form for form in FORMS] if version.profile else []
+            for blob in gone:
+                await store.erasures.announce(tx, job.workspace, blob)
         for blob in gone:
             await blobs.delete(blob)
+        async with job.transaction("emptied") as tx:
+            await store.erasures.cleared(tx, job.workspace, gone)

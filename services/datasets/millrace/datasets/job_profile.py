@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from millrace.chassis import Blobs, Database, Job, NotFound, Unavailable, works
+from millrace.chassis import BlobNotFound, Blobs, Database, Job, Unavailable, works
 from millrace.datasets import store
 from millrace.datasets.holding import Holding
 from millrace.datasets.metrics import PROFILING
@@ -34,6 +34,8 @@ async def job_profile(job: Job, *, db: Database, blobs: Blobs) -> None:
         version = await store.version(tx, job.payload["digest"])
         parent = await store.find_version(tx, version.parent) if version.parent else None
         waits, now = await store.erasures.any_open(tx, job.workspace), tx.now
+    if version.profile is not None:
+        return
     if waits:
         await job.later(now + PAUSE, "an erasure is under way")
         return
@@ -58,10 +60,8 @@ async def _make(version: store.Version, parent: store.Version | None, db: Databa
     paths = await fetch(db, blobs, version, folder / "version")
     try:
         former = await fetch(db, blobs, parent, folder / "parent") if parent else {}
-    except NotFound:
-        former = {}
-    except RowsGone:
-        former = {}
+    except (BlobNotFound, RowsGone):
+        former = {}  # there is nothing to compare with any more
     out = folder / "profile"
     asked = {
         "paths": [str(path) for path in paths.values()],

@@ -238,7 +238,8 @@ def _missing(figures: Figures) -> str:
         _row(name, charts.bar([(kinds[name], count)], most=max(rows, 1)), number(count), share(count, rows))
         for name, count in sorted(holes.items(), key=lambda item: (-item[1], item[0]))
     )
-    lead = f"{plural(full, 'column is', 'columns are')} complete" + (", these are not." if holes else ".")
+    rest = ", these are not." if "empty" in kinds.values() else "; these may be empty." if holes else "."
+    lead = f"{plural(full, 'column is', 'columns are')} complete{rest}"
     keys = {kind: name for kind, name in (("empty", "missing"), ("meant", "may be missing")) if kind in kinds.values()}
     return f'<p class="lead">{lead}</p>{charts.legend(list(keys.items())) if len(keys) > 1 else ""}{shown}'
 
@@ -272,7 +273,10 @@ def _drift(figures: Figures) -> str:
         for name, value in moved
         if value is not None
     )
-    lead = "0 is as in the parent, 1 is nothing in common."
+    lead = (
+        "The Jensen-Shannon distance of shares and words, the Kolmogorov-Smirnov statistic of lengths: "
+        "0 is as in the parent, 1 is nothing in common."
+    )
     labels = f"<div><h3>Labels whose words moved most</h3>{labels}</div>" if labels else ""
     first = f"<div><h3>Distances</h3>{''.join(rows)}</div>"
     return f'<p class="lead">{lead}</p><div class="two">{first}{labels}{words}</div>'

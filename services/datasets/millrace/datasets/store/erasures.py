@@ -287,7 +287,7 @@ async def announce(tx: Transaction, workspace: str, blob: str, turn: int = 0) ->
 
 
 _POINTED = """EXISTS (SELECT FROM parts p WHERE p.workspace = $1 AND p.blob = s.blob)
-    OR EXISTS (SELECT FROM versions v WHERE v.workspace = $1 AND s.blob IN (
+    OR EXISTS (SELECT FROM versions v WHERE v.workspace = $1 AND v.emptied_at IS NULL AND s.blob IN (
         v.body->'training'->>'rows', v.body->'suites'->'fresh'->>'rows', v.body->'suites'->'golden'->>'rows',
         v.profile || '.html', v.profile || '.json'))"""
 
