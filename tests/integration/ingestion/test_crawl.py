@@ -27,12 +27,17 @@ def here(address: str, *, private: bool) -> bool:
     return address == "127.0.0.1" or allowed(address, private=private)
 
 
-NETWORK = Network("millrace-test", allowed=here)
+async def named(host: str, port: int) -> list[str]:
+    return ["127.0.0.1"] if host == "help.test" else await resolve(host, port)
+
+
+NETWORK = Network("millrace-test", resolve=named, allowed=here)
 
 
 @pytest.fixture
 async def web() -> AsyncIterator[Site]:
     async with site() as made:
+        made.host = "help.test"
         yield made
 
 
