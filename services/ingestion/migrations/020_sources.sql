@@ -57,7 +57,8 @@ CREATE TABLE places (
     PRIMARY KEY (workspace, source, place)
 );
 
--- A document of a source: the keyed digest of its newest revision, and the last run that saw it. `gone`: it has vanished.
+-- A document of a source: the keyed digest of its newest revision, and the last run that saw it. `gone`: it has vanished,
+-- and is forgotten after a while.
 CREATE TABLE found (
     workspace text NOT NULL,
     source text NOT NULL,
@@ -66,11 +67,13 @@ CREATE TABLE found (
     digest bytea NOT NULL,
     revision bigint NOT NULL,
     gone boolean NOT NULL DEFAULT false,
+    gone_at timestamptz,
     seen bigint NOT NULL,
     PRIMARY KEY (workspace, source, document)
 );
 CREATE INDEX found_at ON found (workspace, source, place) WHERE NOT gone;
 CREATE INDEX found_seen ON found (workspace, source, seen) WHERE NOT gone;
+CREATE INDEX found_gone ON found (workspace, source, gone_at) WHERE gone;
 
 -- Pages that a crawl has still to look at, and those it has; of the open run alone.
 CREATE TABLE frontier (

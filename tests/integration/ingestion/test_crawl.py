@@ -17,6 +17,7 @@ from millrace.events import DocumentAccepted
 from millrace.ingestion.app import build_app
 from millrace.ingestion.domain.addresses import allowed
 from millrace.ingestion.sources import crawl as crawling
+from millrace.ingestion.sources import network
 from millrace.ingestion.sources.network import Network, resolve
 from millrace.stack import Endpoints
 
@@ -26,12 +27,17 @@ def here(address: str, *, private: bool) -> bool:
     return address == "127.0.0.1" or allowed(address, private=private)
 
 
-NETWORK = Network("millrace-test", allowed=here)
+async def named(host: str, port: int) -> list[str]:
+    return ["127.0.0.1"] if host == "help.test" else await resolve(host, port)
+
+
+NETWORK = Network("millrace-test", resolve=named, allowed=here)
 
 
 @pytest.fixture
 async def web() -> AsyncIterator[Site]:
     async with site() as made:
+        made.host = "help.test"
         yield made
 
 
@@ -142,10 +148,10 @@ async def test_a_name_that_changes_its_address_does_not_lead_inside(stack: Endpo
     async def rebinding(host: str, port: int) -> list[str]:
         return [next(answers, "127.0.0.2")] if host == "site.test" else await resolve(host, port)
 
-    network = Network("millrace-test", resolve=rebinding, allowed=here)
+    rebound = Network("millrace-test", resolve=rebinding, allowed=here)
     web.routes = {"/": html(text(1), "/a"), "/a": html(text(2))}
     async with (
-        running(stack, "ingestion", partial(build_app, network=network)) as service,
+        running(stack, "ingestion", partial(build_app, network=rebound)) as service,
         site("127.0.0.2") as inside,
     ):
         inside.port = web.port
@@ -201,6 +207,34 @@ async def test_pages_that_do_not_end_or_blow_up_are_cut_short(ingestion: Running
         f"{web.url}/image": "kind",
     }
     assert set(await texts(ingestion)) == {text(1)}
+
+
+async def test_a_page_that_comes_drop_by_drop_is_not_waited_for(
+    ingestion: Running, web: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network, "WHOLE", 0.5)
+
+    async def drops() -> AsyncIterator[bytes]:
+        while True:
+            yield b"<"
+            await asyncio.sleep(0.05)
+
+    web.routes = {"/": html(text(1), "/slow"), "/slow": lambda headers: Reply(drops())}
+    await declare(ingestion, crawl(web))
+    found = await run(ingestion)
+    ingestion.clock.advance(60)
+    await ingestion.work("fetch")
+    found = await report(ingestion, found["run"])
+    assert (found["state"], codes(found)) == ("partial", {f"{web.url}/slow": "down"})
+    assert "no whole answer within 0.5 s" in found["troubles"][0]["reason"]
+
+
+async def test_rules_that_do_not_end_allow_nothing(ingestion: Running, web: Site) -> None:
+    web.routes = {"/robots.txt": lambda headers: Reply(endless()), "/": html(text(1))}
+    await declare(ingestion, crawl(web))
+    found = await run(ingestion)
+    assert codes(found) == {f"{web.url}/": "too_large"}
+    assert web.pages == []
 
 
 async def test_wrong_encodings_are_read_as_they_are(ingestion: Running, web: Site) -> None:

@@ -260,6 +260,21 @@ async def test_a_killed_run_goes_on_in_the_middle_of_a_file(
     assert set((await texts(ingestion)).values()) == {1}
 
 
+async def test_what_has_long_been_gone_is_forgotten_and_begins_anew(ingestion: Running, folder: Path) -> None:
+    for name in ("a", "b"):
+        (folder / f"{name}.md").write_text(f"My parcel {name} is late and nobody answers")
+    await declare(ingestion, files())
+    await run(ingestion)
+    (folder / "b.md").unlink()
+    await run(ingestion)
+    ingestion.clock.advance(31 * 86400)
+    await run(ingestion)
+    shot = await ingestion.snapshot()
+    assert (len(shot["found"]), len(shot["places"])) == (1, 1)
+    (folder / "b.md").write_text("My parcel b is late and nobody answers")
+    assert (await run(ingestion))["counts"]["new"] == 1
+
+
 async def test_rows_without_ids_are_known_by_their_content(ingestion: Running, folder: Path) -> None:
     (folder / "a.csv").write_text("text\n" + "\n".join(said(n) for n in range(5)) + "\n")
     await declare(ingestion, files())

@@ -40,11 +40,12 @@ class Site:
         self.routes: dict[str, Route] = {}
         self.hits: list[str] = []
         self.asked: list[dict[str, str]] = []
+        self.host = "127.0.0.1"
         self.port = 0
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def pages(self) -> list[str]:

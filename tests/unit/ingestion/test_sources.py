@@ -306,9 +306,9 @@ def test_a_time_that_is_none_is_refused(said: str) -> None:
         tables.moment(said)
 
 
-def test_when_and_why_a_source_is_read_make_no_other_documents() -> None:
+def test_when_and_how_far_a_source_is_read_make_no_other_documents() -> None:
     crawl = Crawl(kind="crawl", seeds=("https://x.org",))
-    often = Crawl(kind="crawl", seeds=("https://x.org",), every=timedelta(hours=1), purposes=("train",))
-    deeper = Crawl(kind="crawl", seeds=("https://x.org",), depth=5)
-    assert declaration(crawl) == declaration(often) != declaration(deeper)
-    assert len({shape(crawl), shape(often), shape(deeper)}) == 3
+    often = Crawl(kind="crawl", seeds=("https://x.org",), every=timedelta(hours=1), purposes=("train",), depth=5)
+    labelled = Crawl(kind="crawl", seeds=("https://x.org",), label="late")
+    assert declaration(crawl) == declaration(often) != declaration(labelled)
+    assert len({shape(crawl), shape(often), shape(labelled)}) == 3

@@ -21,7 +21,8 @@ log = structlog.get_logger()
 LOOK = 0.5
 """Seconds between looks whether the table has been read to its end."""
 
-_WHEN_AND_WHY = ("every", "purposes")
+_WHEN_AND_HOW = frozenset({"every", "purposes", "rate", "pages", "depth", "sitemap", "private", "include", "overlap"})
+"""Keys that make no document another one: when they change, what is known of pages and files still holds."""
 
 
 def fetched(spec: Workspace, name: str) -> Fetched | None:
@@ -33,7 +34,7 @@ def fetched(spec: Workspace, name: str) -> Fetched | None:
 def declaration(source: Source) -> str:
     """Digests what makes a source's documents what they are: with another, all are read anew."""
     said = source.model_dump(mode="json")
-    kept = {name: value for name, value in said.items() if name not in _WHEN_AND_WHY}
+    kept = {name: value for name, value in said.items() if name not in _WHEN_AND_HOW}
     return sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from uuid import UUID
 
 from millrace.chassis import Busy, Database, Job, Transaction
@@ -21,7 +22,10 @@ from millrace.ingestion.taking import DOCUMENTS, Rules, take
 from millrace.privacy import mask
 
 EMITS = (*DOCUMENTS, DocumentRetired)
-RETIRED_AT_ONCE = 500
+RETIRED_AT_ONCE, TIDIED_AT_ONCE = 500, 10_000
+REMEMBERED = timedelta(days=30)
+"""How long a document that vanished is remembered: longer than events' ids are, as it begins anew when it is back."""
+
 LONGEST_ITEM = 500
 
 
@@ -106,7 +110,11 @@ class Publisher:
                     await runs.save(tx, run)
                     metrics.FETCHED.labels("retired").inc(len(gone))
             if len(gone) < RETIRED_AT_ONCE:
-                return
+                break
+        while True:
+            async with job.transaction() as tx:
+                if await runs.tidy(tx, about, gone_before=tx.now - REMEMBERED, most=TIDIED_AT_ONCE) < TIDIED_AT_ONCE:
+                    return
 
     def sealed(self, position: Position) -> bytes:
         return self.seal.close(json.dumps(position).encode())

@@ -254,7 +254,7 @@ async def standing(tx: Transaction, workspace: str, source: str) -> int:
 async def vanish(tx: Transaction, about: About, most: int) -> list[UUID]:
     """Documents that the run has not seen, at places that it found changed or not at all: they are gone from now on."""
     rows = await tx.fetch(
-        """UPDATE found SET gone = true WHERE workspace = $1 AND source = $2 AND document IN (
+        """UPDATE found SET gone = true, gone_at = $5 WHERE workspace = $1 AND source = $2 AND document IN (
                SELECT f.document FROM found f LEFT JOIN places p USING (workspace, source, place)
                WHERE f.workspace = $1 AND f.source = $2 AND NOT f.gone AND f.seen < $3
                  AND coalesce(p.settled, 0) < $3
@@ -264,6 +264,7 @@ async def vanish(tx: Transaction, about: About, most: int) -> list[UUID]:
         about.source,
         about.run,
         most,
+        tx.now,
     )
     # what comes back is to be read whole, even if it is as it was
     await tx.execute(
@@ -357,6 +358,28 @@ async def forget(tx: Transaction, workspace: str, source: str, *, keep: int) -> 
         await tx.execute(
             f"DELETE FROM {table} WHERE workspace = $1 AND source = $2 AND run <= $3", workspace, source, before
         )
+
+
+async def tidy(tx: Transaction, about: About, *, gone_before: datetime, most: int) -> int:
+    """Forgets what has long been gone, and places that the run has not met, some at a time; how many."""
+    documents = await tx.execute(
+        """DELETE FROM found WHERE ctid = ANY(ARRAY(
+               SELECT ctid FROM found WHERE workspace = $1 AND source = $2 AND gone AND gone_at < $3 LIMIT $4))""",
+        about.workspace,
+        about.source,
+        gone_before,
+        most,
+    )
+    places = await tx.execute(
+        """DELETE FROM places WHERE ctid = ANY(ARRAY(
+               SELECT ctid FROM places
+               WHERE workspace = $1 AND source = $2 AND greatest(read, settled) < $3 LIMIT $4))""",
+        about.workspace,
+        about.source,
+        about.run,
+        most,
+    )
+    return max(int(done.rpartition(" ")[2]) for done in (documents, places))
 
 
 async def clear_frontier(tx: Transaction, about: About, most: int) -> int:
