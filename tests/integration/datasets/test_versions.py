@@ -227,7 +227,9 @@ async def test_a_profile_that_is_made_again_is_the_same_to_the_byte(datasets: Ru
         first = (await client.get("/v1/datasets/parcels@1/profile.html")).content
         async with datasets.db.transaction() as tx:
             await tx.execute("UPDATE versions SET profile = NULL")
-            await tx.execute("UPDATE jobs SET state = 'waiting', finished_at = NULL WHERE kind = 'profile'")
+            payload = json.dumps({"digest": released.dataset})
+            again = "UPDATE jobs SET state = 'waiting', finished_at = NULL, payload = $1 WHERE kind = 'profile'"
+            await tx.execute(again, payload)
         await datasets.work("profile")
         assert (await client.get(f"/v1/datasets/{released.dataset}/profile.html")).content == first
 

@@ -93,6 +93,20 @@ async def test_a_declaration_that_changes_nothing_or_changes_back_is_followed_ea
     assert await parcels.ids("returns") == ["d-2"]
 
 
+async def test_two_replicas_that_see_a_change_follow_it_once(parcels: Library) -> None:
+    wider = {**HANDBOOK, "sources": ["wiki", "policies", "mail"]}
+    await parcels.service.tables.put(declared(handbook=wider))
+    service = parcels.service.service
+    (one,) = (each for each in service.resources if isinstance(each, Declarations))
+    other = Declarations(service.db, service.clock, parcels.encoder)
+    spec = await cast(Table[Workspace], service.tables[0]).get("parcels")
+    for each in (one, other, one):
+        await each.on_change("parcels", spec)
+        await each.follow()
+    jobs = [job for job in (await parcels.rows())["jobs"] if "'reindex'" in job]
+    assert len(jobs) == 4, "of the first declaration and of this, each at once and again a little later"
+
+
 async def test_folding_the_log_again_changes_nothing(parcels: Library) -> None:
     """Also where an older revision, a replaced document and one that moved away come after what came of them."""
     log = [

@@ -66,6 +66,24 @@ async def test_a_revision_is_found_anew_and_the_former_until_then(parcels: Libra
         assert [one["text"] for one in await parcels.search("returns", mode=mode)] == ["Returns take a fortnight."]
 
 
+async def test_whoever_searches_meanwhile_finds_one_revision_never_two_and_never_none(parcels: Library) -> None:
+    await parcels.keep(kept("d-1", "Returns, revision 0."))
+    seen: list[list[str]] = []
+
+    async def look() -> None:
+        while True:
+            seen.append([one["text"] for one in await parcels.search("returns")])
+
+    looking = [asyncio.create_task(look()) for _ in range(3)]
+    for number in range(1, 16):
+        await parcels.keep(kept("d-1", f"Returns, revision {number}.", replaces="d-1"))
+    for task in looking:
+        task.cancel()
+    await asyncio.gather(*looking, return_exceptions=True)
+    assert len(seen) > 15
+    assert {len(texts) for texts in seen} == {1}
+
+
 async def test_of_several_revisions_the_last_is_found_in_whatever_order_their_jobs_run(parcels: Library) -> None:
     await parcels.service.deliver([kept("d-1", "Returns take a day.")])
     async with parcels.service.db.transaction() as tx:

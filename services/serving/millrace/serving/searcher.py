@@ -76,7 +76,7 @@ class Searcher:
         vector = await self._vector(declared, query) if asked.mode != "text" else None
         started = perf_counter()
         async with self._db.reading() as tx:
-            corpus = await retrieval.find(tx, workspace, name)
+            corpus = await retrieval.ready(tx, workspace, name, _candidates(asked))
             if corpus is None:
                 if asked.snapshot is not None:
                     raise retrieval.SnapshotNotFound(name, asked.snapshot)
@@ -94,12 +94,16 @@ class Searcher:
         return vector
 
 
+def _candidates(asked: Question) -> int:
+    return max(DEPTH, 4 * asked.top_k)
+
+
 async def _search(
     tx: Transaction, corpus: retrieval.Corpus, declared: Corpus, query: str, vector: Vector | None, asked: Question
 ) -> list[Found]:
     at = (await retrieval.snapshot(tx, corpus, asked.snapshot)).seq if asked.snapshot is not None else None
     where = retrieval.Where(at, asked.sources or None, asked.language, asked.metadata)
-    most = max(DEPTH, 4 * asked.top_k)
+    most = _candidates(asked)
     hits: dict[str, list[retrieval.Hit]] = {}
     if vector is not None:
         hits["vector"] = await retrieval.by_vector(tx, corpus, vector, where, most)

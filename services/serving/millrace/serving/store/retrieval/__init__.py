@@ -29,7 +29,7 @@ from millrace.serving.store.retrieval.documents import (
     stuck,
     waiting,
 )
-from millrace.serving.store.retrieval.searching import Hit, Passage, Where, by_text, by_vector, passages
+from millrace.serving.store.retrieval.searching import Hit, Passage, Where, by_text, by_vector, passages, ready
 from millrace.serving.store.retrieval.snapshots import (
     Snapshot,
     SnapshotExists,
@@ -71,6 +71,7 @@ __all__ = [
     "passages",
     "place_of",
     "publish",
+    "ready",
     "reshape",
     "retire",
     "save_followed",

@@ -75,6 +75,8 @@ async def _open(tx: Transaction, partition: str, id: int, dimensions: int) -> No
                 USING hnsw ((embedding::halfvec({dimensions})) halfvec_cosine_ops) WITH ({GRAPH});
             CREATE INDEX {partition}_words ON {partition} USING gin (words);
             CREATE INDEX {partition}_source ON {partition} (source);
+            CREATE INDEX {partition}_language ON {partition} (language) WHERE language IS NOT NULL;
+            CREATE INDEX {partition}_since ON {partition} (from_seq);
             CREATE INDEX {partition}_metadata ON {partition} USING gin (metadata jsonb_path_ops);
             ALTER TABLE chunks ATTACH PARTITION {partition} FOR VALUES IN ({id})"""
     )

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 from millrace.chassis import Transaction
 from millrace.serving.domain import Key
-from millrace.serving.store.retrieval.corpora import Corpus
+from millrace.serving.store.retrieval.corpora import COLUMNS, Corpus
 
 EXACT = 5000
 """Chunks that pass a filter, up to which each is compared: quicker and surer than a walk until enough pass."""
@@ -20,6 +20,25 @@ MATCHING = 5000
 
 NORMALISED = 1
 """ts_rank divided by one plus the log of the length."""
+
+
+ASKED = """
+    read AS (
+        SELECT string_agg(word, ' & ') AS all_of, string_agg(word, ' | ') AS any_of
+        FROM unnest($2::text[]) AS c (name),
+            LATERAL (SELECT '''' || replace(lexeme, '''', '''''') || '''' AS word
+                     FROM unnest(to_tsvector(c.name::regconfig, $1))) AS w
+        GROUP BY c.name),
+    asked AS MATERIALIZED (
+        SELECT string_agg('(' || all_of || ')', ' | ')::tsquery AS all_of, string_agg(any_of, ' | ')::tsquery AS any_of
+        FROM read)"""
+"""A query ($1) of all its words and one of any, as each configuration ($2) reads them; null where no word counts."""
+
+WALK = """
+    set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.max_scan_tuples', $3, true),
+    set_config('hnsw.ef_search', $4, true), set_config('jit', 'off', true), set_config('enable_sort', 'off', true)"""
+"""The relaxed order finds more than the strict one, and is put right afterwards. Without the last a planner that has no
+figures of a new corpus yet would read all of it and sort."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +93,21 @@ def _arg(args: list[Any], value: Any) -> str:
     return f"${len(args)}"
 
 
+async def ready(tx: Transaction, workspace: str, name: str, most: int) -> Corpus | None:
+    """A corpus, with the transaction made ready to search it for so many."""
+    reach = min(1000, max(100, 2 * most))
+    row = await tx.fetchrow(
+        f"SELECT {COLUMNS}, {WALK} FROM corpora WHERE workspace = $1 AND corpus = $2",
+        workspace,
+        name,
+        str(SCANNED),
+        str(reach),
+    )
+    return None if row is None else Corpus(*list(row.values())[: len(fields(Corpus))])
+
+
 async def by_vector(tx: Transaction, corpus: Corpus, vector: Sequence[float], where: Where, most: int) -> list[Hit]:
-    """The nearest by the cosine of their vectors."""
+    """The nearest by the cosine of their vectors. The transaction is `ready`."""
     args: list[Any] = [list(vector), most]
     conditions = where.conditions(args)
     near = f"(embedding::halfvec({corpus.dimensions})) <=> $1::real[]::halfvec({corpus.dimensions})"
@@ -84,13 +116,6 @@ async def by_vector(tx: Transaction, corpus: Corpus, vector: Sequence[float], wh
                         SELECT document, ordinal, embedding FROM {corpus.partition} WHERE {conditions})
                     SELECT document, ordinal, {near} AS distance FROM passing ORDER BY distance LIMIT $2"""
     else:
-        # The relaxed order finds more than the strict one, and is put right here. Without its last line a planner that
-        # has no figures of a new corpus yet would read all of it and sort.
-        await tx.execute(
-            f"""SET LOCAL hnsw.iterative_scan = relaxed_order; SET LOCAL hnsw.max_scan_tuples = {SCANNED};
-                SET LOCAL hnsw.ef_search = {min(1000, max(100, 2 * most))}; SET LOCAL jit = off;
-                SET LOCAL enable_sort = off"""
-        )
         found = f"""WITH walked AS MATERIALIZED (
                         SELECT document, ordinal, {near} AS distance FROM {corpus.partition} WHERE {conditions}
                         ORDER BY {near} LIMIT $2)
@@ -112,35 +137,19 @@ async def by_text(
 
     The words are read as each of the configurations reads them.
     """
-    every, some = await _queries(tx, query, configurations)
-    if not some:
-        return []
-    args: list[Any] = [every, some, most]
+    args: list[Any] = [query, sorted(configurations), most]
     conditions = where.conditions(args)
     pick = f"""SELECT document, ordinal, words FROM {corpus.partition}
-               WHERE words @@ {{}}::text::tsquery AND {conditions} LIMIT {MATCHING}"""
+               WHERE words @@ (SELECT {{}} FROM asked) AND {conditions} LIMIT {MATCHING}"""
     rows = await tx.fetch(
-        f"""WITH matching AS MATERIALIZED (({pick.format("$1")}) UNION ALL ({pick.format("$2")}))
-            SELECT document, ordinal, max(ts_rank(words, $2::text::tsquery, {NORMALISED})) AS rank,
-                bool_or(words @@ $1::text::tsquery) AS whole
+        f"""WITH {ASKED},
+            matching AS MATERIALIZED (({pick.format("all_of")}) UNION ALL ({pick.format("any_of")}))
+            SELECT document, ordinal, max(ts_rank(words, (SELECT any_of FROM asked), {NORMALISED})) AS rank,
+                bool_or(words @@ (SELECT all_of FROM asked)) AS whole
             FROM matching GROUP BY document, ordinal ORDER BY whole DESC, rank DESC, document, ordinal LIMIT $3""",
         *args,
     )
     return [Hit(Key(row["document"], row["ordinal"]), float(row["rank"])) for row in rows]
-
-
-async def _queries(tx: Transaction, query: str, configurations: Collection[str]) -> tuple[str, str]:
-    """A tsquery of all its words and one of any, in every configuration; empty where it has no word that counts."""
-    rows = await tx.fetch(
-        """SELECT string_agg(word, ' & ') AS every, string_agg(word, ' | ') AS some
-           FROM unnest($2::text[]) AS c (name),
-               LATERAL (SELECT '''' || replace(lexeme, '''', '''''') || '''' AS word
-                        FROM unnest(to_tsvector(c.name::regconfig, $1))) AS w
-           GROUP BY c.name""",
-        query,
-        sorted(configurations),
-    )
-    return " | ".join(f"({row['every']})" for row in rows), " | ".join(row["some"] for row in rows)
 
 
 async def passages(tx: Transaction, corpus: Corpus, keys: Sequence[Key]) -> dict[Key, Passage]:
