@@ -9,7 +9,7 @@ CREATE TABLE observed (
 
 -- Observations until they are in a part. Values are JSON as it came: its numbers are read back to the bit.
 CREATE TABLE observations (
-    workspace text NOT NULL, seq bigint NOT NULL, entity text NOT NULL, id uuid NOT NULL,
+    workspace text NOT NULL, seq bigint NOT NULL, source text NOT NULL, entity text NOT NULL, id uuid NOT NULL,
     occurred_at timestamptz NOT NULL, known_at timestamptz NOT NULL, values text NOT NULL,
     PRIMARY KEY (workspace, seq)
 );

@@ -211,6 +211,27 @@ async def test_a_person_who_is_observed_is_forgotten_in_the_buffer_in_parts_and_
     assert await forgotten(datasets, "again") == 0
 
 
+async def test_forgetting_in_one_workspace_leaves_another_alone(datasets: Running) -> None:
+    spec = SPEC.model_copy(update={"workspace": "mills"})
+    fields: dict[str, Any] = {"workspace": "mills", "revision": 1, "by": "t"}
+    await datasets.tables.put(make(WorkspaceConfigured, spec=spec.plain(), digest="-", **fields))
+    ours = [observed(["customer-17", "a"][n % 2], n, load=1.0) for n in range(12)]
+    theirs = [
+        make(ObservationAccepted, at=one.occurred_at, **one.model_dump() | {"workspace": "mills"}) for one in ours
+    ]
+    await datasets.deliver([*ours, *theirs])
+    await datasets.work("flush-observations")
+    before = await datasets.snapshot()
+    assert await forgotten(datasets) == 6
+    after = await datasets.snapshot()
+    for name in ("observed", "observations", "observation_parts", "entities", "part_entities"):
+        mine = [row for row in before[name] if "mills" in row]
+        assert mine == [row for row in after[name] if "mills" in row]
+    kept = [blob async for blob in datasets.service.blobs.each("mills/")]
+    rows = [pq.read_table(io.BytesIO(await datasets.service.blobs.get(blob))).num_rows for blob in kept]
+    assert sum(rows) == 10
+
+
 async def test_buffered_observations_are_erased_in_bounded_steps(datasets: Running) -> None:
     await datasets.deliver([observed("customer-17", n, load=1.0) for n in range(5)])
     async with datasets.db.transaction() as tx:

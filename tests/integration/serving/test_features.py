@@ -8,7 +8,7 @@ import pytest
 from harness import SECRET, Running, eventually, make, running
 from stations import FILE, SPEC, asked, configured, minute, observed
 
-from millrace.events import ErasureConfirmed, PredictionRequested, SubjectErased
+from millrace.events import ErasureConfirmed, ObservationAccepted, PredictionRequested, SubjectErased
 from millrace.features import Plan
 from millrace.privacy import derived_key, pseudonym
 from millrace.serving import observations
@@ -175,6 +175,27 @@ async def test_an_erasure_waits_for_observations_that_are_being_taken(serving: R
         await eventually(lambda: tx.fetchval(waits))
         await observations.take(tx, Plan.of(SPEC), events, observations.subjects(events, SECRET))
     assert await erasing == 1
+
+
+async def test_what_is_done_in_one_workspace_leaves_another_alone(serving: Running) -> None:
+    await serving.tables.put(configured(load(FILE.replace("workspace: stations", "workspace: mills"))))
+    ours = [observed("customer-17", number, load=1.0, state="on") for number in range(3)]
+    theirs = [
+        make(ObservationAccepted, at=one.occurred_at, **one.model_dump() | {"workspace": "mills"}) for one in ours
+    ]
+    await serving.deliver([*ours, *theirs])
+    mills = {name: [row for row in rows if "mills" in row] for name, rows in (await serving.snapshot()).items()}
+    assert len(mills["observed"]) == 6 and len(mills["entities"]) == 1
+    subject = pseudonym("customer-17", derived_key(SECRET, "stations"))
+    async with serving.db.transaction() as tx:
+        assert await observations.erase_observations(tx, "stations", subject, 100) == 6
+        far = minute(60 * 24 * 365)
+        assert await observations.drop(tx, "stations", "load", far, 100) == 0
+        assert await observations.forget_entities(tx, "stations", 100) == 0
+    after = await serving.snapshot()
+    for name in ("observed", "entities", "held"):
+        assert [row for row in after[name] if "mills" in row] == mills[name]
+        assert name == "held" or not [row for row in after[name] if "stations" in row]
 
 
 async def test_a_tabular_workspace_is_not_predicted_for_and_says_so(serving: Running) -> None:

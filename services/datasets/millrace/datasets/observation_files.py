@@ -17,6 +17,7 @@ _TIME = pa.timestamp("us", tz="UTC")
 PART = pa.schema(
     [
         ("seq", pa.int64()),
+        ("source", pa.string()),
         ("entity", pa.string()),
         ("id", pa.string()),
         ("occurred_at", _TIME),

@@ -100,10 +100,10 @@ async def append(
         [subjects[entity] for entity in entities],
     )
     records = [
-        (workspace, seq, event.entity, event.id, event.occurred_at, event.known_at, json.dumps(event.values))
-        for seq, event in enumerate(events, start=observed.rows + 1)
+        (workspace, seq, one.source, one.entity, one.id, one.occurred_at, one.known_at, json.dumps(one.values))
+        for seq, one in enumerate(events, start=observed.rows + 1)
     ]
-    columns = ("workspace", "seq", "entity", "id", "occurred_at", "known_at", "values")
+    columns = ("workspace", "seq", "source", "entity", "id", "occurred_at", "known_at", "values")
     await tx.copy("observations", columns, records)
     observed.rows += len(records)
     observed.buffered += len(records)
@@ -112,7 +112,7 @@ async def append(
 async def buffered(tx: Transaction, workspace: str, *, after: int, most: int) -> list[dict[str, Any]]:
     """Observations that are in no part yet, in the order in which they were taken."""
     rows = await tx.fetch(
-        """SELECT seq, entity, id::text, occurred_at, known_at, values FROM observations
+        """SELECT seq, source, entity, id::text, occurred_at, known_at, values FROM observations
            WHERE workspace = $1 AND seq > $2 ORDER BY seq LIMIT $3""",
         workspace,
         after,
