@@ -105,6 +105,14 @@ def _standing(log: Log) -> Told:
     return by_workspace(DocumentKept)(log) - gone
 
 
+def _documents(log: Log) -> Told:
+    """Those that stand, and those that repeat one and never stood themselves."""
+    kept = {(event.workspace, event.document_id) for event in log.of(DocumentKept)}
+    repeating = {(event.workspace, event.document_id) for event in log.of(DocumentDuplicated)} - kept
+    stands = {(*who, "stands"): n for who, n in _standing(log).items()}
+    return Counter(stands) + Counter((workspace, "repeats") for workspace, _ in repeating)
+
+
 def _documents_of_feedback(log: Log) -> set[tuple[str, ...]]:
     true = [event for event in log.of(FeedbackRecorded) if event.kind in {"label", "outcome", "edit"}]
     return {(event.workspace, id) for event in true for id in (event.feedback_id, event.supersedes) if id}
@@ -177,14 +185,10 @@ COUNTS = {
                VALUES ('kept', kept), ('revised', revised), ('exact', exact), ('near', near)) AS of (what, n)""",
         counted(_corpora),
     ),
-    "dedup.documents": Count(plain("dedup.documents"), _standing),
-    "dedup.buckets": Count(
-        "SELECT workspace, count(DISTINCT seq) FROM dedup.buckets JOIN dedup.documents USING (seq) GROUP BY 1",
-        _standing,
-    ),
-    "dedup.duplicates": Count(
-        plain("dedup.duplicates"),
-        counted(lambda log: [(w,) for w, _ in {(e.workspace, e.document_id) for e in log.of(DocumentDuplicated)}]),
+    "dedup.documents": Count(
+        """SELECT workspace, CASE WHEN stands THEN 'stands' ELSE 'repeats' END, count(*)
+           FROM dedup.documents GROUP BY 1, 2""",
+        _documents,
     ),
     "dedup.feedback": Count(
         plain("dedup.feedback"), counted(lambda log: [(workspace,) for workspace, _ in _documents_of_feedback(log)])
@@ -283,15 +287,18 @@ UNCOUNTED = {
     "datasets.shelf": "blobs that come and go",
     "datasets.strays": "blobs that nothing points to",
     "datasets.tombstones": "they go with time",
+    "dedup.departures": "what left, which the stream has none of",
+    "dedup.embeddings": "of a workspace that compares meanings",
     "dedup.golden_clusters": "which clusters, not how many of what",
+    "dedup.tombstones": "what left, which the stream has none of",
     "drift.drifts": "the last drift of a version",
     "drift.productions": "the latest routes",
+    "evaluation.labels": "of a step",
+    "evaluation.once": "of a step",
     "evaluation.retired": "which documents, not how many of what",
     "evaluation.scored": "answers that are remembered",
     "evaluation.steps": "shadow and canary need a version, which the stream has none of",
     "evaluation.units": "of a step",
-    "evaluation.labels": "of a step",
-    "evaluation.once": "of a step",
     "feedback.annotations": "a draw",
     "ingestion.confirmations": "one row an owner and erasure",
     "ingestion.erasures": "what people asked for, by HTTP",
@@ -301,10 +308,16 @@ UNCOUNTED = {
     "ingestion.places": "of a source that is fetched",
     "ingestion.runs": "of a source that is fetched",
     "ingestion.troubles": "of a run",
+    "serving.chunks": "of a corpus, which the stream's workspaces declare none of",
+    "serving.corpora": "see chunks",
+    "serving.declared": "see chunks",
+    "serving.documents": "see chunks",
     "serving.held": "since when, not how many",
     "serving.replicas": "who is alive",
     "serving.reports": "of whom is alive",
-    "training.tracks": "one row a workspace",
+    "serving.snapshots": "see chunks",
+    "serving.tombstones": "see chunks",
     "training.alerts": "for people",
+    "training.tracks": "one row a workspace",
 }
 """The tables that count nothing that the log tells, and why."""
