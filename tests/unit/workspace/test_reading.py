@@ -145,6 +145,10 @@ def test_a_wrong_name_is_told_with_its_line_and_the_nearest(added: str, key: str
         ("corpora: {wiki: {sources: [a], chunk: {words: 50}}}", "at most half of its words"),
         ("corpora: {Wiki: {sources: [a]}}", "matches the pattern"),
         ("corpora: [wiki]", "a mapping"),
+        (
+            "corpora: {wiki: {sources: [a]}}\nsources: {a: {kind: events, purposes: [train]}}",
+            "a source that may serve to retrieve; sources.a.purposes lacks it",
+        ),
         ("corpora: {wiki: {sources: [a, b]}, both: {sources: [c]}}\ndata: {retired: [b]}", "data.retired names b"),
         ("data: {national_ids: us}", "true or false"),
         ("data: {quality: {deny: ['(?=a)b']}}", "RE2: invalid perl operator: (?=; looking ahead"),

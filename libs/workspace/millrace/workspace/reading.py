@@ -191,9 +191,13 @@ def _searched(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
         if corpus.base not in workspace.meaning.bases:
             yield _misnamed((*path, "base"), corpus.base, workspace.meaning.bases, tree)
         for at, source in enumerate(corpus.sources):
+            own = (*path, "sources", at)
             if source in workspace.data.retired:
-                own = (*path, "sources", at)
                 yield Problem(dotted(own), tree.line(own), f"a source that is used; data.retired names {source}")
+            declared = workspace.sources.get(source)
+            if declared is not None and declared.purposes and "retrieve" not in declared.purposes:
+                expected = f"a source that may serve to retrieve; sources.{source}.purposes lacks it"
+                yield Problem(dotted(own), tree.line(own), expected)
 
 
 def _emptied(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
