@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from harness import SECRET, START, Running, make, running
 
-from millrace.chassis import Job, Unavailable, Work
+from millrace.chassis import Job, Unavailable, Unprocessable, Work
 from millrace.datasets import forgetting, observations, shelving
 from millrace.datasets.app import build_app
 from millrace.events import ObservationAccepted, WorkspaceConfigured
@@ -142,6 +142,20 @@ async def test_repeated_and_redelivered_observations_are_kept_once(datasets: Run
     await datasets.deliver(batch, again=True)
     await datasets.deliver(batch)
     assert await datasets.snapshot() == once
+
+
+async def test_a_table_that_can_not_be_made_says_why(datasets: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: Any) -> None:
+        raise Unprocessable("part 3 is no Parquet file")
+
+    monkeypatch.setattr("millrace.datasets.job_tabulate.tabulate", broken)
+    table = (await asked(datasets))["table"]
+    await datasets.work("tabulate")
+    told_of = await told(datasets, table)
+    assert (told_of["state"], told_of["reason"]) == ("failed", "part 3 is no Parquet file")
+    async with datasets.http() as client:
+        refused = await client.get(f"/v1/feature-tables/{table}/file")
+    assert (refused.status_code, refused.json()["error"]["state"]) == (409, "failed")
 
 
 async def test_a_table_goes_after_a_day(datasets: Running) -> None:

@@ -246,11 +246,16 @@ async def ask_table(tx: Transaction, id: UUID, workspace: str, by: str, spec: Ma
 
 async def table(tx: Transaction, id: UUID) -> dict[str, Any]:
     """Raises TableUnknown."""
-    row = await tx.fetchrow("SELECT * FROM feature_tables WHERE id = $1", id)
+    row = await tx.fetchrow(
+        """SELECT t.*, j.error FROM feature_tables t
+           LEFT JOIN jobs j ON j.kind = 'tabulate' AND j.key = t.id::text AND j.state = 'failed' WHERE t.id = $1""",
+        id,
+    )
     if row is None:
         raise TableUnknown(id)
-    left_out = json.loads(row["left_out"]) if row["left_out"] else {}
-    return {**row, "spec": json.loads(row["spec"]), "left_out": left_out}
+    found = {**row, "spec": json.loads(row["spec"]), "left_out": json.loads(row["left_out"] or "{}")}
+    failed = row["state"] == "waiting" and row["error"]
+    return found | {"state": "failed", "reason": row["error"]} if failed else found
 
 
 async def made(tx: Transaction, id: UUID, table: Made) -> bool:
