@@ -199,7 +199,7 @@ async def test_a_workspace_that_was_let_go_is_read_again(dedup: Running) -> None
     for turn in range(2):
         for workspace in ("parcels", "other-shop"):
             await dedup.deliver([document(f"{workspace}{turn}", f"{NEAR} {'!' * turn}", workspace=workspace)])
-            assert list(memory._held) == [workspace]
+            assert turn == 0 or list(memory._held) == [workspace], "the first batch of each has nothing to read"
     assert await verdicts(dedup) == {
         "parcels0": "kept", "other-shop0": "kept", "parcels1": "parcels0", "other-shop1": "other-shop0",
     }  # fmt: skip

@@ -120,6 +120,8 @@ async def test_what_meant_the_same_takes_the_place_of_what_is_gone(dedup: Runnin
     assert (survivor.document_id, survivor.replaces, survivor.cluster) == ("b", "a", "b")
     await dedup.work("semantic")
     assert await standing(dedup) == {"b"}
+    async with dedup.db.reading() as tx:
+        assert await tx.fetchval("SELECT count(*) FROM embeddings") == 1, "nothing is kept of what is gone"
 
 
 async def test_what_repeated_one_in_between_repeats_what_stands_for_that(dedup: Running) -> None:

@@ -4,7 +4,7 @@ from asyncpg import Record
 
 from millrace.chassis import Job, Transaction, works
 from millrace.dedup import store
-from millrace.dedup.corpus import DECIDED, Index, event
+from millrace.dedup.corpus import DECIDED, Index, event, timed
 from millrace.dedup.domain import Drop, Same, joined, pieces, settle
 from millrace.dedup.engine import Embed, Engine
 from millrace.events import DocumentDuplicated, DocumentKept
@@ -44,12 +44,14 @@ async def _batch(job: Job, index: Index, spec: Workspace, embed: Embed, step: in
     if not rows:
         return False
     cut = [pieces(store.text_of(row)) for row in rows]
-    vectors = joined(await embed([piece for text in cut for piece in text]), [len(text) for text in cut])
+    with timed("embed"):
+        vectors = joined(await embed([piece for text in cut for piece in text]), [len(text) for text in cut])
     async with job.transaction() as tx:
         corpus = await store.lock(tx, job.workspace)
         await store.prepare(tx, job.workspace)
         standing = await store.embedded(tx, corpus, [row["seq"] for row in rows], vectors)
-        await _settle(tx, job, index, spec, corpus, standing, f"{job.token}/{step}")
+        with timed("settle"):
+            await _settle(tx, job, index, spec, corpus, standing, f"{job.token}/{step}")
     return True
 
 
