@@ -126,13 +126,13 @@ def test_a_file_for_a_workspace_mistyped_is_refused_with_the_nearest(desk: Whole
 
 
 def test_a_typo_in_a_workspace_file_is_told_with_key_line_and_nearest_and_changes_nothing(desk: Whole) -> None:
-    typos = DESK.replace("feedback:", "fedback:") + "train: {min_labels: many}\ndata: {retention: 30d}\n"
+    typos = DESK.replace("feedback:", "fedback:") + "train: {min_labels: many}\ndata: {retain: 30d}\n"
     said = desk.millrace("apply", written(desk, "typos.yaml", typos))
     assert said.code == 1
     problems = " ".join(said.err.split())
     assert "line 6: fedback: one of" in problems and "(did you mean 'feedback'?)" in problems
     assert "line 7: train.min_labels: a whole number" in problems
-    assert "line 8: data.retention: one of" in problems
+    assert "line 8: data.retain: one of" in problems
     assert apply(desk, DESK) == {**apply(desk, DESK), "revision": 1, "changed": False}
     assert desk.millrace("apply", str(desk.running.data / "nowhere.yaml")).code == 1
 

@@ -15,7 +15,7 @@ from millrace.ingestion.erasures import OWNERS
 from millrace.ingestion.settings import Settings
 
 pytestmark = pytest.mark.timeout(600)
-KNOWS = {"ingestion.erasures", "erased", "inbox"}
+KNOWS = {"ingestion.erasures", "dedup.tombstones", "erased", "inbox"}
 """Tables that may name the person, by pseudonym: who asked, and what is not to be taken in again."""
 
 
