@@ -6,7 +6,14 @@ from uuid import uuid4
 from harness import Running, make
 from worlds import LABELS, SmallEngine, configured, deployment, kept, put_dataset, put_model, request
 
-from millrace.events import DocumentRetired, ErasureConfirmed, EvaluationFailed, ModelEvaluated, SubjectErased
+from millrace.events import (
+    DocumentDuplicated,
+    DocumentRetired,
+    ErasureConfirmed,
+    EvaluationFailed,
+    ModelEvaluated,
+    SubjectErased,
+)
 
 ROWS = {
     suite: [(f"{suite} {number}", LABELS[number % 3]) for number in range(count)]
@@ -227,6 +234,14 @@ async def test_labels_of_a_person_who_is_forgotten_and_of_retired_documents_judg
     new = [kept(6, subject=gone, after=30.0), kept(2, after=30.0)]
     await evaluation.deliver([*late, *new])
     assert await arrived(evaluation) == ["k-2", "k-3", "k-6"]
+
+
+async def test_a_label_that_means_the_same_as_an_older_one_judges_no_more(evaluation: Running) -> None:
+    await evaluation.deliver([kept(1), kept(2)])
+    about = {"source": "desk", "duplicate_of": "k-0", "similarity": 0.97, "cluster": "k-0", "at": kept(1).known_at}
+    await evaluation.deliver([make(DocumentDuplicated, document_id="k-1", kind="semantic", **about)])
+    await evaluation.deliver([make(DocumentDuplicated, document_id="k-2", kind="near", **about)])
+    assert await arrived(evaluation) == ["k-2"]
 
 
 async def test_no_text_of_a_label_that_joined_fresh_stays_in_blobs(evaluation: Running) -> None:

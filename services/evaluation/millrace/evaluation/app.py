@@ -7,6 +7,7 @@ from millrace.evaluation.job_erase import job_erase
 from millrace.evaluation.job_evaluate import job_evaluate
 from millrace.evaluation.job_expire import job_expire
 from millrace.evaluation.job_sweep import job_sweep
+from millrace.evaluation.on_document_duplicated import on_document_duplicated
 from millrace.evaluation.on_document_kept import on_document_kept
 from millrace.evaluation.on_document_retired import on_document_retired
 from millrace.evaluation.on_evaluation_requested import on_evaluation_requested
@@ -32,6 +33,7 @@ def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None)
         handlers=[
             on_workspace_configured,
             on_document_kept,
+            on_document_duplicated,
             on_document_retired,
             on_subject_erased,
             on_evaluation_requested,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from millrace.chassis import Transaction
 from millrace.chassis.erasure import Forgotten
-from millrace.events import DocumentKept, DocumentRetired
+from millrace.events import DocumentDuplicated, DocumentKept, DocumentRetired
 
 MOST = 5000
 JOIN = 400  # enough to prove a margin of 0.01, and scored within seconds
@@ -42,8 +42,8 @@ async def append(tx: Transaction, workspace: str, kept: Sequence[DocumentKept]) 
     )
 
 
-async def retire(tx: Transaction, events: Sequence[DocumentRetired]) -> None:
-    """Lets go of retired documents; a tombstone keeps out what was known before and comes after."""
+async def retire(tx: Transaction, events: Sequence[DocumentRetired | DocumentDuplicated]) -> None:
+    """Lets go of documents that stand no more; a tombstone keeps out what was known before and comes after."""
     await tx.executemany(
         """INSERT INTO retired (workspace, document_id, known_at) VALUES ($1, $2, $3)
            ON CONFLICT (workspace, document_id)
