@@ -74,12 +74,15 @@ class Engine:
         return 0
 
 
-def declared(workspace: str = "parcels", revision: int = 1, **corpora: dict[str, Any]) -> WorkspaceConfigured:
+def declared(
+    workspace: str = "parcels", revision: int = 1, retention: str | None = None, **corpora: dict[str, Any]
+) -> WorkspaceConfigured:
+    data = {"data": {"retention": retention}} if retention else {}
     return make(
         WorkspaceConfigured,
         workspace=workspace,
         revision=revision,
-        spec={**spec(workspace), "corpora": corpora},
+        spec={**spec(workspace), **data, "corpora": corpora},
         digest=f"d{revision}",
         by="tests",
     )

@@ -233,6 +233,20 @@ async def test_a_person_is_erased_from_what_stands_what_waits_and_what_is_pinned
     assert pinned["erased"] == 1
 
 
+async def test_documents_past_their_retention_go_the_next_day_and_each_day_after(parcels: Library) -> None:
+    await parcels.service.tables.put(declared(retention="2d", handbook=HANDBOOK))
+    await parcels.keep(kept("d-1", "Returns take a week."))
+    await parcels.call("POST", "corpora/handbook/snapshots", 201, name="v1")
+    parcels.service.clock.advance(86_400)
+    await parcels.keep(kept("d-2", "Returns are free.", at=parcels.service.clock.now()))
+    assert await parcels.service.work("tidy") == 1
+    assert sorted(await parcels.ids("returns")) == ["d-1", "d-2"]
+    parcels.service.clock.advance(2 * 86_400 - 1)
+    assert await parcels.service.work("tidy") == 1
+    assert await parcels.ids("returns") == ["d-2"]
+    assert await parcels.ids("returns", snapshot="v1") == []
+
+
 async def test_filters_leave_only_what_passes(parcels: Library) -> None:
     await parcels.keep(
         kept("d-1", "Returns take a week.", metadata={"product": "letters", "country": "fr"}),

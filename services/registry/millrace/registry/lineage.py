@@ -40,7 +40,7 @@ async def _dataset(digest: str, manifest: str, blobs: Blobs) -> dict[str, Any]:
         found = json.loads(await blobs.get(manifest))
     except BlobNotFound as gone:
         return {"digest": digest, "manifest": manifest, "missing": str(gone)}
-    shown = {key: found.get(key) for key in ("documents", "sources", "offsets", "labels", "lineage")}
+    shown = {key: found.get(key) for key in ("documents", "sources", "offsets", "labels", "lineage", "redacted")}
     splits = found.get("content", {}).get("splits", {})
     return {
         "digest": digest,

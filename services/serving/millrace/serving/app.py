@@ -17,6 +17,7 @@ from millrace.serving.job_embed import job_embed
 from millrace.serving.job_erase import job_erase
 from millrace.serving.job_prune import job_prune
 from millrace.serving.job_reindex import job_reindex
+from millrace.serving.job_tidy import job_tidy
 from millrace.serving.on_document_duplicated import on_document_duplicated
 from millrace.serving.on_document_kept import on_document_kept
 from millrace.serving.on_document_retired import on_document_retired
@@ -104,6 +105,7 @@ def build_app(
             job_reindex.bind(specs=specs, history=history),
             job_erase,
             job_prune.bind(specs=specs),
+            job_tidy.bind(specs=specs),
         ],
         resources=[routes, recorder, shadow, replicas, encoder, declarations],
     )

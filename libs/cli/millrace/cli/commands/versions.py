@@ -132,6 +132,8 @@ def _tree(found: dict[str, Any]) -> Tree:
     if data.get("missing"):
         rows.add(Text(data["missing"], style="red"))
         return tree
+    if data.get("redacted"):
+        rows.add(Text(f"{data['redacted']['rows']} of its rows were erased since", style="yellow"))
     documents = rows.add(f"{data.get('documents') or 0} documents from {_counts(data.get('sources'))}")
     for topic, partitions in (data.get("offsets") or {}).items():
         spans = ", ".join(f"{number}: {first}-{last}" for number, (first, last) in sorted(partitions.items()))

@@ -292,16 +292,21 @@ async def buried(tx: Transaction, workspace: str, documents: Collection[str]) ->
 
 async def erase(tx: Transaction, who: Forgotten, most: int) -> int:
     """Lets go of up to `most` documents about a person in each corpus, pinned ones too; how many."""
-    ids = [corpus.id for corpus in await each_corpus(tx, who.workspace)]
-    erased = 0
+    of_person = "subject = $3 AND known_at <= $4"
+    return await _let_go(tx, who.workspace, of_person, who.subject, who.until, most=most)
+
+
+async def expire(tx: Transaction, workspace: str, before: datetime, most: int) -> int:
+    """Lets go of up to `most` documents of each corpus that were known before a time, pinned ones too; how many."""
+    return await _let_go(tx, workspace, "known_at < $3", before, most=most)
+
+
+async def _let_go(tx: Transaction, workspace: str, which: str, *args: object, most: int) -> int:
+    ids = [corpus.id for corpus in await each_corpus(tx, workspace)]
+    gone = 0
     for corpus in (await lock(tx, ids)).values():
         rows = await tx.fetch(
-            """SELECT id, from_seq, to_seq FROM documents
-               WHERE corpus = $1 AND subject = $2 AND known_at <= $3 LIMIT $4""",
-            corpus.id,
-            who.subject,
-            who.until,
-            most,
+            f"SELECT id FROM documents WHERE corpus = $1 AND {which} ORDER BY id LIMIT $2", corpus.id, most, *args
         )
         if not rows:
             continue
@@ -315,5 +320,5 @@ async def erase(tx: Transaction, who: Forgotten, most: int) -> int:
         )
         await _moves(tx, corpus)
         await drop(tx, corpus, [row["id"] for row in rows])
-        erased += len(rows)
-    return erased
+        gone += len(rows)
+    return gone
