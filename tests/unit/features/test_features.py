@@ -141,6 +141,7 @@ def test_sums_are_exact_and_what_no_float_can_hold_is_none() -> None:
     assert total([1e308, 1e308]) is None
     assert mean([1e308, 1e308]) == 1e308
     assert std([1e308, -1e308]) is None
+    assert std([1000000001.9216259] * 3) == 0.0
     assert (total([]), mean([]), std([]), std([4.0])) == (0.0, None, None, 0.0)
 
 

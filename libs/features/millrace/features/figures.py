@@ -45,12 +45,17 @@ def most(numbers: Sequence[float]) -> Number:
 def std(numbers: Sequence[float]) -> Number:
     """Of the population: 0 for one number, None for none or where a float can't hold it.
 
-    In two passes, since the mean of squares less the square of the mean loses every digit of values that differ little.
+    In two passes, since the mean of squares less the square of the mean loses every digit of values that differ little,
+    and less what the mean was rounded by (Chan, Golub and LeVeque 1983): equal numbers have no deviation.
     """
     middle = mean(numbers)
     if middle is None:
         return None
-    return _finite(math.sqrt(_sum([(number - middle) * (number - middle) for number in numbers]) / len(numbers)))
+    apart = [number - middle for number in numbers]
+    squares, rounded = _sum([one * one for one in apart]), _sum(apart)
+    if not math.isfinite(squares):
+        return None
+    return math.sqrt(max(0.0, squares - rounded * (rounded / len(apart))) / len(apart))
 
 
 def _sum(numbers: Sequence[float]) -> float:
