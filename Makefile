@@ -52,7 +52,9 @@ peers: .venv/peers/installed  ## what benches measure us beside, in an environme
 	.venv/peers/bin/python -m pip install -q -r bench/peers.txt
 	@touch $@
 
-bench-dedup bench-masking bench-profile: peers
+bench-dedup bench-masking bench-profiles: peers
+# not profile.py, which Python's own profilers would import in its library's place
+bench-profile: bench-profiles ;
 bench-%: install  ## bench-bus, bench-rest, bench-loop, ...
 	$(BIN)/python bench/$*.py $(ARGS)
 

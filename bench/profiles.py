@@ -4,7 +4,7 @@ Both begin at the Parquet file of a version and end with an HTML report on disk.
 columns declared (text, categories, numbers), and runs in the peers' environment. Rounds alternate; medians are printed.
 `ratio_time`, `ratio_cpu` (processor seconds: a busy machine moves them less), `ratio_memory` are the peer's over ours.
 
-    python bench/profile.py [--rows 100000] [--rounds 3] [--peer .venv/peers/bin/python]
+    python bench/profiles.py [--rows 100000] [--rounds 3] [--peer .venv/peers/bin/python]
 """
 
 import argparse
