@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 from uuid import uuid4
 
-from harness import Running, make
+from harness import Running, eventually, make
 
 from millrace.events import DocumentAccepted, DocumentRetired, WorkspaceConfigured
 from millrace.ingestion.declaring import Declaring
@@ -23,6 +23,8 @@ async def declare(service: Running, sources: dict[str, Any], **data: Any) -> Wor
     await service.tables.put(event)
     (declaring,) = (one for one in service.service.resources if isinstance(one, Declaring))
     await declaring.declare("parcels", spec)
+    # its loop does the same: a run's job that it looks at is passed over by a worker that looks meanwhile
+    await eventually(lambda: not declaring._changed)
     return spec
 
 
