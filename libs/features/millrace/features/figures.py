@@ -52,10 +52,11 @@ def std(numbers: Sequence[float]) -> Number:
     if middle is None:
         return None
     apart = [number - middle for number in numbers]
-    squares, rounded = _sum([one * one for one in apart]), _sum(apart)
-    if not math.isfinite(squares):
+    squares = [one * one for one in apart]
+    if not all(map(math.isfinite, squares)) or not math.isfinite(added := _sum(squares)):
         return None
-    return math.sqrt(max(0.0, squares - rounded * (rounded / len(apart))) / len(apart))
+    rounded = _sum(apart)
+    return math.sqrt(max(0.0, added - rounded * (rounded / len(apart))) / len(apart))
 
 
 def _sum(numbers: Sequence[float]) -> float:
