@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from millrace.chassis import BlobNotFound, Blobs, Database, Job, Transaction, works
+from millrace.chassis import BlobNotFound, Blobs, Database, Job, Transaction, dead_letters, works
 from millrace.datasets import store
 from millrace.datasets.domain import encoded, parts, redacted
 from millrace.datasets.forgetting import forget
@@ -139,17 +139,14 @@ async def _end(holding: Holding, observed: int) -> None:
         tx.after_commit.append(partial(ERASED.labels(erasure.because).inc, erasure.rows))
         if erasure.because != "subject":
             return
+        more = {"observations": observed, "dead_letters": await dead_letters.erase(tx, job.payload["subject"])}
         tx.emit(
             ErasureConfirmed.caused_by(
                 job.cause("erased"),
                 workspace=job.workspace,
                 erasure=erasure.erasure,
                 service="datasets",
-                erased={
-                    "rows": erasure.rows,
-                    "files": erasure.files,
-                    **({"observations": observed} if observed else {}),
-                },
+                erased={"rows": erasure.rows, "files": erasure.files, **{what: n for what, n in more.items() if n}},
                 datasets=erasure.datasets,
             )
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from millrace.chassis import Transaction, handles
+from millrace.chassis import Transaction, dead_letters, handles
 from millrace.dedup import store
 from millrace.dedup.corpus import Index
 from millrace.events import DocumentDuplicated, DocumentKept, ErasureConfirmed, SubjectErased
@@ -25,7 +25,7 @@ async def _erase(tx: Transaction, index: Index, event: SubjectErased) -> dict[st
     removed = await store.remove_subject(tx, corpus, event.subject, event.known_at)
     if removed:
         await index.leave(tx, corpus, removed, {row["document_id"]: event for row in removed})
-    letters = await store.forget_letters(tx, event.subject)
+    letters = await dead_letters.erase(tx, event.subject)
     stood = sum(row["stands"] for row in removed)
     erased = {"documents": stood, "duplicates": len(removed) - stood}
     return erased | ({"dead_letters": letters} if letters else {})

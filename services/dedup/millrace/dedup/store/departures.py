@@ -93,14 +93,6 @@ async def forget_departures(tx: Transaction, workspace: str, *, before: datetime
     await tx.execute("DELETE FROM tombstones WHERE workspace = $1 AND at < $2", workspace, ended)
 
 
-async def forget_letters(tx: Transaction, subject: str) -> int:
-    """Deletes dead letters that name a person's pseudonym."""
-    told = await tx.execute(
-        "DELETE FROM dead_letters WHERE position(convert_to($1, 'UTF8') IN body) > 0 AND NOT sealed", subject
-    )
-    return int(told.rpartition(" ")[2])
-
-
 async def leave(tx: Transaction, corpus: Corpus, removed: Sequence[asyncpg.Record]) -> dict[str, str]:
     """Takes deleted rows out of the index; gives those that repeated one that stood, and which, to be decided on."""
     await take_out(tx, corpus, [row["seq"] for row in removed if row["stands"]])
