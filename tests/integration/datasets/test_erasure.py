@@ -327,3 +327,13 @@ async def profiles_in_s3(datasets: Running, versions: list[DatasetReleased]) -> 
     prefixes = tuple(f"{version.manifest.removesuffix('.json')}-profile" for version in versions)
     names = sorted(name for name in await blobs_of(datasets) if name.startswith(prefixes))
     return [(await datasets.service.blobs.get(name)).decode() for name in names]
+
+
+async def test_dead_letters_that_name_the_person_go_and_are_counted(datasets: Running) -> None:
+    await datasets.deliver([kept(1, subject="ann", workspace="nowhere"), kept(2, subject="bob", workspace="nowhere")])
+    assert len(await datasets.dead_letters()) == 2
+    await datasets.deliver([erased()])
+    await datasets.work("erase")
+    [confirmed] = await datasets.emitted(ErasureConfirmed)
+    assert confirmed.erased["dead_letters"] == 1
+    assert len(await datasets.dead_letters()) == 1
