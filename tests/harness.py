@@ -236,11 +236,21 @@ async def database(stack: Endpoints, *schemas: str) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def running(
-    stack: Endpoints, name: str, build_app: Callable[..., Service], *, clock: FakeClock | None = None, **more: Any
+    stack: Endpoints,
+    name: str,
+    build_app: Callable[..., Service],
+    *,
+    clock: FakeClock | None = None,
+    beside: Running | None = None,
+    **more: Any,
 ) -> AsyncIterator[Running]:
-    """A service with its resources started, but without Kafka: no consumers, no relay, no workers."""
+    """A service with its resources started, but without Kafka: no consumers, no relay, no workers.
+
+    One that runs `beside` another is its second replica: on the same database.
+    """
     clock = clock or FakeClock()
-    async with database(stack, name) as dsn:
+    async with database(stack, name) as own:
+        dsn = beside.service.settings.postgres if beside else own
         service = build_app(settings_for(stack, name, dsn, **more), clock=clock)
         await service.db.start()
         await service.db.keep_house()

@@ -5,6 +5,7 @@ from millrace.ingestion.runs.documents import known, save_revisions, standing, s
 from millrace.ingestion.runs.frontier import Ahead, add_ahead, ahead, clear_frontier, known_ahead, looked_at, try_again
 from millrace.ingestion.runs.reports import add_troubles, forget, newest, overview, report
 from millrace.ingestion.runs.run import STATES, Run, add, load, open_run, save, started_last
+from millrace.ingestion.runs.turns import forget_turns, take_turn
 from millrace.ingestion.runs.whereabouts import places, save_places, settle
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "declare",
     "declared",
     "forget",
+    "forget_turns",
     "known",
     "known_ahead",
     "load",
@@ -37,6 +39,7 @@ __all__ = [
     "standing",
     "standing_at",
     "started_last",
+    "take_turn",
     "tidy",
     "try_again",
     "vanish",

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
-from millrace.chassis import Database, Transaction
+from millrace.chassis import Database, Transaction, Unavailable
 from millrace.ingestion import runs
 from millrace.ingestion.domain.revisions import Item, parts, place_of
 from millrace.ingestion.domain.urls import normal, origin, prefixes, within
@@ -21,6 +21,7 @@ from millrace.ingestion.sources import pages, pdf
 from millrace.ingestion.sources.batch import About, Batch, Place, Position, Trouble, Unreadable, Waits
 from millrace.ingestion.sources.network import Answer, Client, Down, Network, gunzipped
 from millrace.ingestion.sources.robots import Robots
+from millrace.ingestion.sources.turns import Turns
 from millrace.privacy import mask
 from millrace.workspace import Crawl
 
@@ -78,10 +79,11 @@ class CrawlReader:
         self._largest = largest
         self._prefixes = prefixes(crawl.seeds, crawl.allow)
         self._pause = 1.0 / crawl.rate
+        self._turns = Turns(db)
 
     async def batches(self, position: Position | None) -> AsyncGenerator[Batch, None]:
         client = self._network.client(private=self._crawl.private)
-        robots = Robots(client, self._network.agent, self._pause)
+        robots = Robots(client, self._turns, self._pause)
         try:
             async with aclosing(self._read(client, robots, position)) as found:
                 async for batch in found:
@@ -143,16 +145,23 @@ class CrawlReader:
             by_host[urlsplit(one.url).netloc].append(one)
         until = asyncio.get_running_loop().time() + SPELL
 
+        failed: list[Unavailable] = []
+
         async def visit(some: Sequence[Ahead]) -> list[_Seen]:
             found: list[_Seen] = []
-            for one in some:
-                if found and asyncio.get_running_loop().time() > until:
-                    break
-                found.append(await self._look(client, robots, one, before.get(one.place)))
+            try:
+                for one in some:
+                    if found and asyncio.get_running_loop().time() > until:
+                        break
+                    found.append(await self._look(client, robots, one, before.get(one.place)))
+            except Unavailable as error:  # of our own database: out of a group of tasks it would come as a group
+                failed.append(error)
             return found
 
         async with asyncio.TaskGroup() as group:
             visits = [group.create_task(visit(some)) for some in by_host.values()]
+        if failed:
+            raise failed[0]
         seen = [one for each in visits for one in each.result()]
         async with self._db.reading() as tx:
             earlier = await runs.looked_at(tx, self._about, [self._place(one.at) for one in seen if one.at])
@@ -193,7 +202,7 @@ class CrawlReader:
             pause = max(self._pause, manners.pause(agent))
             if pause > LONGEST_DELAY:
                 raise Unreadable("crawl_delay", f"a Crawl-delay of at most {LONGEST_DELAY:g} s, not {pause:g} s")
-            await client.turn(urlsplit(url).netloc, pause)
+            await self._turns.wait(urlsplit(url).netloc, pause)
 
         asked = {"If-None-Match": before.etag, "If-Modified-Since": before.modified} if before else {}
         headers = {name: value for name, value in asked.items() if value}

@@ -9,7 +9,7 @@ import asyncio
 import socket
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import httpcore
@@ -61,7 +61,6 @@ class Network:
     agent: str
     resolve: Resolve = resolve
     allowed: Allowed = allowed
-    turns: dict[str, float] = field(default_factory=dict)
 
     def client(self, *, private: bool) -> Client:
         return Client(self, private)
@@ -113,16 +112,6 @@ class Client:
 
     async def close(self) -> None:
         await self._pool.aclose()
-
-    async def turn(self, host: str, pause: float) -> None:
-        """Waits until it is this host's turn: `pause` seconds between requests, whichever runs make them."""
-        turns, now = self._network.turns, asyncio.get_running_loop().time()
-        if len(turns) > 10_000:
-            for name in [name for name, at in turns.items() if at < now]:
-                del turns[name]
-        at = max(now, turns.get(host, 0.0))
-        turns[host] = at + pause
-        await asyncio.sleep(at - now)
 
     async def get(self, url: str, *, most: int, headers: Mapping[str, str], permits: Permits) -> Answer:
         """The answer at the end of a chain of redirects, each permitted and connected to like the first.
