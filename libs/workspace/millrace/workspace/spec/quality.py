@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from millrace.workspace.quality import Preset
 from millrace.workspace.section import Section, unique
-from millrace.workspace.spec.names import Key, Label, Patterns
+from millrace.workspace.spec.names import Key, Label, Patterns, Phrases
 
 
 class Limit(Section):
@@ -53,7 +53,8 @@ class Quality(Section):
     """What a record has to be beyond what every text has to be.
 
     `presets` are published filters, for long texts; `limits` are bounds by measure (`quality.MEASURES`), where null
-    lifts one of a preset. No pattern of `deny` may match the text anywhere, each of `require` has to.
+    lifts one of a preset. No pattern of `deny` may match the text anywhere, each of `require` has to. None of
+    `blocked_words` may be in the text, as whole words and whatever their case.
     """
 
     presets: Annotated[tuple[Preset, ...], Field(strict=False)] = ()
@@ -62,5 +63,6 @@ class Quality(Section):
     values: dict[Key, Typed] = Field(default_factory=dict, max_length=500)
     deny: Patterns = ()
     require: Patterns = ()
+    blocked_words: Phrases = ()
 
-    _once = field_validator("presets", "deny", "require")(unique)
+    _once = field_validator("presets", "deny", "require", "blocked_words")(unique)
