@@ -17,7 +17,7 @@ from millrace.ingestion import runs
 from millrace.ingestion.domain.revisions import Item, parts, place_of
 from millrace.ingestion.domain.urls import normal, origin, prefixes, within
 from millrace.ingestion.runs import Ahead
-from millrace.ingestion.sources import pages, pdf
+from millrace.ingestion.sources import apart, pages
 from millrace.ingestion.sources.batch import About, Batch, Place, Position, Trouble, Unreadable, Waits
 from millrace.ingestion.sources.network import Answer, Client, Down, Network, gunzipped
 from millrace.ingestion.sources.robots import Robots
@@ -52,7 +52,7 @@ PERSONAL = frozenset({"email", "card", "iban"})
 
 @dataclass
 class _Seen:
-    """What one look at a page brought."""
+    """What one look at a page brought. `lost`: what it leads to is not known, though it may be what it was."""
 
     ahead: Ahead
     items: list[Item] = field(default_factory=list)
@@ -62,6 +62,7 @@ class _Seen:
     trouble: Trouble | None = None
     unchanged: bool = False
     settled: bool = False
+    lost: bool = False
     again: float | None = None
     at: str | None = None
     read: bool = False
@@ -177,12 +178,13 @@ class CrawlReader:
             trouble = Trouble(ahead.url, error.code, error.expected)
             if error.code in GONE:
                 return _Seen(ahead, trouble=trouble)
-            return _Seen(ahead, trouble=trouble, settled=True, links=before.links if before else ())
+            lost = ahead.kind == "sitemap" and before is not None
+            return _Seen(ahead, trouble=trouble, settled=True, lost=lost, links=before.links if before else ())
         except Down as down:
             if ahead.tries < len(PAUSES):
                 return _Seen(ahead, again=min(max(PAUSES[ahead.tries], down.retry_after or 0.0), LONGEST_PAUSE))
             trouble = Trouble(ahead.url, "down", f"an answer, after {ahead.tries + 1} tries: {down}")
-            return _Seen(ahead, trouble=trouble, settled=True, links=before.links if before else ())
+            return _Seen(ahead, trouble=trouble, settled=True, lost=True, links=before.links if before else ())
 
     async def _fetched(self, client: Client, robots: Robots, ahead: Ahead, before: Place | None) -> Answer:
         agent = self._network.agent
@@ -219,7 +221,8 @@ class CrawlReader:
         body = await asyncio.to_thread(gunzipped, answer.body, SITEMAP_BYTES)
         found, maps = await asyncio.to_thread(pages.sitemap, body, ROOM * self._crawl.pages)
         links = [url for one in found if (url := normal(one, answer.url))]
-        return _Seen(ahead, links=links, maps=[url for one in maps if (url := normal(one, answer.url))])
+        maps = [url for one in maps if (url := normal(one, answer.url))]
+        return _Seen(ahead, place=Place(ahead.place), links=links, maps=maps)
 
     async def _page(self, ahead: Ahead, answer: Answer, before: Place | None) -> _Seen:
         if answer.status == 304 and before is not None:
@@ -244,12 +247,12 @@ class CrawlReader:
 
     async def _text(self, kind: str, answer: Answer) -> tuple[str, str | None, tuple[str, ...]]:
         if kind in ("text/html", "application/xhtml+xml"):
-            read = await asyncio.to_thread(pages.page, answer.body, answer.url, answer.headers)
+            read = await apart.page(answer.body, answer.url, answer.headers)
             return read.text, read.title, read.links
         if kind in ("text/plain", "text/markdown"):
             return pages.decoded(answer.body, answer.headers.get("content-type", "")), None, ()
         if kind == "application/pdf":
-            return "\n\n".join(await pdf.texts(answer.body)), None, ()
+            return "\n\n".join(await apart.texts(answer.body)), None, ()
         raise Unreadable("kind", f"a page of HTML, text or PDF, not {kind[:100]}")
 
     def _batch(self, seen: Sequence[_Seen], earlier: set[UUID], position: Position, *, room: int) -> Batch:
@@ -295,8 +298,9 @@ class CrawlReader:
         if one.trouble is None or self._expected(one):
             return
         batch.troubles.append(one.trouble)
-        if one.trouble.code == "down":
-            batch.partial = "a page did not answer, and what it leads to is not known; none was retired"
+        if one.lost:
+            what = "a sitemap could not be read" if one.ahead.kind == "sitemap" else "a page did not answer"
+            batch.partial = f"{what}, and what it leads to is not known; none was retired"
 
     def _expected(self, one: _Seen) -> bool:
         """A sitemap that nobody promised, and links that lead elsewhere, are no troubles."""
