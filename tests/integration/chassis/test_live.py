@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import MessageSizeTooLargeError
 from faststream.kafka import KafkaBroker
 from harness import Bus, Running, database, eventually, live, make
@@ -83,6 +84,31 @@ async def test_batches_in_hand_behind_one_that_is_given_up_come_again_in_order(
             order = [int(event.document_id) for event in found if event.workspace == f"w-{workspace}"]
             assert order == sorted(order) and len(order) == 20
         assert await counted(probe) == 100
+
+
+async def test_a_busy_partition_is_part_of_every_fetch(
+    stack: Endpoints, bus: Bus, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetches: list[set[int]] = []
+    send = Fetcher._proc_fetch_request
+
+    async def noted(self: Fetcher, assignment: Any, node_id: int, request: Any) -> Any:
+        [(topic, partitions)] = request.topics
+        if topic == DocumentSubmitted.topic:
+            fetches.append({partition for partition, *_ in partitions})
+        return await send(self, assignment, node_id, request)
+
+    async with live(stack, "probe", partial(build_app, world=world), batch=1) as probe:
+        await bus.publish(document())
+        await eventually(lambda: _is(counted(probe), 1))
+        monkeypatch.setattr(Fetcher, "_proc_fetch_request", noted)
+        world.down = True
+        long = "long " * (INLINE // 6)  # thirty are more than a fetch brings
+        await bus.publish(*(document(long, document_id=f"{number}") for number in range(30)))
+        await eventually(lambda: len(world.batches) >= 5)  # by now aiokafka would have fetched the other partitions
+        world.down = False
+        await eventually(lambda: _is(counted(probe), 31))
+        assert fetches and all(partitions == {0, 1, 2} for partitions in fetches)
 
 
 async def test_a_bug_is_not_acknowledged_and_does_not_spin(live_probe: Running, bus: Bus, world: World) -> None:
