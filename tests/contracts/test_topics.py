@@ -62,6 +62,13 @@ def test_ledger_topics_hold_no_persons_text() -> None:
             assert "text" not in event.model_fields and contract(topic)["personal_data"] == "none", topic
 
 
+@pytest.mark.parametrize("topic", sorted(topic for topic, event in EVENTS.items() if event.retention != "intake"))
+def test_an_event_says_which_of_its_fields_name_a_person(topic: str) -> None:
+    named = tuple(name for name in EVENTS[topic].model_fields if name in ("subject", "entity", "unit", "actor"))
+    assert EVENTS[topic].people == named
+    assert not named or contract(topic)["personal_data"] != "none"
+
+
 def test_what_is_derived_is_fresh() -> None:
     done = subprocess.run([sys.executable, ROOT / "contracts" / "derive.py", "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

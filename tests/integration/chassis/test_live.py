@@ -15,8 +15,8 @@ from aiokafka.errors import MessageSizeTooLargeError
 from faststream.kafka import KafkaBroker
 from harness import Bus, Running, database, eventually, live, make
 
-from millrace.chassis import Settings, Table, Unavailable, Unknown, consumer, tables, wire
-from millrace.chassis.relay import INLINE
+from millrace.chassis import Settings, Table, Unavailable, Unknown, bodies, consumer, tables, wire
+from millrace.chassis.bodies import INLINE
 from millrace.events import DocumentAccepted, DocumentSubmitted, Event, Route, WorkspaceRouted
 from millrace.probe.app import World, build_app
 from millrace.stack import Endpoints
@@ -145,7 +145,7 @@ async def test_a_large_body_travels_by_reference(live_probe: Running, bus: Bus) 
     await bus.publish(document(text, document_id="long"))
     raw = await _raw(live_probe)
     assert dict(raw.headers)[wire.DATA_REFERENCE] and raw.value == b""
-    whole = await live_probe.service.intakes[0]._whole(raw)
+    whole = await bodies.whole(raw, DocumentAccepted, live_probe.service.blobs)
     assert wire.decode(DocumentAccepted, whole).text == text
 
 
@@ -354,7 +354,7 @@ async def test_a_consumer_that_fetches_nothing_though_events_wait_is_ill(
 ) -> None:
     """Kafka answers and the loop runs: a ping would not see it. Nothing is ill about having nothing to do."""
     monkeypatch.setattr(consumer, "STUCK", 0.5)
-    [watched] = live_probe.service.consumers
+    watched, _ = live_probe.service.consumers
     kafka = watched.subscriber.consumer
     assert kafka is not None
 

@@ -8,7 +8,9 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from millrace.chassis import dead_letters
+from millrace.chassis import bodies, dead_letters
+from millrace.chassis.blobs import Blobs
+from millrace.chassis.bodies import Bodies
 from millrace.chassis.jobs import Job
 from millrace.chassis.transaction import Transaction
 from millrace.events import ErasureConfirmed, SubjectErased
@@ -53,7 +55,8 @@ async def begin(tx: Transaction, events: Sequence[SubjectErased]) -> None:
 async def carry_out(job: Job, erase: Erase) -> None:
     """What that job does: erases step by step, each counted as it commits, and confirms. Emits ErasureConfirmed.
 
-    Dead letters that name the person go too, but for those of intake topics, which are sealed and expire.
+    Dead letters that name the person go too, but for those of intake topics, which are sealed and expire, and bodies
+    of the service's own events that lie in S3.
     """
     erasure = job.payload["erasure"]
     who = Forgotten(job.workspace, job.payload["subject"], datetime.fromisoformat(job.payload["until"]))
@@ -62,9 +65,11 @@ async def carry_out(job: Job, erase: Erase) -> None:
     found = True
     while found:
         async with job.transaction() as tx:
-            gone = {what: n for what, n in (await erase(tx, who, STEP)).items() if n}
+            rows = {**await erase(tx, who, STEP), "bodies": await bodies.end(tx, erasure, STEP)}
+            gone = {what: n for what, n in rows.items() if n}
             await _count(tx, erasure, gone)
         found = bool(gone)
+    await Bodies(job.db, Blobs(job.db.settings)).sweep()
     async with job.finish() as tx:
         tx.emit(
             ErasureConfirmed.caused_by(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from millrace.chassis.errors import Unavailable
 from millrace.chassis.postgres import OUTAGE
+from millrace.chassis.retention import KEPT
 from millrace.chassis.service import patiently
 
 log = structlog.get_logger()
-
-RETENTION_MS = {"intake": 72 * 3600 * 1000, "traffic": 7 * 24 * 3600 * 1000, "ledger": -1, "table": -1}
 
 
 class Settings(BaseSettings):
@@ -46,10 +46,15 @@ def topics(contracts: Path, *, partitions: int = 0, replication: int = 1) -> lis
     for path in sorted(contracts.joinpath("topics").glob("*.yaml")):
         contract: dict[str, Any] = yaml.safe_load(path.read_text())
         kind = contract["retention"]
-        config = {"cleanup.policy": "compact"} if kind == "table" else {"retention.ms": str(RETENTION_MS[kind])}
+        config = {"cleanup.policy": "compact"} if kind == "table" else {"retention.ms": _milliseconds(KEPT[kind])}
         number = partitions or contract["partitions"]
         found.append(NewTopic(contract["topic"], number, replication, topic_configs=config))
     return found
+
+
+def _milliseconds(kept: timedelta | None) -> str:
+    """As Kafka says it, for ever included."""
+    return str(-1 if kept is None else int(kept.total_seconds() * 1000))
 
 
 async def create_topics(kafka: str, wanted: list[NewTopic]) -> None:
