@@ -1,15 +1,13 @@
 """Features as they are served: kept up to date by events, on real Postgres."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from harness import SECRET, Running, eventually, make, running
-from stations import FILE, SPEC, asked, configured, minute, observed
+from harness import SECRET, Running, make, running
+from stations import FILE, asked, configured, minute, observed
 
 from millrace.events import ErasureConfirmed, ObservationAccepted, PredictionRequested, SubjectErased
-from millrace.features import Plan
 from millrace.privacy import derived_key, pseudonym
 from millrace.serving import observations
 from millrace.serving.app import build_app
@@ -157,24 +155,6 @@ async def test_erasing_goes_in_bounded_steps(serving: Running) -> None:
         steps = [await observations.erase_observations(tx, "stations", subject, 2) for _ in range(4)]
     assert steps == [2, 2, 1, 0]
     assert (await serving.snapshot())["entities"] == []
-
-
-async def test_an_erasure_waits_for_observations_that_are_being_taken(serving: Running) -> None:
-    """Else those would be committed after it looked, by somebody who looked before it was asked for."""
-    subject = pseudonym("customer-17", derived_key(SECRET, "stations"))
-
-    async def erased() -> int:
-        async with serving.db.transaction() as tx:
-            return await observations.erase_observations(tx, "stations", subject, 100)
-
-    events = [observed("customer-17", 0, load=1.0)]
-    async with serving.db.transaction() as tx:
-        await observations.share(tx, {"stations"})
-        erasing = asyncio.create_task(erased())
-        waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)"
-        await eventually(lambda: tx.fetchval(waits))
-        await observations.take(tx, Plan.of(SPEC), events, observations.subjects(events, SECRET))
-    assert await erasing == 1
 
 
 async def test_what_is_done_in_one_workspace_leaves_another_alone(serving: Running) -> None:

@@ -32,15 +32,6 @@ def subjects(events: Collection[ObservationAccepted], secret: str) -> dict[tuple
     return {(one.workspace, one.entity): pseudonymous(one.entity, keys[one.workspace]) for one in events}
 
 
-LOCK = "hashtext('serving.observed'), hashtext($1)"
-
-
-async def share(tx: Transaction, workspaces: Collection[str]) -> None:
-    """Keeps erasures of some workspaces waiting: what is added here they see, or whom they forget is seen here."""
-    for workspace in sorted(workspaces):
-        await tx.execute(f"SELECT pg_advisory_xact_lock_shared({LOCK})", workspace)
-
-
 def pruning(now: datetime) -> datetime:
     """When the next look at what may be dropped is due: the same for all who ask within one period."""
     return now - (now - datetime.min.replace(tzinfo=now.tzinfo)) % PERIOD + PERIOD
@@ -188,7 +179,6 @@ async def anything(tx: Transaction, workspace: str) -> bool:
 
 async def erase_observations(tx: Transaction, workspace: str, subject: str, most: int) -> int:
     """Erases up to `most` values that were observed of a person, and the name when none is left; how many values."""
-    await tx.execute(f"SELECT pg_advisory_xact_lock({LOCK})", workspace)
     gone: int = await tx.fetchval(
         """WITH theirs AS (
                SELECT o.ctid FROM observed o JOIN entities e USING (workspace, entity)
