@@ -17,9 +17,9 @@ from minio.error import S3Error
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from millrace.chassis import retention
 from millrace.chassis.errors import Unavailable
 from millrace.chassis.postgres import OUTAGE
-from millrace.chassis.retention import KEPT
 from millrace.chassis.service import patiently
 
 log = structlog.get_logger()
@@ -46,15 +46,20 @@ def topics(contracts: Path, *, partitions: int = 0, replication: int = 1) -> lis
     for path in sorted(contracts.joinpath("topics").glob("*.yaml")):
         contract: dict[str, Any] = yaml.safe_load(path.read_text())
         kind = contract["retention"]
-        config = {"cleanup.policy": "compact"} if kind == "table" else {"retention.ms": _milliseconds(KEPT[kind])}
+        config = {"cleanup.policy": "compact"} if kind == "table" else _kept(retention.KEPT[kind])
         number = partitions or contract["partitions"]
         found.append(NewTopic(contract["topic"], number, replication, topic_configs=config))
     return found
 
 
-def _milliseconds(kept: timedelta | None) -> str:
-    """As Kafka says it, for ever included."""
-    return str(-1 if kept is None else int(kept.total_seconds() * 1000))
+def _kept(time: timedelta | None) -> dict[str, str]:
+    if time is None:
+        return {"retention.ms": "-1"}
+    return {"retention.ms": _milliseconds(time), "segment.ms": _milliseconds(retention.segment(time))}
+
+
+def _milliseconds(time: timedelta) -> str:
+    return str(int(time.total_seconds() * 1000))
 
 
 async def create_topics(kafka: str, wanted: list[NewTopic]) -> None:

@@ -15,7 +15,10 @@ from millrace.events import ErasureConfirmed
 OWNERS = ("datasets", "dedup", "evaluation", "feedback", "ingestion", "registry", "serving")
 """Every service that keeps rows of people, or knows who learned from them."""
 
-TOPICS = {"intake": retention.INTAKE, "traffic": retention.TRAFFIC}
+TOPICS = {
+    "intake": retention.forgotten_after(retention.INTAKE),
+    "traffic": retention.forgotten_after(retention.TRAFFIC),
+}
 """How long topics, and dead letters of intake ones, which are encrypted, still hold what was published before."""
 
 
