@@ -1,6 +1,7 @@
 """Observations as datasets keeps them, and tables of features, on real Postgres and S3."""
 
 import io
+import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,14 +18,15 @@ from millrace.privacy import derived_key, pseudonym
 from millrace.stack import Endpoints
 from millrace.workspace import load
 
-SPEC = load("""
+TEXT = """
 workspace: stations
 owner: grid
 task: tabular
 entity: station
 features: {n: {count: load, over: 10m}, mean_10m: {mean: load, over: 10m}, region: {category: [n, s], unknown: other}}
 target: {name: load, kind: regression, horizon: 5m, arrives_within: 5m}
-""")
+"""
+SPEC = load(TEXT)
 
 
 def minute(number: float) -> datetime:
@@ -296,3 +298,84 @@ async def test_what_a_killed_worker_wrote_is_found_and_deleted(
     await datasets.work("flush-observations")
     (blob,) = await blobs(datasets)
     assert set(pq.read_table(io.BytesIO(await datasets.service.blobs.get(blob)))["entity"].to_pylist()) == {"a"}
+
+
+DAY = 24 * 60.0
+
+
+async def retaining(datasets: Running, days: int) -> None:
+    spec = load(TEXT + f"data: {{retention: {days}d}}")
+    fields: dict[str, Any] = {"workspace": "stations", "revision": 2, "by": "t"}
+    await datasets.tables.put(make(WorkspaceConfigured, spec=spec.plain(), digest="-", **fields))
+
+
+async def held(datasets: Running) -> list[float]:
+    """The loads that are kept, wherever they are."""
+    async with datasets.db.reading() as tx:
+        rows = await tx.fetch("SELECT values FROM observations")
+    found = [row["values"] for row in rows]
+    for blob in await blobs(datasets):
+        found += pq.read_table(io.BytesIO(await datasets.service.blobs.get(blob)))["values"].to_pylist()
+    return sorted(json.loads(values)["load"] for values in found)
+
+
+async def test_observations_past_the_retention_leave_the_buffer_and_every_part(datasets: Running) -> None:
+    await retaining(datasets, days=40)
+    await datasets.deliver([observed("ab"[n >= 10], n * DAY, load=float(n)) for n in range(35)])
+    await datasets.work("flush-observations")
+    assert (await counts(datasets))["parts"] == 3
+    datasets.clock.advance((40 + 14.5) * DAY * 60)
+    await datasets.work("housekeep")
+    assert await held(datasets) == [float(n) for n in range(15, 35)]
+    assert len(await blobs(datasets)) == 2
+    assert (await counts(datasets)) | {"buffered": 5, "entities": 1} == await counts(datasets)
+    datasets.clock.advance(18 * DAY * 60)
+    await datasets.work("housekeep")
+    assert await held(datasets) == [33.0, 34.0]
+    assert await blobs(datasets) == []
+    datasets.clock.advance(3 * DAY * 60)
+    await datasets.work("housekeep")
+    assert (await held(datasets), (await counts(datasets))["entities"]) == ([], 0)
+
+
+async def test_a_moment_whose_windows_reach_past_the_retention_has_no_row(datasets: Running) -> None:
+    """It was served with what is gone: of day 18 the region at day 45, for one."""
+    await retaining(datasets, days=40)
+    await datasets.deliver([observed("a", 18 * DAY, region="n")])
+    await datasets.deliver([observed("a", n * DAY, load=float(n)) for n in range(60)])
+    await asked(datasets)
+    await datasets.work("tabulate")
+    before = await made(datasets)
+    assert {row["region"] for row in before if minute(20 * DAY) < row["at"] < minute(48 * DAY)} == {"n"}
+    datasets.clock.advance((20 + 40) * DAY * 60)
+    await datasets.work("housekeep")
+    table = (await asked(datasets))["table"]
+    await datasets.work("tabulate")
+    after = await made(datasets)
+    assert after == [row for row in before if row["at"] >= minute(50 * DAY)] != []
+    assert (await told(datasets, table))["left_out"] == {"past the retention": 31}
+
+
+async def test_a_part_that_was_written_anew_meanwhile_is_looked_at_again(
+    datasets: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else who ages would put back whom an erasure has just taken out."""
+    await retaining(datasets, days=40)
+    await datasets.deliver([observed(["customer-17", "a"][n % 2], n * DAY, load=float(n)) for n in range(10)])
+    await datasets.work("flush-observations")
+    shelve, interrupted = shelving.shelve, []
+
+    async def late(job: Job, *rest: Any) -> None:
+        await shelve(job, *rest)
+        if not interrupted:
+            interrupted.append(job.key)
+            jobs = datasets.service.jobs
+            assert await forgotten(datasets) == 5
+            datasets.service.jobs = jobs
+
+    monkeypatch.setattr("millrace.datasets.shelving.shelve", late)
+    datasets.clock.advance((40 + 2.5) * DAY * 60)
+    await datasets.work("housekeep")
+    datasets.clock.advance(60)
+    await datasets.work("housekeep")
+    assert interrupted and await held(datasets) == [3.0, 5.0, 7.0, 9.0]

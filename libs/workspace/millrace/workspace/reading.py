@@ -218,6 +218,11 @@ def _computed(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
     for name in workspace.features.keys() & COLUMNS:
         path = ("features", name)
         yield Problem(dotted(path), tree.line(path), f"another name: a table of features has {', '.join(COLUMNS)}")
+    kept = workspace.data.retention
+    for name, feature in workspace.features.items():
+        if kept is not None and feature.over is not None and feature.over > kept:
+            path = ("features", name)
+            yield Problem(dotted(path), tree.line(path), "over at most data.retention, past which nothing is kept")
 
 
 def _monitored(workspace: Workspace, tree: Tree) -> Iterator[Problem]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,9 @@ class Observed:
     buffered: int
     parts: int
     flushing: bool
+    housekept: bool
+    aged_before: datetime | None
+    """What was known before is gone: it was past the retention."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,16 @@ class Stretch:
     last: int
     rows: int
     bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a part written anew holds: how many observations, of whom, the first known when; and how many went."""
+
+    rows: int
+    entities: Collection[str]
+    oldest: datetime | None
+    gone: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +83,15 @@ async def lock(tx: Transaction, workspace: str) -> Observed:
 
 async def save(tx: Transaction, observed: Observed) -> None:
     await tx.execute(
-        "UPDATE observed SET rows = $2, buffered = $3, parts = $4, flushing = $5 WHERE workspace = $1",
+        """UPDATE observed SET rows = $2, buffered = $3, parts = $4, flushing = $5, housekept = $6, aged_before = $7
+           WHERE workspace = $1""",
         observed.workspace,
         observed.rows,
         observed.buffered,
         observed.parts,
         observed.flushing,
+        observed.housekept,
+        observed.aged_before,
     )
 
 
@@ -124,18 +141,18 @@ async def buffered(tx: Transaction, workspace: str, *, after: int, most: int) ->
 async def add_part(tx: Transaction, observed: Observed, blob: str, stretch: Stretch) -> bool:
     """Moves a stretch of the buffer into a part; whether it was still what the part was made of."""
     workspace = observed.workspace
-    entities = await tx.fetch(
-        "DELETE FROM observations WHERE workspace = $1 AND seq BETWEEN $2 AND $3 RETURNING entity",
+    moved = await tx.fetch(
+        "DELETE FROM observations WHERE workspace = $1 AND seq BETWEEN $2 AND $3 RETURNING entity, known_at",
         workspace,
         stretch.first,
         stretch.last,
     )
-    if len(entities) != stretch.rows:
+    if len(moved) != stretch.rows:
         return False
     observed.parts += 1
     observed.buffered -= stretch.rows
     await tx.execute(
-        "INSERT INTO observation_parts VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO observation_parts VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         workspace,
         observed.parts,
         blob,
@@ -143,11 +160,12 @@ async def add_part(tx: Transaction, observed: Observed, blob: str, stretch: Stre
         stretch.bytes,
         stretch.first,
         stretch.last,
+        min(row["known_at"] for row in moved),
     )
     await tx.execute(
         "INSERT INTO part_entities SELECT $1, e, $3 FROM unnest($2::text[]) e",
         workspace,
-        sorted({row["entity"] for row in entities}),
+        sorted({row["entity"] for row in moved}),
         observed.parts,
     )
     return True
@@ -172,20 +190,34 @@ async def counts(tx: Transaction, workspace: str) -> dict[str, Any]:
 
 async def erase_observations(tx: Transaction, workspace: str, subject: str, most: int) -> int:
     """Erases up to `most` buffered observations of a person; how many. `forgetting` does the rest."""
+    theirs = """
+        SELECT seq FROM observations JOIN entities USING (workspace, entity)
+        WHERE workspace = $1 AND subject = $2 LIMIT $3"""
+    return await _erase_buffered(tx, await lock(tx, workspace), theirs, subject, most)
+
+
+async def age(tx: Transaction, workspace: str, before: datetime, most: int) -> int:
+    """Erases up to `most` buffered observations that were known before a time; how many. `forgetting` does the rest."""
     observed = await lock(tx, workspace)
-    gone: int = await tx.fetchval(
-        """WITH theirs AS (
-               SELECT seq FROM observations JOIN entities USING (workspace, entity)
-               WHERE workspace = $1 AND subject = $2 LIMIT $3),
-           gone AS (DELETE FROM observations WHERE workspace = $1 AND seq IN (SELECT seq FROM theirs) RETURNING 1)
-           SELECT count(*)::int FROM gone""",
-        workspace,
-        subject,
-        most,
+    observed.aged_before = max(before, observed.aged_before or before)
+    old = "SELECT seq FROM observations WHERE workspace = $1 AND known_at < $2 ORDER BY known_at LIMIT $3"
+    return await _erase_buffered(tx, observed, old, before, most)
+
+
+async def _erase_buffered(tx: Transaction, observed: Observed, which: str, about: str | datetime, most: int) -> int:
+    told = await tx.execute(
+        f"DELETE FROM observations WHERE workspace = $1 AND seq IN ({which})", observed.workspace, about, most
     )
+    gone = int(told.rpartition(" ")[2])
     observed.buffered -= gone
     await save(tx, observed)
     return gone
+
+
+async def aged_before(tx: Transaction, workspace: str) -> datetime | None:
+    """What was known before is gone. None where nothing is."""
+    before: datetime | None = await tx.fetchval("SELECT aged_before FROM observed WHERE workspace = $1", workspace)
+    return before
 
 
 async def names_of(tx: Transaction, workspace: str, subject: str) -> list[str]:
@@ -205,24 +237,58 @@ async def part_of(tx: Transaction, workspace: str, entities: Collection[str]) ->
     return Part(*row) if row else None
 
 
-async def swap_part(
-    tx: Transaction, workspace: str, part: Part, entities: Collection[str], blob: str, rows: int, size: int
-) -> None:
-    """A part without some entities takes the place of the one with them."""
+async def part_with_older(tx: Transaction, workspace: str, before: datetime) -> Part | None:
+    """A part that holds an observation known before a time, or in which nobody has looked yet."""
+    row = await tx.fetchrow(
+        """SELECT part, blob, last_seq FROM observation_parts
+           WHERE workspace = $1 AND (oldest IS NULL OR oldest < $2) ORDER BY part LIMIT 1""",
+        workspace,
+        before,
+    )
+    return Part(*row) if row else None
+
+
+async def swap_part(tx: Transaction, workspace: str, part: Part, blob: str, size: int, content: Content) -> bool:
+    """A part with less takes the place of what it was made of, or none; whether that still stood there."""
+    if content.rows:
+        done = await tx.execute(
+            """UPDATE observation_parts SET blob = $4, rows = $5, bytes = $6, oldest = $7
+               WHERE workspace = $1 AND part = $2 AND blob = $3""",
+            workspace,
+            part.number,
+            part.blob,
+            blob,
+            content.rows,
+            size,
+            content.oldest,
+        )
+    else:
+        done = await tx.execute(
+            "DELETE FROM observation_parts WHERE workspace = $1 AND part = $2 AND blob = $3",
+            workspace,
+            part.number,
+            part.blob,
+        )
+    if done.endswith(" 0"):
+        return False
     await shelving.stray(tx, workspace, [part.blob])
     await tx.execute(
-        "UPDATE observation_parts SET blob = $3, rows = $4, bytes = $5 WHERE workspace = $1 AND part = $2",
+        "DELETE FROM part_entities WHERE workspace = $1 AND part = $2 AND NOT entity = ANY($3)",
         workspace,
         part.number,
-        blob,
-        rows,
-        size,
+        list(content.entities),
     )
+    return True
+
+
+async def forget_unseen(tx: Transaction, workspace: str) -> None:
+    """Names of entities of which no observation is left."""
+    await lock(tx, workspace)
     await tx.execute(
-        "DELETE FROM part_entities WHERE workspace = $1 AND part = $2 AND entity = ANY($3)",
+        """DELETE FROM entities e WHERE workspace = $1
+             AND NOT EXISTS (SELECT FROM observations o WHERE o.workspace = $1 AND o.entity = e.entity)
+             AND NOT EXISTS (SELECT FROM part_entities p WHERE p.workspace = $1 AND p.entity = e.entity)""",
         workspace,
-        part.number,
-        list(entities),
     )
 
 

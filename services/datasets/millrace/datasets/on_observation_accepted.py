@@ -1,4 +1,4 @@
-"""observation.accepted: kept for ever, for the features of training"""
+"""observation.accepted: kept for the features of training"""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -6,6 +6,7 @@ from functools import partial
 
 from millrace.chassis import Table, Transaction, erasure, handles
 from millrace.datasets import observations
+from millrace.datasets.daily import housekeep_next
 from millrace.events import ObservationAccepted
 from millrace.workspace import Workspace
 
@@ -30,6 +31,9 @@ async def on_observation_accepted(
         # looked for under the lock that an erasure takes too: what is added here it sees, or is seen here
         kept = await erasure.standing(tx, batch, partial(_about, subjects))
         await observations.append(tx, observed, kept, subjects)
+        if not observed.housekept:
+            observed.housekept = True
+            await housekeep_next(tx, name, batch[-1])
         if observed.buffered >= part_rows and not observed.flushing:
             observed.flushing = True
             key = f"{name}/{observed.parts + 1}"

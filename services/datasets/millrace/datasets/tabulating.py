@@ -19,38 +19,50 @@ from millrace.datasets.sorting import Sorted
 from millrace.features import Labelled, Plan, labelled, vectors
 from millrace.workspace import Target, Workspace
 
+PAST = "past the retention"
 
-async def tabulate(db: Database, blobs: Blobs, spec: Workspace, up_to: int, folder: Path) -> tuple[Path, Counter[str]]:
-    """Writes the table of the observations up to a number: its file, and how many moments have a row or why not."""
+
+async def tabulate(
+    db: Database, blobs: Blobs, spec: Workspace, up_to: int, aged: datetime | None, folder: Path
+) -> tuple[Path, Counter[str]]:
+    """Writes the table of the observations up to a number: its file, and how many moments have a row or why not.
+
+    A moment whose windows reach to before `aged`, where observations are gone, has none: it was served with them.
+    """
     plan, target = Plan.of(spec), spec.target
     if target is None:
         raise Unprocessable(f"{spec.workspace} has no target")
     values = {*plan.windows, target.name}
+    since = aged + max(plan.windows.values()) if aged else None
     with Sorted(folder) as seen:
         async for page in pages(db, blobs, spec.workspace, up_to, folder):
             await asyncio.to_thread(seen.add, page, values)
         path = folder / "features.parquet"
-        return path, await asyncio.to_thread(_write, seen, plan, target, path)
+        return path, await asyncio.to_thread(_write, seen, plan, target, since, path)
 
 
-def _write(seen: Sorted, plan: Plan, target: Target, path: Path) -> Counter[str]:
+def _write(seen: Sorted, plan: Plan, target: Target, since: datetime | None, path: Path) -> Counter[str]:
     tally = Counter({"rows": 0})
     schema = files.table_schema(plan, target)
     with files.writer(path, schema) as file:
-        rows = _rows(seen, plan, target, tally)
+        rows = _rows(seen, plan, target, since, tally)
         while page := list(islice(rows, files.PAGE)):
             files.write(file, schema, page)
             tally["rows"] += len(page)
     return tally
 
 
-def _rows(seen: Sorted, plan: Plan, target: Target, tally: Counter[str]) -> Iterator[dict[str, Any]]:
+def _rows(
+    seen: Sorted, plan: Plan, target: Target, since: datetime | None, tally: Counter[str]
+) -> Iterator[dict[str, Any]]:
     truths: list[Labelled] = []
 
     def moments() -> Iterator[tuple[str, datetime]]:
         for one in labelled(target, seen.as_occurred()):
             if one.cell is None:
                 tally[one.why] += 1
+            elif since is not None and one.at < since:
+                tally[PAST] += 1
             else:
                 truths.append(one)
                 yield one.entity, one.at
