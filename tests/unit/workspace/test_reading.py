@@ -225,8 +225,9 @@ def test_a_patterns_line_is_told_where_a_list_goes_on() -> None:
 def test_what_the_guide_declares_is_taken() -> None:
     guide = Path(__file__).parents[3].joinpath("docs/guides/keep-data-clean.md").read_text()
     blocks = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
-    assert len(blocks) == 2
-    rules, personal = (load(SMALL + block).data for block in blocks)
+    assert len(blocks) == 3
+    rules, personal, kept = (load(SMALL + block).data for block in blocks)
+    assert kept.retention == timedelta(days=365)
     assert rules.quality.metadata["order"].required
     assert rules.quality.require == (r"\p{L}{2}",)
     assert (personal.pii, personal.national_ids) == ("pseudonymise", True)
