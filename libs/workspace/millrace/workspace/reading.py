@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sized
+from datetime import timedelta
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -219,10 +220,12 @@ def _computed(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
         path = ("features", name)
         yield Problem(dotted(path), tree.line(path), f"another name: a table of features has {', '.join(COLUMNS)}")
     kept = workspace.data.retention
+    horizon = workspace.target.horizon if workspace.target else timedelta(0)
     for name, feature in workspace.features.items():
-        if kept is not None and feature.over is not None and feature.over > kept:
+        if kept is not None and feature.over is not None and feature.over + horizon >= kept:
             path = ("features", name)
-            yield Problem(dotted(path), tree.line(path), "over at most data.retention, past which nothing is kept")
+            expected = "over and target.horizon shorter together than data.retention, else no table has a row"
+            yield Problem(dotted(path), tree.line(path), expected)
 
 
 def _monitored(workspace: Workspace, tree: Tree) -> Iterator[Problem]:

@@ -8,7 +8,6 @@ from millrace.datasets.daily import housekeep_next
 from millrace.datasets.domain import parts
 from millrace.datasets.forgetting import outlive
 from millrace.datasets.job_profile import FORMS
-from millrace.datasets.metrics import ERASED
 from millrace.workspace import Workspace
 
 LATE = timedelta(days=30)
@@ -25,8 +24,7 @@ async def job_housekeep(
     aged = ""
     if spec.data.retention:
         aged = await _mark_aged(job, spec.data.retention)
-        gone = await outlive(job, db, blobs, job.cause("aged").known_at - spec.data.retention)
-        ERASED.labels("retention").inc(gone)
+        await outlive(job, db, blobs, job.cause("aged").known_at - spec.data.retention)
     if keep_versions:
         await _empty(job, db, blobs, keep_versions)
     async with job.finish() as tx:

@@ -69,17 +69,20 @@ def known_since(moment: datetime) -> Stays:
 
 def thinned(path: Path, target: Path, stays: Stays) -> Content:
     """Writes those of a part's observations that stay."""
-    rows, gone, entities, oldest = 0, 0, set[str](), list[datetime]()
+    rows, gone, entities, oldest, latest = 0, 0, set[str](), list[datetime](), list[datetime]()
     with pq.ParquetFile(path) as part, writer(target, PART) as file:
         for batch in part.iter_batches(PAGE):
-            kept = batch.filter(stays(batch))
-            gone += batch.num_rows - kept.num_rows
+            mask = stays(batch)
+            kept, left = batch.filter(mask), batch.filter(pc.invert(mask))
+            gone += left.num_rows
+            if left.num_rows:
+                latest.append(pc.max(left.column("occurred_at")).as_py())
             if kept.num_rows:
                 file.write_batch(kept)
                 rows += kept.num_rows
                 entities.update(kept.column("entity").unique().to_pylist())
                 oldest.append(pc.min(kept.column("known_at")).as_py())
-    return Content(rows, entities, min(oldest, default=None), gone)
+    return Content(rows, entities, min(oldest, default=None), gone, max(latest, default=None))
 
 
 def measured(path: Path) -> tuple[str, int]:

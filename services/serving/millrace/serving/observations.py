@@ -51,10 +51,10 @@ async def take(
         entities,
         [subjects[workspace, entity] for entity in entities],
     )
-    columns = [list(column) for column in zip(*rows, strict=True)] or [[]] * 7
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[]] * 8
     await tx.execute(
         """INSERT INTO observed SELECT $1, * FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[],
-               $6::uuid[], $7::float8[], $8::text[]) ON CONFLICT DO NOTHING""",
+               $6::uuid[], $7::float8[], $8::text[], $9::text[]) ON CONFLICT DO NOTHING""",
         workspace,
         *columns,
     )
@@ -66,7 +66,7 @@ def _rows(events: Sequence[ObservationAccepted], values: Collection[str]) -> Ite
         for value, cell in event.values.items():
             if value in values and cell is not None:
                 number, word = (None, cell) if isinstance(cell, str) else (cell, None)
-                yield event.entity, value, event.occurred_at, event.known_at, event.id, number, word
+                yield event.entity, value, event.occurred_at, event.known_at, event.id, number, word, event.source
 
 
 async def _hold(tx: Transaction, workspace: str, values: Collection[str]) -> None:
@@ -91,7 +91,7 @@ async def _hold(tx: Transaction, workspace: str, values: Collection[str]) -> Non
 
 
 async def told(tx: Transaction, workspace: str, plan: Plan, entity: str, at: datetime) -> Told:
-    """An entity's features at a moment, of what is known by then."""
+    """An entity's features at a moment, of what is known by then, not past its retention, and may be looked at."""
     reads = plan.reads
     rows = await tx.fetch(
         """SELECT r.value, r.newest, o.*
@@ -100,6 +100,7 @@ async def told(tx: Transaction, workspace: str, plan: Plan, entity: str, at: dat
                SELECT occurred_at, word, number FROM observed
                WHERE workspace = $1 AND entity = $2 AND value = r.value
                    AND occurred_at > r.after AND occurred_at <= $6 AND known_at <= $6
+                   AND ($7::timestamptz IS NULL OR known_at >= $7) AND (source = ANY($8)) <> $9
                ORDER BY occurred_at DESC, known_at DESC, id DESC LIMIT CASE WHEN r.newest THEN 1 END) AS o
            UNION ALL SELECT value, NULL, since, NULL, NULL FROM held WHERE workspace = $1""",
         workspace,
@@ -108,6 +109,9 @@ async def told(tx: Transaction, workspace: str, plan: Plan, entity: str, at: dat
         [at - read.over for read in reads],
         [read.newest for read in reads],
         at,
+        at - plan.retention if plan.retention else None,
+        sorted(plan.sources.but),
+        plan.sources.any,
     )
     held: dict[str, datetime | None] = {}
     windows: dict[str, list[Seen]] = {}
