@@ -2,7 +2,12 @@
 
 from millrace.learn.errors import (
     BaseMissing,
+    BaseRefused,
+    BaseUnreachable,
     DamagedModel,
+    DeviceMissing,
+    DiskFull,
+    OutOfMemory,
     TooFewRows,
     UnknownBase,
     UnknownLabel,
@@ -20,8 +25,13 @@ from millrace.learn.typos import typos
 
 __all__ = [
     "BaseMissing",
+    "BaseRefused",
+    "BaseUnreachable",
     "DamagedModel",
+    "DeviceMissing",
+    "DiskFull",
     "Judged",
+    "OutOfMemory",
     "Parameters",
     "Prediction",
     "Row",
