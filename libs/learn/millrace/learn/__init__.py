@@ -1,5 +1,6 @@
 """Base models, tasks and methods. Importing this costs no torch: the modules that need it import it."""
 
+from millrace.learn import bases
 from millrace.learn.errors import (
     BaseMissing,
     BaseRefused,
@@ -46,6 +47,7 @@ __all__ = [
     "Version",
     "WrongRequest",
     "WrongRows",
+    "bases",
     "digest",
     "read_rows",
     "read_version",

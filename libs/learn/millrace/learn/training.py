@@ -14,6 +14,7 @@ from typing import Any, cast
 import torch
 
 import millrace.learn.methods
+from millrace.learn import bases
 from millrace.learn.devices import device_for, name_of
 from millrace.learn.errors import WrongRequest
 from millrace.learn.fitting import Fitted, Method, Progress
@@ -74,6 +75,7 @@ def train(request: TrainRequest, progress: Progress) -> Trained:
         raise WrongRequest(f"out: {request.out} is there already")
     torch.set_num_threads(request.threads)
     torch.use_deterministic_algorithms(device_for(request.device).type == "cpu")
+    bases.fetch(request.base)
     data = prepare(read_rows(request.rows), request.labels)
     method = cast(Method, importlib.import_module(f"millrace.learn.methods.{request.method.replace('-', '_')}"))
     fitted = method.fit(request, data, progress)

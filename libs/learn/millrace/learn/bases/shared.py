@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from millrace.learn.bases import files, here, sources
 from millrace.learn.bases.row import Kept
-from millrace.learn.errors import BaseRefused
+from millrace.learn.errors import BaseRefused, UnknownBase
 
 if TYPE_CHECKING:
     from millrace.learn.bases.bucket import Bucket
@@ -48,6 +48,27 @@ def publish(kept: Kept, bucket: Bucket) -> None:
         if there.digest != kept.digest:
             reason = f"the team has a base of that name with digest {there.digest}: a new release is a new name"
             raise BaseRefused(kept.name, reason) from None
+
+
+def shared(bucket: Bucket) -> dict[str, Kept]:
+    """Every base that a team added, by name. Raises BucketError."""
+    rows = [key for key in bucket.each("bases/") if key.endswith("/base.json")]
+    kept = [Kept.model_validate_json(bucket.get(key)) for key in rows]
+    return {one.name: one for one in kept}
+
+
+def take(name: str, bucket: Bucket) -> Path:
+    """A base that was added elsewhere, into the cache folder here. Raises UnknownBase, BaseRefused, BucketError."""
+    there = shared(bucket)
+    if name not in there:
+        raise UnknownBase(name, sorted({*here.listed(), *here.added(), *there}))
+    part = here.cache_folder() / f".{name}.{uuid4().hex}.part"
+    try:
+        bucket.download(_files(there[name]), part)
+        _settle(there[name], part)
+    finally:
+        sources.remove(part)
+    return here.find(name)
 
 
 async def bring(name: str, blobs: Blobs) -> None:
