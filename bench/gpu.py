@@ -176,9 +176,9 @@ def measure(given: argparse.Namespace, work: Path) -> dict[str, Any]:
         return found
 
     falls = agrees = resumes = True
-    for method, rate in (("full", 1e-4), ("lora", 1e-3)):
+    for method, rate in (("full", 5e-4), ("lora", 5e-3)):
         same = {**shared, "method": method, "steps": given.steps, "planned_steps": given.steps}
-        same["settings"] = {"epochs": 50, "batch": 32, "rate": rate, "C": 0.1}
+        same["settings"] = {"epochs": 50, "batch": 32, "rate": rate, "C": 1.0}
         reference = tell(f"{method} cpu float32", run(work, "reference", **same))
         ways = {"float32": {}, "bfloat16": {"precision": "bfloat16"}, "float32 in 4 parts": {"accumulate": 4}}
         for way, fields in ways.items():

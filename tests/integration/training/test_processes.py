@@ -20,7 +20,7 @@ workspace: NAME
 owner: support-ml
 task: classify
 labels: {names: [late, lost]}
-train: {methods: [full], min_labels: 50, finetune_budget: 15s, checkpoint: 1s}
+train: {methods: [full], min_labels: 50, finetune_budget: 120s, checkpoint: 1s}
 """
 
 
@@ -108,7 +108,7 @@ async def test_a_zombie_that_wakes_after_its_lease_publishes_nothing(stack, bus:
                     after = await call("GET", f"{second.url}/v1/runs", params={"workspace": name})
             finally:
                 first.process.send_signal(signal.SIGCONT)
-        assert await bus.read(ModelTrained, until=lambda found: True) == [trained]
+        assert await bus.read(ModelTrained, until=lambda found: len(found) >= 1) == [trained]
         artifacts = {key.rsplit("/", 2)[-2] async for key in blobs.each(f"{name}/models/")}
     assert after == before and before[0]["claims"] == 2
     assert trained.artifact.endswith("-2") and artifacts == {trained.artifact.rsplit("/", 1)[1]}
