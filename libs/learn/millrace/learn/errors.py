@@ -18,6 +18,9 @@ Unlearnable                 the request, the rows or the files are wrong; anothe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from difflib import get_close_matches
+
 
 class Unlearnable(Exception):
     """Root: never worth a retry."""
@@ -79,8 +82,10 @@ class TooFewRows(Unlearnable):
 
 
 class UnknownLabel(Unlearnable):
-    def __init__(self, label: str, row_id: str) -> None:
-        super().__init__(f"row {row_id} has the label {label!r}, which the request does not name")
+    def __init__(self, label: str, row_id: str, known: Sequence[str] = ()) -> None:
+        near = get_close_matches(label, known, 1)
+        meant = f"; {near[0]!r} is near it" if near else ""
+        super().__init__(f"row {row_id} has the label {label!r}, which the request does not name{meant}")
         self.label, self.row_id = label, row_id
 
 
