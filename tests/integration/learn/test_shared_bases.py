@@ -92,7 +92,7 @@ async def test_what_one_machine_added_the_others_train_evaluate_and_serve(
     machine("judge")
     suite = Rows("golden", f"parcels/rows/{name}.jsonl", "sha256:rows")
     golden = await _suite(blobs, suite, tmp_path)
-    judge = scoring_engine.Process(threads=1, within=120, nice=0, memory=tmp_path / "memory.sqlite")
+    judge = scoring_engine.Process(threads=1, within=120, nice=0, memory=tmp_path / "memory.sqlite", blobs=blobs)
     await scoring._run({"candidate": deployment}, [suite], blobs=blobs, engine=judge, folder=tmp_path / "scores")
     assert (tmp_path / "scores" / "scores" / "candidate" / "golden.parquet").stat().st_size > 0
     assert golden == 24

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from millrace import learn
-from millrace.chassis import BlobNotFound, Blobs, Job
+from millrace.chassis import Blobs, Job
 from millrace.evaluation.blobs import Rows, dataset, extend, fetch, perturbed, read
 from millrace.evaluation.domain.answers import Answers
 from millrace.evaluation.domain.figures import Key, estimate
@@ -104,7 +103,6 @@ async def _run(
     paths = await fetch(blobs, wanted, folder)
     for who, deployment in models.items():
         await blobs.download(deployment.artifact, folder / "models" / who)
-        await _bring_base(deployment, folder / "models" / who, blobs)
     digests = await engine.score(
         {who: Model(folder / "models" / who, deployment.parameters) for who, deployment in models.items()},
         [Suite(rows.suite, paths[rows.blob], rows.perturb) for rows in wanted],
@@ -113,18 +111,6 @@ async def _run(
     for who, deployment in models.items():
         if digests[who] != deployment.digest:
             raise NotScorable(f"{deployment.version}: the artifact's digest is {digests[who]}, not {deployment.digest}")
-
-
-async def _bring_base(deployment: Deployment, folder: Path, blobs: Blobs) -> None:
-    """What a version stands on, where a team added it."""
-    try:
-        version = await asyncio.to_thread(learn.read_version, folder)
-        if version.needs_base:
-            await learn.bases.bring(version.base.name, blobs)
-    except learn.Unlearnable as error:
-        raise NotScorable(f"{deployment.version}: {error}") from None
-    except BlobNotFound:
-        raise NotScorable(f"{deployment.version}: nobody added a base {version.base.name}") from None
 
 
 async def _keep(workspace: str, deployment: Deployment, rows: Rows, path: Path, job: Job, blobs: Blobs) -> Scored:
