@@ -372,7 +372,9 @@ async def test_two_replicas_keep_to_one_rate(stack: Endpoints, ingestion: Runnin
     web.routes |= {f"/{one}0": page(f"/{one}0", *(f"/{one}{n}" for n in range(1, 11))) for one in "ab"}
     sources = {one: crawl(web, seeds=[f"{web.url}/{one}0"], rate=10)["help"] for one in "ab"}
     another = Network("millrace-test", resolve=named, allowed=here)
-    async with running(stack, "ingestion", partial(build_app, network=another), beside=ingestion) as replica:
+    async with running(
+        stack, "ingestion", partial(build_app, network=another), dsn=ingestion.service.settings.postgres
+    ) as replica:
         for one in (ingestion, replica):
             await declare(one, sources)
         numbers = {one: await ask(ingestion, one) for one in "ab"}

@@ -233,8 +233,9 @@ def test_a_patterns_line_is_told_where_a_list_goes_on() -> None:
 def test_what_the_guide_declares_is_taken() -> None:
     guide = Path(__file__).parents[3].joinpath("docs/guides/keep-data-clean.md").read_text()
     blocks = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
-    assert len(blocks) == 2
-    rules, personal = (load(SMALL + block).data for block in blocks)
+    assert len(blocks) == 3
+    rules, personal, kept = (load(SMALL + block).data for block in blocks)
+    assert kept.retention == timedelta(days=365)
     assert rules.quality.metadata["order"].required
     assert rules.quality.require == (r"\p{L}{2}",)
     assert (personal.pii, personal.national_ids) == ("pseudonymise", True)
@@ -292,3 +293,18 @@ def test_a_stage_can_be_left_out_and_a_person_asked() -> None:
     rollout = load(SMALL + "rollout: {shadow: null, canary: null, approval: person}").rollout
     assert (rollout.shadow, rollout.canary, rollout.approval) == (None, None, "person")
     assert Workspace.read(load(SMALL + "rollout: {shadow: null}").plain()).rollout.shadow is None
+
+
+def test_bases_that_a_team_added_are_known_where_they_are_of_a_kind_that_the_task_takes() -> None:
+    text = SMALL + "train: {bases: [bert-de]}"
+    assert load(text, bases={"bert-de": "encoder"}).train.bases == ("bert-de",)
+    with pytest.raises(WorkspaceInvalid, match=r"train\.bases"):
+        load(text, bases={"bert-de": "of no kind"})
+
+
+def test_the_machine_of_a_run_is_declared() -> None:
+    train = load(SMALL + "train: {device: gpu-if-there, precision: bfloat16, accumulate: 4, checkpoint: 90s}").train
+    assert (train.device, train.precision, train.accumulate) == ("gpu-if-there", "bfloat16", 4)
+    assert train.checkpoint == timedelta(seconds=90)
+    with pytest.raises(WorkspaceInvalid, match="gpu"):
+        load(SMALL + "train: {device: gpuu}")

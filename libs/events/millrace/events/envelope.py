@@ -52,9 +52,11 @@ class Envelope(NamedTuple):
 
 
 def derived(cause: UUID, name: str) -> UUID:
-    """uuid5(cause, name), in half the time: every emitted event has one."""
-    digest = int.from_bytes(sha1(cause.bytes + name.encode(), usedforsecurity=False).digest()[:16])
-    return UUID(int=digest & ~(0xF000_C000 << 48) | 0x5000_8000 << 48)
+    """uuid5(cause, name), of the cause's class: the chassis has one that is made and printed several times faster."""
+    digest = bytearray(sha1(cause.bytes + name.encode(), usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50  # version 5
+    digest[8] = digest[8] & 0x3F | 0x80  # of RFC 4122
+    return type(cause)(digest.hex())
 
 
 class Event(BaseModel):
@@ -70,6 +72,8 @@ class Event(BaseModel):
     retention: ClassVar[Retention] = "ledger"
     """intake (raw, 72 hours), traffic (masked, 7 days), ledger (kept, never a person's text), table (compacted)."""
     by_topic: ClassVar[dict[str, type["Event"]]] = {}
+    people: ClassVar[tuple[str, ...]] = ()
+    """The fields that may name a person who can be forgotten."""
     laned: ClassVar[bool] = False
     """Whether the event has a lane, which is then part of its key."""
     _names: ClassVar[frozenset[str]]
@@ -152,17 +156,18 @@ class Event(BaseModel):
         cause's unless given.
         """
         event = cls._made(fields)
-        cause_id, known = cause.id, cause.known_at
-        occurred = occurred_at or cause.occurred_at
+        about = cause.envelope if isinstance(cause, Event) else cause
+        known = about.known_at
+        occurred = occurred_at or about.occurred_at
         return event.within(
-            Envelope(
-                derived(cause_id, f"{cls.topic}|{event.key}|{ordinal}"),
-                source="",
-                occurred_at=occurred,
-                known_at=occurred if occurred >= known else known,
-                cause_id=cause_id,
-                cycle_id=cycle_id or cause.cycle_id,
-                traceparent=traceparent or cause.traceparent,
+            Envelope(  # by position, which costs half: every emitted event has one
+                derived(about.id, f"{cls.topic}|{event.key}|{ordinal}"),
+                "",
+                occurred,
+                occurred if occurred >= known else known,
+                about.id,
+                cycle_id or about.cycle_id,
+                traceparent or about.traceparent,
             )
         )
 

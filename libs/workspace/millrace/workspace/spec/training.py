@@ -44,7 +44,10 @@ class Triggers(Section):
 class Train(Section):
     """`finetune_budget` ends one fine-tuning, which is then judged as it is; null leaves it the whole `budget`.
 
-    A fine-tuning starts from the base, or with `start: production` from the encoder that is in production.
+    A fine-tuning starts from the base, or with `start: production` from the encoder that is in production. On `device`
+    gpu a run fails where there is none, on gpu-if-there it goes on without. `precision` is that of the products of a
+    forward; `accumulate` the parts that a batch is computed in, which need less memory at once; every `checkpoint` a
+    run's state is put where another worker takes it up.
     """
 
     bases: Words
@@ -57,6 +60,10 @@ class Train(Section):
     budget: Duration = timedelta(minutes=20)
     finetune_budget: Duration | None = None
     start: Literal["base", "production"] = "base"
+    device: Literal["cpu", "gpu", "gpu-if-there"] = "cpu"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    accumulate: Annotated[int, Field(ge=1, le=32)] = 1
+    checkpoint: Duration = timedelta(minutes=1)
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 7
 
     _once = field_validator("bases", "methods")(unique)
