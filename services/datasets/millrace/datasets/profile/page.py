@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from html import escape
-from importlib import resources
 from typing import Any
 
-from millrace.datasets.profile import charts
 from millrace.datasets.profile.notes import number, plural, share, strongest
+from millrace.pages import charts, page
 
 SPLITS = ("train", "validation", "fresh", "golden")
 SHOWN = 20
@@ -19,17 +18,13 @@ Figures = Mapping[str, Any]
 
 
 def render(figures: Figures) -> str:
-    css = resources.files("millrace.datasets.profile").joinpath("page.css").read_text("utf-8")
-    sections = [section for section in _sections(figures) if section[2]]
-    name = escape(str(figures["version"].get("name", "data")))
-    links = "".join(f'<a href="#{id}">{escape(title)}</a>' for id, title, _ in sections)
-    blocks = "".join(f'<section id="{id}"><h2>{escape(title)}</h2>{body}</section>' for id, title, body in sections)
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{name}: data profile</title><style>{css}</style></head><body><main>"
-        f"{_header(figures)}{_figures(figures)}{_notes(figures)}<nav>{links}</nav>{blocks}{_footer(figures)}"
-        "</main></body></html>\n"
+    return page(
+        kicker="Millrace data profile",
+        title=str(figures["version"].get("name", "data")),
+        under=_under(figures),
+        top=f"{_figures(figures)}{_notes(figures)}",
+        sections=_sections(figures),
+        foot=_foot(figures),
     )
 
 
@@ -45,16 +40,14 @@ def _sections(figures: Figures) -> Iterator[tuple[str, str, str]]:
     yield "examples", "Examples", _examples(figures)
 
 
-def _header(figures: Figures) -> str:
+def _under(figures: Figures) -> str:
     about = figures["version"]
     words = [f"Cut {about['created_at'][:16].replace('T', ' ')} UTC"] if about.get("created_at") else []
     words += [f"because of {about['because']}"] if about.get("because") else []
     line = escape(" ".join(words))
     if about.get("parent_name"):
         line += f"{'; ' if line else ''}compared with its parent {escape(about['parent_name'])}"
-    digest = f"<br><code>{escape(about['digest'])}</code>" if about.get("digest") else ""
-    title = f"<h1>{escape(str(about.get('name', 'data')))}</h1>"
-    return f'<header><p class="kicker">Millrace data profile</p>{title}<p class="under">{line}{digest}</p></header>'
+    return line + (f"<br><code>{escape(about['digest'])}</code>" if about.get("digest") else "")
 
 
 def _figures(figures: Figures) -> str:
@@ -371,8 +364,8 @@ def _column(name: str, column: Figures) -> str:
     return f'<div><h3>{escape(name)}</h3>{chart}<p class="cuts">{cuts}{more}</p></div>'
 
 
-def _footer(figures: Figures) -> str:
+def _foot(figures: Figures) -> str:
     return (
-        "<footer>Made from the rows of the version alone, with its parent's beside them: the same version gives this "
-        f"page to the byte. Format {figures['format']}.</footer>"
+        "Made from the rows of the version alone, with its parent's beside them: the same version gives this "
+        f"page to the byte. Format {figures['format']}."
     )
