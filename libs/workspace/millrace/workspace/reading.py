@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from datetime import timedelta
 from typing import Any, get_args, get_origin
 
@@ -43,8 +43,11 @@ COLUMNS = ("entity", "at", "target", "target_at", "target_known_at")
 _OF_THE_TASK = ("train", "gate", "rollout", "monitor")
 
 
-def load(text: str) -> Workspace:
-    """Read a workspace file. Raises WorkspaceInvalid with every problem: key path, line, expectation, nearest name."""
+def load(text: str, *, bases: Mapping[str, str] | None = None) -> Workspace:
+    """Read a workspace file. Raises WorkspaceInvalid with every problem: key path, line, expectation, nearest name.
+
+    `bases` are the kinds of those that the team added, by name.
+    """
     tree = read_tree(text)
     if not isinstance(tree.value, dict):
         raise WorkspaceInvalid([Problem("", 1, "a mapping with at least workspace, owner and task")])
@@ -52,7 +55,7 @@ def load(text: str) -> Workspace:
     workspace, problems = _validated(tree)
     problems += foreign
     if workspace is not None:
-        problems += _dishonoured(workspace, tree)
+        problems += _dishonoured(workspace, tree, bases or {})
     if problems:
         raise WorkspaceInvalid(sorted(problems, key=lambda problem: problem.line or 0))
     assert workspace is not None
@@ -131,7 +134,7 @@ def _misnamed(path: Path, given: str, valid: Iterable[str], tree: Tree) -> Probl
     return Problem(dotted(path), tree.line(path), f"one of {', '.join(valid)}", nearest(given, valid))
 
 
-def _dishonoured(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
+def _dishonoured(workspace: Workspace, tree: Tree, added: Mapping[str, str]) -> Iterator[Problem]:
     task, rollout = workspace.meaning, workspace.rollout
     placed: list[tuple[Path, Condition, Scope]] = [
         *((("gate", at), condition, task.gate) for at, condition in enumerate(workspace.gate)),
@@ -145,7 +148,7 @@ def _dishonoured(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
             yield Problem(dotted(path), tree.line(path), refusal.expected, refusal.nearest)
     named: list[tuple[Path, tuple[str, ...], tuple[str, ...]]] = [
         (("train", "methods"), workspace.train.methods, task.methods),
-        (("train", "bases"), workspace.train.bases, task.bases),
+        (("train", "bases"), workspace.train.bases, _bases(task, added)),
     ]
     for path, given, valid in named:
         yield from (_misnamed((*path, at), name, valid, tree) for at, name in enumerate(given) if name not in valid)
@@ -155,6 +158,10 @@ def _dishonoured(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
     yield from _computed(workspace, tree)
     yield from _monitored(workspace, tree)
     yield from _measured(workspace.data.quality, tree)
+
+
+def _bases(task: Task, added: Mapping[str, str]) -> tuple[str, ...]:
+    return (*task.bases, *sorted(name for name, kind in added.items() if kind in task.base_kinds))
 
 
 def _measured(quality: Quality, tree: Tree) -> Iterator[Problem]:

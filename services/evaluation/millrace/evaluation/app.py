@@ -22,8 +22,13 @@ from millrace.evaluation.settings import Settings
 
 def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None) -> Service:
     db = Database(settings, clock)
+    blobs = Blobs(settings)
     engine = engine or Process(
-        threads=settings.score_threads, within=settings.score_within, nice=settings.nice, memory=settings.memory
+        threads=settings.score_threads,
+        within=settings.score_within,
+        nice=settings.nice,
+        memory=settings.memory,
+        blobs=blobs,
     )
     return Service(
         settings=settings,
@@ -43,7 +48,7 @@ def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None)
             on_feedback_recorded,
         ],
         jobs=[
-            job_evaluate.bind(blobs=Blobs(settings), engine=engine, attempts=settings.attempts),
+            job_evaluate.bind(blobs=blobs, engine=engine, attempts=settings.attempts),
             job_erase,
             job_expire,
             job_sweep,

@@ -34,10 +34,10 @@ class RollBack(BaseModel):
 
 
 def routes(db: Database, *, blobs: Blobs, clock: Clock) -> list[APIRouter]:
-    return [_workspaces(db, clock), _looking(db, blobs), _commands(db, clock)]
+    return [_workspaces(db, blobs, clock), _looking(db, blobs), _commands(db, clock)]
 
 
-def _workspaces(db: Database, clock: Clock) -> APIRouter:
+def _workspaces(db: Database, blobs: Blobs, clock: Clock) -> APIRouter:
     router = APIRouter()
 
     @router.post("/v1/workspaces", response_model=None)
@@ -46,7 +46,7 @@ def _workspaces(db: Database, clock: Clock) -> APIRouter:
         await db.admit()
         text = (await request.body()).decode("utf-8", "replace")
         try:
-            spec = declaring.read(text)
+            spec = await declaring.read(text, blobs)
             cause = command(now=clock.now(), key=key)
             async with db.transaction(emits=declaring.EMITS) as tx:
                 applied = await declaring.declare(tx, spec, by=by, cause=cause)
