@@ -1,6 +1,7 @@
 """One way to print: JSON for programs, tables for people."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from rich.table import Table
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
+ID = re.compile(r"(p-)?[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}")
 
 
 def printed(data: Any) -> None:
@@ -28,10 +30,12 @@ def show(data: Any, as_json: bool, render: Callable[[], RenderableType]) -> None
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[RenderableType]], title: str | None = None) -> Table:
-    """Return a plain table; numbers and markup are the caller's."""
+    """Return a plain table; numbers and markup are the caller's. An id is never cut: the next command asks for it."""
     made = Table(title=title, box=None, pad_edge=False, header_style="dim", title_justify="left")
-    for column in columns:
-        made.add_column(column)
-    for row in rows:
+    told = list(rows)
+    for place, column in enumerate(columns):
+        whole = any(isinstance(row[place], str) and ID.fullmatch(row[place]) for row in told if place < len(row))
+        made.add_column(column, overflow="fold", no_wrap=whole, min_width=36 if whole else None)
+    for row in told:
         made.add_row(*row)
     return made
