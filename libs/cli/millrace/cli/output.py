@@ -34,8 +34,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[RenderableType]], titl
     made = Table(title=title, box=None, pad_edge=False, header_style="dim", title_justify="left")
     told = list(rows)
     for place, column in enumerate(columns):
-        whole = any(isinstance(row[place], str) and ID.fullmatch(row[place]) for row in told if place < len(row))
+        whole = any(_is_id(row[place]) for row in told if place < len(row))
         made.add_column(column, overflow="fold", no_wrap=whole, min_width=36 if whole else None)
     for row in told:
         made.add_row(*row)
     return made
+
+
+def _is_id(cell: RenderableType) -> bool:
+    return isinstance(cell, str) and ID.fullmatch(cell) is not None
