@@ -1,7 +1,7 @@
 """Charts as SVG and HTML that need nothing else: they are read on a phone, printed, and mailed."""
 
 from millrace.pages.charts.columns import bar, clipped, grid, histogram, legend, short, ticks
-from millrace.pages.charts.curves import lines
+from millrace.pages.charts.curves import lines, spark
 from millrace.pages.charts.judged import interval, matrix, reliability
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "matrix",
     "reliability",
     "short",
+    "spark",
     "ticks",
 ]

@@ -56,3 +56,11 @@ def _path(points: Sequence[tuple[float, float]], right: float, high: float, hue:
     if len(places) == 1:
         return f'<circle class="c{hue}" cx="{places[0][0]:.1f}" cy="{places[0][1]:.1f}" r="3"/>'
     return f'<path class="line c{hue}" d="M{"L".join(f"{x:.1f},{y:.1f}" for x, y in places)}"/>'
+
+
+def spark(values: Sequence[float]) -> str:
+    """A curve without scales, as high as a line of text."""
+    low, span = min(values), (max(values) - min(values)) or 1.0
+    step = 90 / max(len(values) - 1, 1)
+    places = "L".join(f"{1 + step * at:.1f},{15 - 13 * (value - low) / span:.1f}" for at, value in enumerate(values))
+    return f'<svg class="spark" viewBox="0 0 92 17" aria-hidden="true"><path class="line c0" d="M{places}"/></svg>'

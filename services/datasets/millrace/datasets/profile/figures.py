@@ -46,7 +46,7 @@ def profile(
         "declared": asdict(declared),
         "labels": _labels(now, before),
         "splits": {split: counts.total() for split, counts in now.by_split.items()},
-        "categories": {name: _category(now.categories[name], _former(before, name)) for name in declared.categories},
+        "categories": {name: _category(now, before, name) for name in declared.categories},
         "missing": {name: now.missing[name] for name in declared.columns},
         "times": {name: _times(hours) for name, hours in now.hours.items() if hours},
         "texts": texts(now, before) if declared.text else None,
@@ -99,12 +99,10 @@ def _labels(now: Tally, before: Tally | None) -> list[dict[str, Any]]:
     ]
 
 
-def _former(before: Tally | None, name: str) -> Counter[str] | None:
-    return before.categories.get(name, Counter()) if before else None
-
-
-def _category(counts: Counter[str], former: Counter[str] | None) -> dict[str, Any]:
+def _category(now: Tally, before: Tally | None, name: str) -> dict[str, Any]:
     """The most frequent values, each with its share in the parent."""
+    counts = now.categories.get(name, Counter())
+    former = before.categories.get(name, Counter()) if before else None
     top = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:SHOWN]
     whole = max(former.total(), 1) if former else 1
     return {

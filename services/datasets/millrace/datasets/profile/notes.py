@@ -102,7 +102,10 @@ def _numbers(figures: Mapping[str, Any]) -> Notes:
     for one, other, value in strongest(numbers):
         if abs(value) > 0.98 and target in (one, other):
             feature = other if one == target else one
-            yield "look", f"{feature} says nearly the same as the target (correlation {value:.2f}): can it be known before?"
+            yield (
+                "look",
+                f"{feature} says nearly the same as the target (correlation {value:.2f}): can it be known before?",
+            )
         elif abs(value) > 0.98:
             yield "look", f"{one} and {other} say nearly the same (correlation {value:.2f})."
 
@@ -148,7 +151,10 @@ def _moved(figures: Mapping[str, Any]) -> Notes:
     apart = sorted((-value, name) for name, value in several if value is not None and value > MOVED)
     if apart:
         names = listed([f"{name} ({-value:.2f})" for value, name in apart])
-        yield "look", f"{plural(len(apart), 'column has', 'columns have')} moved since the parent, of 1 at most: {names}."
+        yield (
+            "look",
+            f"{plural(len(apart), 'column has', 'columns have')} moved since the parent, of 1 at most: {names}.",
+        )
     whole = [drift[name] for name in ("labels", "vocabulary")] + [value for _, value in several]
     known = [value for value in whole if value is not None]
     if known and max(known) <= MOVED:

@@ -94,6 +94,4 @@ class Shapes:
             ((*each[:2], name, each[2]) for name, kept in self._farthest.items() for each in kept),
             key=lambda each: each[:3],
         )
-        return [
-            told | {"usual": [self.figures[name]["p25"], self.figures[name]["p75"]]} for _, _, name, told in found
-        ]
+        return [told | {"usual": [self.figures[name]["p25"], self.figures[name]["p75"]]} for _, _, name, told in found]
