@@ -26,7 +26,7 @@ def _words(figures: Figures) -> str:
     informing = (figures["near"] or {}).get("informing") or []
     if informing:
         rows = "".join(
-            f'<div class="row"><span title="{escape(each["word"])}">{escape(each["word"])}</span>'
+            f'<div class="row spoken"><span title="{escape(each["word"])}">{escape(each["word"])}</span>'
             f"{charts.bar([('s0', each['own']), ('s4', each['times'] - each['own'])], most=each['times'])}"
             f'<span class="n">{number(each["times"])}</span>'
             f'<span class="dim told" title="{escape(each["label"])}">{escape(each["label"])}</span></div>'
