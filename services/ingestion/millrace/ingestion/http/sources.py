@@ -128,5 +128,5 @@ def _shown(spec: Workspace, name: str, run: dict[str, Any] | None, came: dict[st
 
 def _state(opened: dict[str, Any] | None, last: dict[str, Any] | None) -> str:
     if opened and opened["state"] == "running":
-        return "running"
+        return "held up" if opened["waits_for"] else "running"
     return str(last["state"]) if last else "never run"
