@@ -103,7 +103,7 @@ def _looking(db: Database, workspaces: Table[Workspace]) -> APIRouter:
         """The manifest, and what became of the version since."""
         async with db.reading() as tx:
             found = await store.version(tx, version)
-        return {**told(found), **found.body}
+        return {**told(found), **found.body, "redacted": found.redacted}
 
     return router
 

@@ -56,7 +56,8 @@ async def version(tx: Transaction, named_as: str) -> Version:
     elif len(named_as) < PREFIX:
         rows = []
     else:
-        rows = await tx.fetch(f"{_VERSION} WHERE starts_with(v.digest, $1) LIMIT 2", named_as)
+        digest = f"sha256:{named_as}" if HEX.fullmatch(named_as) else named_as
+        rows = await tx.fetch(f"{_VERSION} WHERE starts_with(v.digest, $1) LIMIT 2", digest)
     if len(rows) != 1:
         raise NotFound(f"{'more than one dataset begins with' if rows else 'no dataset'} {named_as}")
     return _read(rows[0])
