@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from uuid import UUID
@@ -13,7 +13,7 @@ from asyncpg import Record
 from numpy.typing import NDArray
 from prometheus_client import Counter
 
-from millrace.chassis import Table, Transaction, erasure
+from millrace.chassis import Step, Table, Transaction, erasure
 from millrace.dedup import store
 from millrace.dedup.domain import (
     Arrival,
@@ -25,6 +25,8 @@ from millrace.dedup.domain import (
     Neighbourhood,
     arrival,
     banding_for,
+    in_time,
+    revised,
     sketch_all,
     split_of,
     weighing,
@@ -42,6 +44,10 @@ ADOPTED = 1000
 """Documents decided on anew in one transaction; more of them are left to a job."""
 MARGIN = 0.16
 """A row whose signature says so much less than the threshold is not compared: 4.5 standard errors at 0.8."""
+
+
+Decided = tuple[Candidate, Decision, bool]
+"""A document, what was decided on it, and whether it weighs for the one that it repeats."""
 
 
 class Index:
@@ -70,9 +76,11 @@ class Index:
         if corpus.tidied_on is None or corpus.tidied_on < tx.now.date():
             await store.tidy_at(tx, corpus, tx.now, candidates[0].cause)
         arrivals = await _standing(tx, corpus, arrivals)
-        for candidate, decision, weighs in await self._decide(tx, corpus, spec, arrivals):
+        decided, removed = await self._decide(tx, corpus, spec, arrivals)
+        for candidate, decision, weighs in decided:
             tx.emit(event(candidate, decision, weighs=weighs))
             DECIDED.labels(decision.kind if isinstance(decision, Drop) else "kept").inc()
+        await self._revise(tx, corpus, decided, removed)
 
     async def leave(
         self, tx: Transaction, corpus: store.Corpus, removed: Sequence[Record], causes: Mapping[str, Cause]
@@ -84,10 +92,16 @@ class Index:
             await self.adopt_all(tx, corpus, causes, orphans)
 
     async def adopt_all(
-        self, tx: Transaction, corpus: store.Corpus, causes: Mapping[str, Cause], orphans: Mapping[str, str]
+        self,
+        tx: Transaction,
+        corpus: store.Corpus,
+        causes: Mapping[str, Cause],
+        orphans: Mapping[str, str],
+        *,
+        after: Collection[str] = (),
     ) -> None:
         """Decides on those that wait; where there are many, a job goes on."""
-        if await self.adopt(tx, corpus, causes, orphans):
+        if await self.adopt(tx, corpus, causes, orphans, after=after):
             cause = next(iter(causes.values()))
             key = f"{corpus.workspace}/{cause.id}"
             await tx.schedule("adopt", key=key, workspace=corpus.workspace, cause=cause)
@@ -98,10 +112,13 @@ class Index:
         corpus: store.Corpus,
         causes: Mapping[str, Cause],
         orphans: Mapping[str, str],
+        *,
+        after: Collection[str] = (),
     ) -> bool:
         """Decides on documents that wait since what they repeated is gone; whether there may be more of them.
 
-        `orphans` names what each repeated. The first kept of those that repeated one replaces it.
+        `orphans` names what each repeated. The first kept of those that repeated one replaces it, but for those that
+        come `after` it, as revisions: their causes have told of something already.
         """
         rows = await store.waiting(tx, corpus.workspace, ADOPTED)
         if not rows:
@@ -113,13 +130,16 @@ class Index:
             for candidate, row in zip(candidates, rows, strict=True)
         ]
         spec = await self.workspaces.get(corpus.workspace)
-        ordinals: defaultdict[UUID, int] = defaultdict(int)
-        replaced: set[str] = set()
-        for candidate, decision, weighs in await self._decide(tx, corpus, spec, arrivals, again=True):
+        ordinals: defaultdict[UUID, int] = defaultdict(lambda: 1 if after else 0)
+        replaced: set[str] = set(after)
+        decided, _ = await self._decide(tx, corpus, spec, arrivals, again=True)
+        for candidate, decision, weighs in decided:
             gone = orphans.get(candidate.document_id)
             if isinstance(decision, Keep) and gone and gone not in replaced:
                 replaced.add(gone)
                 decision = replace(decision, replaces=gone)
+            if isinstance(decision, Drop):
+                candidate = replace(candidate, cause=_now(candidate.cause, causes.get(gone or "", some)))
             tx.emit(event(candidate, decision, ordinals[candidate.cause.id], weighs=weighs))
             ordinals[candidate.cause.id] += 1
             DECIDED.labels("survived" if isinstance(decision, Keep) else "repeats another").inc()
@@ -133,16 +153,19 @@ class Index:
         arriving: Sequence[tuple[Candidate, Arrival]],
         *,
         again: bool = False,
-    ) -> list[tuple[Candidate, Decision, bool]]:
-        """Each with what was decided, and whether it weighs."""
+    ) -> tuple[list[Decided], list[Record]]:
+        """Each with what was decided, and whether it weighs; and the rows that went with it."""
         if not arriving:
-            return []
+            return [], []
         arrivals = [one for _, one in arriving]
         policy = spec.data.duplicates
         near = policy.near
         with timed("find"):
             buckets = await self.memory.buckets(tx, corpus, banding_for(near))
             known = await _near(tx, corpus, arrivals, buckets, near)
+        if not again:
+            arriving = in_time(arriving, known.known_at)
+            arrivals = [one for _, one in arriving]
         with timed("compare"):
             hood = Neighbourhood(
                 known.rows,
@@ -156,7 +179,7 @@ class Index:
             decisions = await asyncio.to_thread(lambda: list(hood.decide(arrivals)))
         with timed("save"):
             decided = [(*both, decision) for both, decision in zip(arriving, decisions, strict=True)]
-            await store.save(tx, corpus, decided, known.repeating, again=again)
+            removed = await store.save(tx, corpus, decided, known.repeating, again=again)
             self.memory.wrote(tx)
         if policy.semantic is not None and not corpus.embedding and any(isinstance(one, Keep) for one in decisions):
             await compare_by_meaning(tx, corpus, arriving[0][0].cause)
@@ -164,7 +187,22 @@ class Index:
         return [
             (candidate, decision, policy.then == "weight" and adds)
             for (candidate, _, decision), adds in zip(decided, weighs, strict=True)
-        ]
+        ], removed
+
+    async def _revise(
+        self, tx: Transaction, corpus: store.Corpus, decided: Sequence[Decided], removed: Sequence[Record]
+    ) -> None:
+        """Those that repeated a text which is no longer are looked at again."""
+        ended = revised([(candidate.document_id, decision) for candidate, decision, _ in decided])
+        orphans = await store.revise(tx, corpus, removed, ended)
+        if orphans:
+            causes = {id: decided[place][0].cause for id, place in ended.places.items()}
+            await self.adopt_all(tx, corpus, causes, orphans, after=ended.places)
+
+
+def _now(cause: Cause, because: Cause) -> Step:
+    """That a document repeats another is known since what made it so."""
+    return Step(cause.id, cause.occurred_at, max(cause.known_at, because.known_at), cause.cycle_id, cause.traceparent)
 
 
 async def compare_by_meaning(tx: Transaction, corpus: store.Corpus, cause: Cause) -> None:
@@ -257,6 +295,7 @@ def event(
         similarity=decision.similarity,
         cluster=decision.cluster,
         weighs=weighs,
+        ends=decision.ends,
     )
 
 

@@ -77,4 +77,6 @@ async def _settle(
 
 
 def _drop(same: Same) -> Drop:
-    return Drop(same.older.row.document_id, same.older.row.cluster, "semantic", same.similarity)
+    return Drop(
+        same.older.row.document_id, same.older.row.cluster, "semantic", same.similarity, same.younger.row.document_id
+    )

@@ -8,6 +8,7 @@ from millrace.dedup.store.departures import (
     remove_documents,
     remove_expired,
     remove_subject,
+    revise,
     tidy_at,
     waiting,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "remove_documents",
     "remove_expired",
     "remove_subject",
+    "revise",
     "save",
     "save_feedback",
     "set_embedding",

@@ -6,7 +6,7 @@ from datetime import datetime
 import asyncpg
 
 from millrace.chassis import Transaction
-from millrace.dedup.domain import resolved
+from millrace.dedup.domain import Revised, resolved
 from millrace.dedup.store.index import Corpus, take_out
 from millrace.dedup.store.tally import count_gone
 from millrace.events import Cause
@@ -93,12 +93,37 @@ async def forget_departures(tx: Transaction, workspace: str, *, before: datetime
 async def leave(tx: Transaction, corpus: Corpus, removed: Sequence[asyncpg.Record]) -> dict[str, str]:
     """Takes deleted rows out of the index; gives those that repeated one that stood, and which, to be decided on."""
     await take_out(tx, corpus, [row["seq"] for row in removed if row["stands"]])
-    gone = {row["document_id"]: None if row["stands"] else row["duplicate_of"] for row in removed}
+    orphans = await orphan(tx, corpus, {row["document_id"]: _repeated(row) for row in removed})
+    await count_gone(tx, corpus.workspace, sum(row["stands"] for row in removed), corpus.latest)
+    return orphans
+
+
+async def revise(
+    tx: Transaction, corpus: Corpus, removed: Sequence[asyncpg.Record], revised: Revised
+) -> dict[str, str]:
+    """After texts were revised: those that repeated a former one, and of which, to be decided on."""
+    gone = {row["document_id"]: _repeated(row) for row in removed} | dict.fromkeys(revised.places)
+    return await orphan(tx, corpus, gone, revised.current) if gone else {}
+
+
+def _repeated(row: asyncpg.Record) -> str | None:
+    return None if row["stands"] else row["duplicate_of"]
+
+
+async def orphan(
+    tx: Transaction, corpus: Corpus, gone: Mapping[str, str | None], but: Collection[str] = ()
+) -> dict[str, str]:
+    """Lets those that repeated what is gone repeat what that did, if anything; gives those that now wait, and for what.
+
+    `gone` says what each that is gone repeated itself, None for one that stood.
+    """
     rows = await tx.fetch(
         """SELECT document_id, duplicate_of, stands FROM documents
-           WHERE workspace = $1 AND duplicate_of = ANY($2) AND (stands OR text IS NOT NULL)""",
+           WHERE workspace = $1 AND duplicate_of = ANY($2) AND (stands OR text IS NOT NULL)
+               AND document_id <> ALL($3::text[])""",
         corpus.workspace,
         sorted(gone),
+        sorted(but),
     )
     now = {row["document_id"]: resolved(row["duplicate_of"], gone) for row in rows}
     await tx.execute(
@@ -109,7 +134,6 @@ async def leave(tx: Transaction, corpus: Corpus, removed: Sequence[asyncpg.Recor
         list(now),
         [stands_for for _, stands_for in now.values()],
     )
-    await count_gone(tx, corpus.workspace, sum(row["stands"] for row in removed), corpus.latest)
     return {
         row["document_id"]: last
         for row in rows

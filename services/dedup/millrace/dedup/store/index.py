@@ -108,21 +108,27 @@ async def load(tx: Transaction, workspace: str, arrivals: Sequence[Arrival], lik
         [kept_of(row) for row in rows if row["stands"]],
         golden,
         {row["document_id"]: row["duplicate_of"] for row in rows if not row["stands"]},
+        {row["document_id"]: row["known_at"] for row in rows},
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Rows that stand, which of their clusters are golden, and what those of the arrivals' ids repeat that don't."""
+    """Rows that stand, which of their clusters are golden, and what those of the arrivals' ids repeat that don't.
+
+    `known_at` has when all these were known.
+    """
 
     rows: list[Kept]
     golden: set[str]
     repeating: dict[str, str | None]
+    known_at: dict[str, datetime]
 
 
 COLUMNS = (
     "seq", "workspace", "document_id", "source", "label", "suite", "trusted", "basis", "digest", "signature", "cluster",
     "kept_at", "stands", "text", "subject", "about", "known_at", "duplicate_of", "kind", "similarity",
+    "ended",
 )  # fmt: skip
 
 
@@ -133,24 +139,28 @@ async def save(
     repeating: Collection[str],
     *,
     again: bool = False,
-) -> None:
-    """Writes what became of a batch. `repeating` are ids of it that repeat another document until now.
+) -> list[asyncpg.Record]:
+    """Writes what became of a batch, and gives the rows that went.
 
-    `again` where they were counted when they came.
+    `repeating` are ids of it that repeat another until now, `again` where they were counted when they came.
     """
     gone: set[str] = set()
+    removed: list[asyncpg.Record] = []
     new: dict[str, tuple[Candidate, Arrival, Decision]] = {}
     for candidate, arrival, decision in decided:
-        replaces = decision.replaces if isinstance(decision, Keep) else None
-        if replaces and new.pop(replaces, None) is None:
-            gone.add(replaces)
+        ended = decision.replaces if isinstance(decision, Keep) else decision.ends
+        corrected = arrival.corrects or ""
+        if corrected in repeating or isinstance(new.get(corrected, (None, None, None))[2], Drop):
+            ended = corrected
+        if ended and new.pop(ended, None) is None:
+            gone.add(ended)
         if not (isinstance(decision, Drop) and arrival.document_id == decision.duplicate_of):
             new.pop(arrival.document_id, None)
             new[arrival.document_id] = (candidate, arrival, decision)
     gone |= new.keys() & repeating
     if gone:
-        rows = await tx.fetch(_DELETE, corpus.workspace, sorted(gone))
-        await take_out(tx, corpus, [row["seq"] for row in rows if row["stands"]])
+        removed = await tx.fetch(_DELETE, corpus.workspace, sorted(gone))
+        await take_out(tx, corpus, [row["seq"] for row in removed if row["stands"]])
     if new:
         await _insert(tx, corpus, list(new.values()))
     golden = {
@@ -164,9 +174,12 @@ async def save(
         )
     counted = [decision for _, _, decision in decided if not again or isinstance(decision, Keep)]
     await count(tx, corpus.workspace, counted, corpus.latest)
+    return removed
 
 
-_DELETE = "DELETE FROM documents WHERE workspace = $1 AND document_id = ANY($2) RETURNING seq, stands"
+_DELETE = """
+    DELETE FROM documents WHERE workspace = $1 AND document_id = ANY($2)
+    RETURNING seq, document_id, stands, duplicate_of"""
 
 
 async def take_out(tx: Transaction, corpus: Corpus, seqs: Collection[int]) -> None:
@@ -206,6 +219,7 @@ def _row(now: datetime, seq: int, candidate: Candidate, arrival: Arrival, decisi
         candidate.trusted, candidate.basis, arrival.sketch.digest, signature_bytes(arrival.sketch.signature), cluster,
         now, stands, text, candidate.subject, _about(candidate), candidate.cause.known_at,
         drop.duplicate_of if drop else None, drop.kind if drop else None, drop.similarity if drop else None,
+        isinstance(decision, Drop) and (candidate.ended or decision.ends == candidate.document_id),
     )  # fmt: skip
 
 
@@ -228,11 +242,11 @@ _AFTER = timedelta(microseconds=1)
 def candidate_of(row: asyncpg.Record, cause: Cause, *, again: bool = True) -> Candidate:
     """A row as it was when it came, brought by a cause of today.
 
-    Where readers were told that it ended, as it meant the same as another, it comes `again` as known just after that.
+    Where readers were told that it ended, it comes `again` as known just after that.
     """
     about = json.loads(row["about"])
     occurred_at = datetime.fromisoformat(about["occurred_at"])
-    known_at = row["known_at"] + _AFTER if again and row["kind"] == "semantic" else row["known_at"]
+    known_at = row["known_at"] + _AFTER if again and row["ended"] else row["known_at"]
     return Candidate(
         cause=Step(cause.id, occurred_at, known_at, cause.cycle_id, cause.traceparent),
         workspace=row["workspace"],
@@ -249,6 +263,7 @@ def candidate_of(row: asyncpg.Record, cause: Cause, *, again: bool = True) -> Ca
         feedback_id=about["feedback_id"],
         occurred_at=occurred_at,
         cluster=row["cluster"],
+        ended=row["ended"],
         metadata=about["metadata"],
     )
 

@@ -14,6 +14,10 @@ from millrace.dedup.store.tally import count_semantic
 
 NEIGHBOURS = 32
 """The nearest that a document is compared with."""
+EF_SEARCH = 100
+"""Candidates that a search in the HNSW index keeps: docs/decisions/0083 has what it finds at what cost."""
+SCAN = "strict_order"
+"""What fell is in the index until it is vacuumed: a search goes on past it until it has found enough."""
 
 
 async def prepare(tx: Transaction, workspace: str) -> None:
@@ -58,7 +62,8 @@ async def neighbours(
     tx: Transaction, workspace: str, rows: Sequence[asyncpg.Record], least: float
 ) -> dict[int, list[tuple[Meant, float]]]:
     """For each document, by its number, the nearest in meaning that are at least so similar."""
-    await tx.execute("SET LOCAL hnsw.ef_search = 100")
+    await tx.execute(f"SET LOCAL hnsw.ef_search = {EF_SEARCH}")
+    await tx.execute(f"SET LOCAL hnsw.iterative_scan = {SCAN}")
     pairs = await tx.fetch(
         """SELECT mine.seq, near.seq AS other, near.similarity
            FROM embeddings mine CROSS JOIN LATERAL (
@@ -91,7 +96,8 @@ async def drop_same(
     """Writes who means the same as whom; with `stands` they stand on. Gives the rows as they are now, by id."""
     rows = await tx.fetch(
         """UPDATE documents d
-           SET stands = $6, duplicate_of = u.older, kind = 'semantic', similarity = u.similarity, kept_at = $5
+           SET stands = $6, ended = NOT $6, kept_at = $5,
+               duplicate_of = u.older, kind = 'semantic', similarity = u.similarity
            FROM unnest($2::text[], $3::text[], $4::float8[]) AS u (document_id, older, similarity)
            WHERE d.workspace = $1 AND d.document_id = u.document_id RETURNING d.*""",
         corpus.workspace,

@@ -14,13 +14,14 @@ async def count(tx: Transaction, workspace: str, decisions: Sequence[Decision], 
     kinds = [decision.kind for decision in decisions if isinstance(decision, Drop)]
     await tx.execute(
         """UPDATE corpora SET kept = kept + $2, revised = revised + $3, exact = exact + $4, near = near + $5,
-               latest = $6 WHERE workspace = $1""",
+               latest = $6, gone = gone + $7 WHERE workspace = $1""",
         workspace,
         len(kept_rows),
         sum(1 for decision in kept_rows if decision.replaces),
         kinds.count("exact"),
         kinds.count("near"),
         latest,
+        sum(1 for decision in decisions if isinstance(decision, Drop) and decision.ends),
     )
 
 
