@@ -48,12 +48,14 @@ def routes(db: Database, workspaces: Table[Workspace]) -> APIRouter:
             await workspaces.get(workspace)
         async with db.reading() as tx:
             document, original = await store.pair(tx, workspace, document_id)
+            links = await store.links(tx, document)
         spans = await asyncio.to_thread(overlaps, store.text_of(document), store.text_of(original))
         return {
             "workspace": document["workspace"],
             "kind": document["kind"],
             "similarity": document["similarity"],
             "stands": document["stands"],
+            "because": links,
             "document": _told(document),
             "duplicate_of": _told(original),
             "overlaps": [

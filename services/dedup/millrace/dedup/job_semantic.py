@@ -1,11 +1,14 @@
 """Compares what was kept by meaning, some at a time, apart from the intake."""
 
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
 from asyncpg import Record
 
-from millrace.chassis import Job, Transaction, works
+from millrace.chassis import Job, Step, Transaction, works
 from millrace.dedup import store
 from millrace.dedup.corpus import DECIDED, Index, event, timed
-from millrace.dedup.domain import Drop, Same, joined, pieces, settle
+from millrace.dedup.domain import Drop, Keep, Same, joined, joining, pieces, settle
 from millrace.dedup.engine import Embed, Engine
 from millrace.events import DocumentDuplicated, DocumentKept
 from millrace.workspace import Workspace
@@ -61,7 +64,12 @@ async def _settle(
     policy = spec.data.duplicates
     assert policy.semantic is not None
     near = await store.neighbours(tx, job.workspace, standing, policy.semantic)
-    same = settle([store.meant(row) for row in standing], near, spec.data.retired, spec.purposes_of)
+    new = [store.meant(row, corpus.compared_to) for row in standing]
+    same = settle(new, near, spec.data.retired, spec.purposes_of)
+    into = joining(new, near, same)
+    falling = set() if policy.then == "keep" else {one.younger.row.document_id for one in same}
+    if into:
+        await _move(tx, corpus, into, falling, job.cause(f"{step}/moved"))
     if not same:
         return
     rows = await store.drop_same(tx, corpus, same, stands=policy.then == "keep")
@@ -70,13 +78,48 @@ async def _settle(
         return
     for ordinal, one in enumerate(same):
         candidate = store.candidate_of(rows[one.younger.row.document_id], job.cause(step), again=False)
-        tx.emit(event(candidate, _drop(one), ordinal, weighs=policy.then == "weight"))
+        tx.emit(event(candidate, _drop(one, into), ordinal, weighs=policy.then == "weight"))
     DECIDED.labels("semantic").inc(len(same))
-    await store.release(tx, corpus, [one.younger.row.document_id for one in same])
+    if policy.then == "weight":
+        await _weigh(tx, job, corpus, {one.younger.row.document_id: one for one in same}, f"{step}/weighed")
+    await store.release(tx, corpus, sorted(falling))
     await index.adopt_all(tx, corpus, {"": job.cause(f"{step}/released")}, {})
 
 
-def _drop(same: Same) -> Drop:
-    return Drop(
-        same.older.row.document_id, same.older.row.cluster, "semantic", same.similarity, same.younger.row.document_id
-    )
+async def _move(
+    tx: Transaction, corpus: store.Corpus, into: Mapping[str, str], falling: Collection[str], cause: Step
+) -> None:
+    """Clusters become part of others: what stands in them is told anew, in its cluster and split of now."""
+    moved = await store.move(tx, corpus, into, falling)
+    golden = await store.golden(tx, corpus, into.values())
+    for ordinal, row in enumerate(moved):
+        candidate = store.candidate_of(row, cause, again=False)
+        trainable = row["cluster"] not in golden
+        tx.emit(event(candidate, Keep(row["cluster"], trainable, replaces=row["document_id"]), ordinal))
+    DECIDED.labels("moved").inc(len(moved))
+
+
+async def _weigh(tx: Transaction, job: Job, corpus: store.Corpus, fell: Mapping[str, Same], step: str) -> None:
+    """What repeated a document that fell weighs for the one that stands."""
+    for ordinal, row in enumerate(await store.repeating(tx, corpus, fell)):
+        one = fell[row["duplicate_of"]]
+        tx.emit(
+            DocumentDuplicated.caused_by(
+                replace(job.cause(step), known_at=max(row["known_at"], one.older.known_at)),
+                ordinal=ordinal,
+                workspace=corpus.workspace,
+                document_id=row["document_id"],
+                source=row["source"],
+                duplicate_of=one.older.row.document_id,
+                kind=row["kind"],
+                similarity=min(row["similarity"], one.similarity),
+                cluster=row["cluster"],
+                weighs=True,
+            )
+        )
+
+
+def _drop(same: Same, into: Mapping[str, str]) -> Drop:
+    older, younger = same.older.row, same.younger.row
+    cluster = into.get(older.cluster, older.cluster)
+    return Drop(older.document_id, cluster, "semantic", same.similarity, younger.document_id)

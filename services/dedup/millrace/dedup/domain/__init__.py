@@ -4,7 +4,7 @@ from millrace.dedup.domain.bands import Banding, banding_for
 from millrace.dedup.domain.buckets import BUCKET_SIZE, Buckets
 from millrace.dedup.domain.chains import resolved
 from millrace.dedup.domain.feedback import first_of_each
-from millrace.dedup.domain.meaning import Meant, Same, joined, pieces, settle
+from millrace.dedup.domain.meaning import Meant, Same, joined, joining, pieces, settle
 from millrace.dedup.domain.neighbourhood import Neighbourhood, kept
 from millrace.dedup.domain.rows import (
     Arrival,
@@ -47,6 +47,7 @@ __all__ = [
     "first_of_each",
     "in_time",
     "joined",
+    "joining",
     "kept",
     "normalise",
     "overlaps",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from millrace.dedup.domain.sketch import Sketch
 from millrace.events import Basis, Cause, Origin
@@ -124,14 +124,20 @@ def arrival(candidate: Candidate, sketch: Sketch) -> Arrival:
     )
 
 
+_SLACK = timedelta(milliseconds=1)
+
+
 def in_time(
     arriving: Sequence[tuple[Candidate, Arrival]], known_at: Mapping[str, datetime]
 ) -> list[tuple[Candidate, Arrival]]:
-    """Without what was known before what is here of the same document: a revision that comes late is none."""
+    """Without what was known before what is here of the same document: a revision that comes late is none.
+
+    What was told anew is known some microseconds later than it was, so as little makes no difference.
+    """
     latest = dict(known_at)
     found = []
     for candidate, one in arriving:
-        if candidate.cause.known_at >= latest.get(one.document_id, candidate.cause.known_at):
+        if candidate.cause.known_at + _SLACK >= latest.get(one.document_id, candidate.cause.known_at):
             latest[one.document_id] = candidate.cause.known_at
             found.append((candidate, one))
     return found

@@ -32,15 +32,18 @@ from millrace.dedup.store.meaning import (
     drop_same,
     embedded,
     forget_embeddings,
+    golden,
     meant,
+    move,
     neighbours,
     prepare,
     release,
+    repeating,
     set_embedding,
     to_embed,
 )
 from millrace.dedup.store.reindex import ask_reindex, mend, progress, reindexed, to_reindex
-from millrace.dedup.store.tally import count_gone, counts, duplicates, duplicates_of, pair, standing
+from millrace.dedup.store.tally import count_gone, counts, duplicates, duplicates_of, links, pair, standing
 
 __all__ = [
     "Corpus",
@@ -59,12 +62,15 @@ __all__ = [
     "embedded",
     "forget_departures",
     "forget_embeddings",
+    "golden",
     "leave",
+    "links",
     "load",
     "lock",
     "lock_feedback",
     "meant",
     "mend",
+    "move",
     "neighbours",
     "pair",
     "prepare",
@@ -74,6 +80,7 @@ __all__ = [
     "remove_documents",
     "remove_expired",
     "remove_subject",
+    "repeating",
     "revise",
     "save",
     "save_feedback",

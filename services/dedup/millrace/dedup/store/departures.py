@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import asyncpg
 
@@ -44,7 +45,7 @@ async def remove_documents(tx: Transaction, corpus: Corpus, known_at: Mapping[st
     return await tx.fetch(
         """DELETE FROM documents d USING unnest($2::text[], $3::timestamptz[]) AS u (document_id, known_at)
            WHERE d.workspace = $1 AND d.document_id = u.document_id AND d.known_at <= u.known_at
-           RETURNING d.seq, d.document_id, d.stands, d.duplicate_of""",
+           RETURNING d.seq, d.document_id, d.stands, d.duplicate_of, d.kind, d.similarity""",
         corpus.workspace,
         ids,
         [known_at[id] for id in ids],
@@ -58,7 +59,7 @@ async def remove_subject(
     return await tx.fetch(
         """DELETE FROM documents WHERE seq IN (
                SELECT seq FROM documents WHERE workspace = $1 AND subject = $2 AND known_at <= $3 LIMIT $4)
-           RETURNING seq, document_id, stands, duplicate_of""",
+           RETURNING seq, document_id, stands, duplicate_of, kind, similarity""",
         corpus.workspace,
         subject,
         known_at,
@@ -71,7 +72,7 @@ async def remove_expired(tx: Transaction, corpus: Corpus, before: datetime, most
     return await tx.fetch(
         """DELETE FROM documents WHERE seq IN (
                SELECT seq FROM documents WHERE workspace = $1 AND known_at < $2 ORDER BY known_at LIMIT $3)
-           RETURNING seq, document_id, stands, duplicate_of""",
+           RETURNING seq, document_id, stands, duplicate_of, kind, similarity""",
         corpus.workspace,
         before,
         most,
@@ -93,7 +94,7 @@ async def forget_departures(tx: Transaction, workspace: str, *, before: datetime
 async def leave(tx: Transaction, corpus: Corpus, removed: Sequence[asyncpg.Record]) -> dict[str, str]:
     """Takes deleted rows out of the index; gives those that repeated one that stood, and which, to be decided on."""
     await take_out(tx, corpus, [row["seq"] for row in removed if row["stands"]])
-    orphans = await orphan(tx, corpus, {row["document_id"]: _repeated(row) for row in removed})
+    orphans = await _orphan(tx, corpus, {row["document_id"]: _link(row) for row in removed})
     await count_gone(tx, corpus.workspace, sum(row["stands"] for row in removed), corpus.latest)
     return orphans
 
@@ -102,16 +103,24 @@ async def revise(
     tx: Transaction, corpus: Corpus, removed: Sequence[asyncpg.Record], revised: Revised
 ) -> dict[str, str]:
     """After texts were revised: those that repeated a former one, and of which, to be decided on."""
-    gone = {row["document_id"]: _repeated(row) for row in removed} | dict.fromkeys(revised.places)
-    return await orphan(tx, corpus, gone, revised.current) if gone else {}
+    gone = {row["document_id"]: _link(row) for row in removed} | dict.fromkeys(revised.places)
+    return await _orphan(tx, corpus, gone, revised.current) if gone else {}
 
 
-def _repeated(row: asyncpg.Record) -> str | None:
-    return None if row["stands"] else row["duplicate_of"]
+class _Link(NamedTuple):
+    duplicate_of: str
+    kind: str
+    similarity: float
 
 
-async def orphan(
-    tx: Transaction, corpus: Corpus, gone: Mapping[str, str | None], but: Collection[str] = ()
+def _link(row: asyncpg.Record) -> _Link | None:
+    if row["stands"] or row["duplicate_of"] is None:
+        return None
+    return _Link(row["duplicate_of"], row["kind"], row["similarity"])
+
+
+async def _orphan(
+    tx: Transaction, corpus: Corpus, gone: Mapping[str, _Link | None], but: Collection[str] = ()
 ) -> dict[str, str]:
     """Lets those that repeated what is gone repeat what that did, if anything; gives those that now wait, and for what.
 
@@ -125,14 +134,21 @@ async def orphan(
         sorted(gone),
         sorted(but),
     )
-    now = {row["document_id"]: resolved(row["duplicate_of"], gone) for row in rows}
+    repeated = {id: link and link.duplicate_of for id, link in gone.items()}
+    now = {row["document_id"]: resolved(row["duplicate_of"], repeated) for row in rows}
+    links = [gone[last] for last, _ in now.values()]
     await tx.execute(
-        """UPDATE documents d SET duplicate_of = u.duplicate_of
-           FROM unnest($2::text[], $3::text[]) AS u (document_id, duplicate_of)
+        """UPDATE documents d
+           SET duplicate_of = u.duplicate_of, kind = coalesce(u.kind, d.kind),
+               similarity = least(d.similarity, u.similarity)
+           FROM unnest($2::text[], $3::text[], $4::text[], $5::float8[])
+               AS u (document_id, duplicate_of, kind, similarity)
            WHERE d.workspace = $1 AND d.document_id = u.document_id""",
         corpus.workspace,
         list(now),
         [stands_for for _, stands_for in now.values()],
+        [link.kind if link else None for link in links],
+        [link.similarity if link else None for link in links],
     )
     return {
         row["document_id"]: last

@@ -39,13 +39,14 @@ class Corpus:
     buried: bool
     tidied_on: date | None
     embedding: bool
+    compared_to: int
 
 
 async def lock(tx: Transaction, workspace: str) -> Corpus:
     """The workspace, held to the transaction's end."""
     await tx.execute("INSERT INTO corpora (workspace) VALUES ($1) ON CONFLICT DO NOTHING", workspace)
     row = await tx.fetchrow(
-        """SELECT workspace, latest, generation, buried, tidied_on, embedding FROM corpora
+        """SELECT workspace, latest, generation, buried, tidied_on, embedding, compared_to FROM corpora
            WHERE workspace = $1 FOR UPDATE""",
         workspace,
     )
@@ -128,7 +129,7 @@ class Known:
 COLUMNS = (
     "seq", "workspace", "document_id", "source", "label", "suite", "trusted", "basis", "digest", "signature", "cluster",
     "kept_at", "stands", "text", "subject", "about", "known_at", "duplicate_of", "kind", "similarity",
-    "ended",
+    "ended", "founds",
 )  # fmt: skip
 
 
@@ -179,7 +180,7 @@ async def save(
 
 _DELETE = """
     DELETE FROM documents WHERE workspace = $1 AND document_id = ANY($2)
-    RETURNING seq, document_id, stands, duplicate_of"""
+    RETURNING seq, document_id, stands, duplicate_of, kind, similarity"""
 
 
 async def take_out(tx: Transaction, corpus: Corpus, seqs: Collection[int]) -> None:
@@ -220,7 +221,14 @@ def _row(now: datetime, seq: int, candidate: Candidate, arrival: Arrival, decisi
         now, stands, text, candidate.subject, _about(candidate), candidate.cause.known_at,
         drop.duplicate_of if drop else None, drop.kind if drop else None, drop.similarity if drop else None,
         isinstance(decision, Drop) and (candidate.ended or decision.ends == candidate.document_id),
+        _founds(arrival, decision),
     )  # fmt: skip
+
+
+def _founds(arrival: Arrival, decision: Decision) -> bool:
+    """Whether a cluster begins with it. One that comes back, or is revised, was seen before."""
+    new = isinstance(decision, Keep) and decision.replaces is None and arrival.home is None
+    return new and decision.cluster == arrival.document_id
 
 
 def _about(candidate: Candidate) -> str:
@@ -236,7 +244,8 @@ def _about(candidate: Candidate) -> str:
     )
 
 
-_AFTER = timedelta(microseconds=1)
+LATER = timedelta(microseconds=1)
+"""How much later than before a row is known that is told anew: readers compare the times."""
 
 
 def candidate_of(row: asyncpg.Record, cause: Cause, *, again: bool = True) -> Candidate:
@@ -246,7 +255,7 @@ def candidate_of(row: asyncpg.Record, cause: Cause, *, again: bool = True) -> Ca
     """
     about = json.loads(row["about"])
     occurred_at = datetime.fromisoformat(about["occurred_at"])
-    known_at = row["known_at"] + _AFTER if again and row["ended"] else row["known_at"]
+    known_at = row["known_at"] + LATER if again and row["ended"] else row["known_at"]
     return Candidate(
         cause=Step(cause.id, occurred_at, known_at, cause.cycle_id, cause.traceparent),
         workspace=row["workspace"],

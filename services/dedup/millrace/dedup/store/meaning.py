@@ -1,6 +1,6 @@
 """Embeddings in Postgres: a partition with an HNSW index of its own for each workspace."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import asyncpg
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from millrace.chassis import Transaction
 from millrace.dedup.domain import Meant, Same
-from millrace.dedup.store.index import Corpus, kept_of, take_out
+from millrace.dedup.store.index import LATER, Corpus, kept_of, take_out
 from millrace.dedup.store.tally import count_semantic
 
 NEIGHBOURS = 32
@@ -43,7 +43,11 @@ async def embedded(
     tx: Transaction, corpus: Corpus, seqs: Sequence[int], vectors: NDArray[np.float32]
 ) -> list[asyncpg.Record]:
     """Keeps the vectors of the documents that still stand, and gives those."""
-    await tx.execute("UPDATE corpora SET embedded_to = $2 WHERE workspace = $1", corpus.workspace, max(seqs))
+    await tx.execute(
+        "UPDATE corpora SET embedded_to = $2, compared_to = greatest(compared_to, $2) WHERE workspace = $1",
+        corpus.workspace,
+        max(seqs),
+    )
     rows = await tx.fetch("SELECT * FROM documents WHERE seq = ANY($1) AND stands", seqs)
     standing = {row["seq"] for row in rows}
     pairs = [(seq, str(vector)) for seq, vector in zip(seqs, vectors.round(5).tolist(), strict=True) if seq in standing]
@@ -86,8 +90,57 @@ async def neighbours(
     return found
 
 
-def meant(row: asyncpg.Record) -> Meant:
-    return Meant(row["seq"], kept_of(row), row["known_at"])
+def meant(row: asyncpg.Record, compared_to: int | None = None) -> Meant:
+    """`compared_to` is up to which number documents had been compared before."""
+    founds = row["founds"] and compared_to is not None and row["seq"] > compared_to
+    return Meant(row["seq"], kept_of(row), row["known_at"], founds)
+
+
+async def move(
+    tx: Transaction, corpus: Corpus, into: Mapping[str, str], falling: Collection[str]
+) -> list[asyncpg.Record]:
+    """Lets clusters become part of others; gives the rows that stand elsewhere now, known a moment later than before.
+
+    `falling` are about to stand no more.
+    """
+    founded, homes = list(into), list(into.values())
+    about = (corpus.workspace, founded, homes, sorted(falling), LATER)
+    rows = await tx.fetch(_MOVE.format("d.document_id = u.founded"), *about)
+    rows += await tx.fetch(_MOVE.format("d.cluster <> d.document_id"), *about)
+    await tx.execute(
+        """INSERT INTO golden_clusters
+           SELECT g.workspace, u.home FROM unnest($2::text[], $3::text[]) AS u (founded, home)
+           JOIN golden_clusters g ON g.workspace = $1 AND g.cluster = u.founded ON CONFLICT DO NOTHING""",
+        *about[:3],
+    )
+    return [row for row in rows if row["stands"] and row["document_id"] not in falling]
+
+
+_MOVE = """
+    UPDATE documents d SET cluster = u.home,
+        known_at = CASE WHEN d.stands AND d.document_id <> ALL($4::text[]) THEN d.known_at + $5 ELSE d.known_at END
+    FROM unnest($2::text[], $3::text[]) AS u (founded, home)
+    WHERE d.workspace = $1 AND d.cluster = u.founded AND {} RETURNING d.*"""
+
+
+async def golden(tx: Transaction, corpus: Corpus, clusters: Collection[str]) -> set[str]:
+    """Those of the clusters that hold a golden row."""
+    rows = await tx.fetch(
+        "SELECT cluster FROM golden_clusters WHERE workspace = $1 AND cluster = ANY($2)",
+        corpus.workspace,
+        sorted(clusters),
+    )
+    return {row["cluster"] for row in rows}
+
+
+async def repeating(tx: Transaction, corpus: Corpus, ids: Collection[str]) -> list[asyncpg.Record]:
+    """Those that repeat documents exactly or nearly, without their texts."""
+    return await tx.fetch(
+        """SELECT document_id, source, duplicate_of, kind, similarity, cluster, known_at FROM documents
+           WHERE workspace = $1 AND duplicate_of = ANY($2) AND kind <> 'semantic' AND NOT stands ORDER BY seq""",
+        corpus.workspace,
+        sorted(ids),
+    )
 
 
 async def drop_same(

@@ -97,6 +97,24 @@ async def duplicates(
     return [dict(row) for row in rows]
 
 
+async def links(tx: Transaction, document: asyncpg.Record) -> list[dict[str, object]]:
+    """Step by step how a document repeats the one that stands for it."""
+    found: list[dict[str, object]] = []
+    row: asyncpg.Record | None = document
+    while row is not None and row["duplicate_of"] and len(found) < _MOST_LINKS:
+        found.append({name: row[name] for name in ("document_id", "duplicate_of", "kind", "similarity")})
+        row = await tx.fetchrow(
+            """SELECT document_id, duplicate_of, kind, similarity FROM documents
+               WHERE workspace = $1 AND document_id = $2 AND NOT stands""",
+            document["workspace"],
+            row["duplicate_of"],
+        )
+    return found
+
+
+_MOST_LINKS = 16
+
+
 async def pair(tx: Transaction, workspace: str | None, document_id: str) -> tuple[asyncpg.Record, asyncpg.Record]:
     """A document and the one that it repeats. Raises NotFound, or Conflict where several workspaces have such one."""
     found = await tx.fetch(
