@@ -197,7 +197,7 @@ async def load(dedup: harness.Running, held: int, size: int, step: int = 50_000)
     """Random signatures as rows that stand. The process then reads them as one that starts anew does."""
     draw = np.random.default_rng(held + 1)
     columns = (
-        "seq", "workspace", "document_id", "source", "trusted", "digest", "signature", "cluster", "kept_at", "known_at",
+        "seq", "shelf", "document_id", "source", "trusted", "digest", "signature", "cluster", "kept_at", "known_at",
     )  # fmt: skip
     for start in range(held, size, step):
         number = min(step, size - start)

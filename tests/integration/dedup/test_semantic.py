@@ -12,7 +12,7 @@ from harness import START, Running, make, running
 from numpy.typing import NDArray
 from shop import configured, document, verdicts
 
-from millrace.dedup import job_semantic
+from millrace.dedup import job_semantic, meaning
 from millrace.dedup.app import build_app
 from millrace.dedup.engine import DIMENSIONS, Embed, EmbeddingDied, Process
 from millrace.events import DocumentDuplicated, DocumentKept, DocumentRetired
@@ -223,12 +223,12 @@ async def test_policies_hold_for_meaning_too(dedup: Running) -> None:
 async def test_it_goes_on_in_batches_and_turns_also_after_a_death_and_a_kill(
     dedup: Running, engine: Angles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_semantic, "BATCH", 2)
+    monkeypatch.setattr(meaning, "BATCH", 2)
     monkeypatch.setattr(job_semantic, "TURN", 2)
     labels = ["lost", "late", "damaged", None, "other"]
     rows = [said(name, id=f"{name}{n}", minute=n, label=label) for n, label in enumerate(labels) for name in "ab"]
     await dedup.deliver(rows)
-    settle, calls, engine.dies = job_semantic._settle, [], 1
+    settle, calls, engine.dies = meaning._settle, [], 1
 
     async def killed(*args: Any) -> None:
         await settle(*args)
@@ -236,7 +236,7 @@ async def test_it_goes_on_in_batches_and_turns_also_after_a_death_and_a_kill(
         if len(calls) == 2:
             raise ZeroDivisionError
 
-    monkeypatch.setattr(job_semantic, "_settle", killed)
+    monkeypatch.setattr(meaning, "_settle", killed)
     for _ in range(3):
         await dedup.work("semantic")
         dedup.clock.advance(60)

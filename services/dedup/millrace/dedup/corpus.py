@@ -46,6 +46,7 @@ MARGIN = 0.16
 """A row whose signature says so much less than the threshold is not compared: 4.5 standard errors at 0.8."""
 
 
+Arriving = tuple[Candidate, Arrival]
 Decided = tuple[Candidate, Decision, bool]
 """A document, what was decided on it, and whether it weighs for the one that it repeats."""
 
@@ -65,22 +66,40 @@ class Index:
         for name in sorted(by_workspace):
             await self._take(tx, by_workspace[name], await self.workspaces.get(name))
 
+    async def fold(self, tx: Transaction, corpus: store.Corpus, candidates: Sequence[Candidate]) -> None:
+        """Decides on all, in order, for a shelf that is built beside the current one."""
+        arrivals = await _sketched(candidates)
+        await self._enter(tx, corpus, await self.workspaces.get(corpus.workspace), arrivals)
+
     async def _take(self, tx: Transaction, candidates: Sequence[Candidate], spec: Workspace) -> None:
-        with timed("sketch"):
-            # numpy leaves the loop free while it works
-            sketches = await asyncio.to_thread(sketch_all, [candidate.text for candidate in candidates])
-        arrivals = [
-            (candidate, arrival(candidate, sketch)) for candidate, sketch in zip(candidates, sketches, strict=True)
-        ]
+        arrivals = await _sketched(candidates)
         corpus = await store.lock(tx, spec.workspace)
         if corpus.tidied_on is None or corpus.tidied_on < tx.now.date():
             await store.tidy_at(tx, corpus, tx.now, candidates[0].cause)
+        await self._enter(tx, corpus, spec, arrivals)
+
+    async def _enter(
+        self, tx: Transaction, corpus: store.Corpus, spec: Workspace, arrivals: Sequence[Arriving]
+    ) -> None:
         arrivals = await _standing(tx, corpus, arrivals)
         decided, removed = await self._decide(tx, corpus, spec, arrivals)
         for candidate, decision, weighs in decided:
-            tx.emit(event(candidate, decision, weighs=weighs))
+            tell(tx, corpus, event(candidate, decision, weighs=weighs))
             DECIDED.labels(decision.kind if isinstance(decision, Drop) else "kept").inc()
         await self._revise(tx, corpus, decided, removed)
+
+    async def retire(self, tx: Transaction, corpus: store.Corpus, causes: Mapping[str, Cause]) -> None:
+        """Documents have ended, each by a cause; one that was published again since stands on, and is told anew."""
+        known_at = {id: cause.known_at for id, cause in causes.items()}
+        await store.bury(tx, corpus, known_at)
+        there = await store.still_there(tx, corpus, known_at)
+        golden = await store.golden(tx, corpus, {row["cluster"] for row in there}) if there else set()
+        for row in there:
+            candidate = store.candidate_of(row, corpus.workspace, causes[row["document_id"]], again=False)
+            tell(tx, corpus, event(candidate, Keep(row["cluster"], row["cluster"] not in golden)))
+        removed = await store.remove_documents(tx, corpus, known_at)
+        if removed:
+            await self.leave(tx, corpus, removed, causes)
 
     async def leave(
         self, tx: Transaction, corpus: store.Corpus, removed: Sequence[Record], causes: Mapping[str, Cause]
@@ -101,7 +120,7 @@ class Index:
         after: Collection[str] = (),
     ) -> None:
         """Decides on those that wait; where there are many, a job goes on."""
-        if await self.adopt(tx, corpus, causes, orphans, after=after):
+        if await self.adopt(tx, corpus, causes, orphans, after=after) and corpus.current:
             cause = next(iter(causes.values()))
             key = f"{corpus.workspace}/{cause.id}"
             await tx.schedule("adopt", key=key, workspace=corpus.workspace, cause=cause)
@@ -120,11 +139,14 @@ class Index:
         `orphans` names what each repeated. The first kept of those that repeated one replaces it, but for those that
         come `after` it, as revisions: their causes have told of something already.
         """
-        rows = await store.waiting(tx, corpus.workspace, ADOPTED)
+        rows = await store.waiting(tx, corpus.shelf, ADOPTED)
         if not rows:
             return False
         some = next(iter(causes.values()))
-        candidates = [store.candidate_of(row, causes.get(orphans.get(row["document_id"], ""), some)) for row in rows]
+        candidates = [
+            store.candidate_of(row, corpus.workspace, causes.get(orphans.get(row["document_id"], ""), some))
+            for row in rows
+        ]
         arrivals = [
             (candidate, arrival(candidate, store.sketch_of(row)))
             for candidate, row in zip(candidates, rows, strict=True)
@@ -140,7 +162,7 @@ class Index:
                 decision = replace(decision, replaces=gone)
             if isinstance(decision, Drop):
                 candidate = replace(candidate, cause=_now(candidate.cause, causes.get(gone or "", some)))
-            tx.emit(event(candidate, decision, ordinals[candidate.cause.id], weighs=weighs))
+            tell(tx, corpus, event(candidate, decision, ordinals[candidate.cause.id], weighs=weighs))
             ordinals[candidate.cause.id] += 1
             DECIDED.labels("survived" if isinstance(decision, Keep) else "repeats another").inc()
         return len(rows) == ADOPTED
@@ -181,7 +203,7 @@ class Index:
             decided = [(*both, decision) for both, decision in zip(arriving, decisions, strict=True)]
             removed = await store.save(tx, corpus, decided, known.repeating, again=again)
             self.memory.wrote(tx)
-        if policy.semantic is not None and not corpus.embedding and any(isinstance(one, Keep) for one in decisions):
+        if policy.semantic is not None and any(isinstance(one, Keep) for one in decisions):
             await compare_by_meaning(tx, corpus, arriving[0][0].cause)
         weighs = weighing([(one.document_id, decision) for _, one, decision in decided], known.repeating)
         return [
@@ -207,13 +229,25 @@ def _now(cause: Cause, because: Cause) -> Step:
 
 async def compare_by_meaning(tx: Transaction, corpus: store.Corpus, cause: Cause) -> None:
     """Sees to it that what is kept is compared by meaning soon, by a job."""
+    if corpus.embedding or not corpus.current:
+        return
     corpus.embedding = True
-    key = f"{corpus.workspace}/{corpus.latest}"
+    key = f"{corpus.shelf}/{corpus.latest}"
     await tx.schedule("semantic", key=key, workspace=corpus.workspace, cause=cause)
-    await store.set_embedding(tx, corpus.workspace, True)
+    await store.set_embedding(tx, corpus.shelf, True)
 
 
-Arriving = tuple[Candidate, Arrival]
+def tell(tx: Transaction, corpus: store.Corpus, said: DocumentKept | DocumentDuplicated) -> None:
+    """Of a shelf that is built beside the current one nothing is said until it is current."""
+    if corpus.current:
+        tx.emit(said)
+
+
+async def _sketched(candidates: Sequence[Candidate]) -> list[Arriving]:
+    with timed("sketch"):
+        # numpy leaves the loop free while it works
+        sketches = await asyncio.to_thread(sketch_all, [candidate.text for candidate in candidates])
+    return [(candidate, arrival(candidate, sketch)) for candidate, sketch in zip(candidates, sketches, strict=True)]
 
 
 async def _standing(tx: Transaction, corpus: store.Corpus, arriving: Sequence[Arriving]) -> list[Arriving]:
@@ -238,7 +272,7 @@ async def _near(
     if len(seqs):
         found = await store.signatures_of(tx, np.unique(seqs).tolist())
         like = _alike(signatures, found, places, seqs, near - MARGIN)
-    return await store.load(tx, corpus.workspace, arrivals, like)
+    return await store.load(tx, corpus.shelf, arrivals, like)
 
 
 def _alike(

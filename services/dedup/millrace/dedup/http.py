@@ -76,6 +76,18 @@ def routes(db: Database, workspaces: Table[Workspace]) -> APIRouter:
         async with db.reading() as tx:
             return await store.progress(tx, workspace)
 
+    @router.post("/v1/rebuild", status_code=202)
+    async def rebuild(workspace: str) -> dict[str, Any]:
+        await workspaces.get(workspace)
+        async with db.transaction() as tx:
+            return await store.ask_rebuild(tx, workspace, command(now=tx.now))
+
+    @router.get("/v1/rebuild")
+    async def rebuilt(workspace: str) -> dict[str, Any]:
+        await workspaces.get(workspace)
+        async with db.reading() as tx:
+            return await store.rebuilt(tx, workspace)
+
     return router
 
 

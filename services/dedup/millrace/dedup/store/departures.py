@@ -26,7 +26,8 @@ async def bury(tx: Transaction, corpus: Corpus, known_at: Mapping[str, datetime]
         [known_at[id] for id in ids],
         tx.now,
     )
-    await tx.execute("UPDATE corpora SET buried = true WHERE workspace = $1", corpus.workspace)
+    if not corpus.buried:
+        await tx.execute("UPDATE corpora SET buried = true WHERE workspace = $1", corpus.workspace)
 
 
 async def buried(tx: Transaction, corpus: Corpus, documents: Collection[str]) -> dict[str, datetime]:
@@ -44,9 +45,23 @@ async def remove_documents(tx: Transaction, corpus: Corpus, known_at: Mapping[st
     ids = sorted(known_at)
     return await tx.fetch(
         """DELETE FROM documents d USING unnest($2::text[], $3::timestamptz[]) AS u (document_id, known_at)
-           WHERE d.workspace = $1 AND d.document_id = u.document_id AND d.known_at <= u.known_at
+           WHERE d.shelf = $1 AND d.document_id = u.document_id AND d.known_at <= u.known_at
            RETURNING d.seq, d.document_id, d.stands, d.duplicate_of, d.kind, d.similarity""",
-        corpus.workspace,
+        corpus.shelf,
+        ids,
+        [known_at[id] for id in ids],
+    )
+
+
+async def still_there(tx: Transaction, corpus: Corpus, known_at: Mapping[str, datetime]) -> list[asyncpg.Record]:
+    """Documents that ended and were published again since, as they were: known since that, they stand on."""
+    ids = sorted(known_at)
+    return await tx.fetch(
+        """UPDATE documents d SET known_at = d.again_at, again_at = NULL
+           FROM unnest($2::text[], $3::timestamptz[]) AS u (document_id, known_at)
+           WHERE d.shelf = $1 AND d.document_id = u.document_id AND d.stands
+               AND d.known_at <= u.known_at AND d.again_at > u.known_at RETURNING d.*""",
+        corpus.shelf,
         ids,
         [known_at[id] for id in ids],
     )
@@ -58,9 +73,9 @@ async def remove_subject(
     """Deletes some of a person's that was not known later, and gives what it was."""
     return await tx.fetch(
         """DELETE FROM documents WHERE seq IN (
-               SELECT seq FROM documents WHERE workspace = $1 AND subject = $2 AND known_at <= $3 LIMIT $4)
+               SELECT seq FROM documents WHERE shelf = $1 AND subject = $2 AND known_at <= $3 LIMIT $4)
            RETURNING seq, document_id, stands, duplicate_of, kind, similarity""",
-        corpus.workspace,
+        corpus.shelf,
         subject,
         known_at,
         most,
@@ -71,9 +86,9 @@ async def remove_expired(tx: Transaction, corpus: Corpus, before: datetime, most
     """Deletes some of what was known before a time, and gives what it was."""
     return await tx.fetch(
         """DELETE FROM documents WHERE seq IN (
-               SELECT seq FROM documents WHERE workspace = $1 AND known_at < $2 ORDER BY known_at LIMIT $3)
+               SELECT seq FROM documents WHERE shelf = $1 AND known_at < $2 ORDER BY known_at LIMIT $3)
            RETURNING seq, document_id, stands, duplicate_of, kind, similarity""",
-        corpus.workspace,
+        corpus.shelf,
         before,
         most,
     )
@@ -82,12 +97,16 @@ async def remove_expired(tx: Transaction, corpus: Corpus, before: datetime, most
 async def tidy_at(tx: Transaction, corpus: Corpus, at: datetime, cause: Cause) -> None:
     """Sets the workspace's housekeeping to a day, once."""
     await tx.schedule("tidy", key=f"{corpus.workspace}/{at.date()}", workspace=corpus.workspace, cause=cause, at=at)
-    await tx.execute("UPDATE corpora SET tidied_on = $2 WHERE workspace = $1", corpus.workspace, at.date())
+    await tx.execute("UPDATE corpora SET tidied_on = $2 WHERE shelf = $1", corpus.shelf, at.date())
 
 
 async def forget_departures(tx: Transaction, workspace: str, *, before: datetime, ended: datetime) -> None:
     """Drops what every process has read by now, and ends that nothing can come after any more."""
-    await tx.execute("DELETE FROM departures WHERE workspace = $1 AND at < $2", workspace, before)
+    await tx.execute(
+        "DELETE FROM departures WHERE at < $1 AND shelf IN (SELECT shelf FROM corpora WHERE workspace = $2)",
+        before,
+        workspace,
+    )
     await tx.execute("DELETE FROM tombstones WHERE workspace = $1 AND at < $2", workspace, ended)
 
 
@@ -95,7 +114,7 @@ async def leave(tx: Transaction, corpus: Corpus, removed: Sequence[asyncpg.Recor
     """Takes deleted rows out of the index; gives those that repeated one that stood, and which, to be decided on."""
     await take_out(tx, corpus, [row["seq"] for row in removed if row["stands"]])
     orphans = await _orphan(tx, corpus, {row["document_id"]: _link(row) for row in removed})
-    await count_gone(tx, corpus.workspace, sum(row["stands"] for row in removed), corpus.latest)
+    await count_gone(tx, corpus.shelf, sum(row["stands"] for row in removed), corpus.latest)
     return orphans
 
 
@@ -128,9 +147,9 @@ async def _orphan(
     """
     rows = await tx.fetch(
         """SELECT document_id, duplicate_of, stands FROM documents
-           WHERE workspace = $1 AND duplicate_of = ANY($2) AND (stands OR text IS NOT NULL)
+           WHERE shelf = $1 AND duplicate_of = ANY($2) AND (stands OR text IS NOT NULL)
                AND document_id <> ALL($3::text[])""",
-        corpus.workspace,
+        corpus.shelf,
         sorted(gone),
         sorted(but),
     )
@@ -143,8 +162,8 @@ async def _orphan(
                similarity = least(d.similarity, u.similarity)
            FROM unnest($2::text[], $3::text[], $4::text[], $5::float8[])
                AS u (document_id, duplicate_of, kind, similarity)
-           WHERE d.workspace = $1 AND d.document_id = u.document_id""",
-        corpus.workspace,
+           WHERE d.shelf = $1 AND d.document_id = u.document_id""",
+        corpus.shelf,
         list(now),
         [stands_for for _, stands_for in now.values()],
         [link.kind if link else None for link in links],
@@ -157,13 +176,13 @@ async def _orphan(
     }
 
 
-async def waiting(tx: Transaction, workspace: str, most: int) -> list[asyncpg.Record]:
+async def waiting(tx: Transaction, shelf: str, most: int) -> list[asyncpg.Record]:
     """Documents that repeat nothing any more, those that may do most first: the others can vanish into them."""
     return await tx.fetch(
         """SELECT * FROM documents
-           WHERE workspace = $1 AND NOT stands AND duplicate_of IS NULL AND text IS NOT NULL
+           WHERE shelf = $1 AND NOT stands AND duplicate_of IS NULL AND text IS NOT NULL
            ORDER BY suite IS NULL OR NOT trusted, NOT trusted OR basis IS NOT DISTINCT FROM 'shown', label IS NULL, seq
            LIMIT $2""",
-        workspace,
+        shelf,
         most,
     )
