@@ -37,7 +37,7 @@ sys.path[:0] = [str(ROOT / "tests")]
 import harness  # noqa: E402
 
 from millrace.chassis import wire  # noqa: E402
-from millrace.dedup import corpus  # noqa: E402
+from millrace.dedup import telling  # noqa: E402
 from millrace.dedup.app import build_app  # noqa: E402
 from millrace.dedup.memory import HELD_BYTES  # noqa: E402
 from millrace.events import DocumentAccepted, DocumentDuplicated, Origin, WorkspaceConfigured  # noqa: E402
@@ -137,7 +137,7 @@ async def ours(stack: Endpoints, texts: Sequence[tuple[str, str]]) -> tuple[floa
 
 
 def steps() -> dict[str, float]:
-    [metric] = corpus.SECONDS.collect()
+    [metric] = telling.SECONDS.collect()
     return {sample.labels["step"]: sample.value for sample in metric.samples if sample.name.endswith("_total")}
 
 

@@ -1,17 +1,14 @@
 """Takes documents into the index, workspace by workspace, whichever event they came with."""
 
 import asyncio
-import time
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
 import numpy as np
 from asyncpg import Record
 from numpy.typing import NDArray
-from prometheus_client import Counter
 
 from millrace.chassis import Step, Table, Transaction, erasure
 from millrace.dedup import store
@@ -28,15 +25,12 @@ from millrace.dedup.domain import (
     in_time,
     revised,
     sketch_all,
-    split_of,
     weighing,
 )
 from millrace.dedup.memory import Memory
-from millrace.events import Cause, DocumentDuplicated, DocumentKept
+from millrace.dedup.telling import DECIDED, event, tell, timed
+from millrace.events import Cause
 from millrace.workspace import Workspace
-
-DECIDED = Counter("millrace_dedup_documents_total", "Documents by what was decided", ["decision"])
-SECONDS = Counter("millrace_dedup_seconds_total", "Time of deciding by step", ["step"])
 
 CANDIDATES = 32
 """Rows that a document is compared with at most: those that share most buckets with it, older before newer."""
@@ -237,12 +231,6 @@ async def compare_by_meaning(tx: Transaction, corpus: store.Corpus, cause: Cause
     await store.set_embedding(tx, corpus.shelf, True)
 
 
-def tell(tx: Transaction, corpus: store.Corpus, said: DocumentKept | DocumentDuplicated) -> None:
-    """Of a shelf that is built beside the current one nothing is said until it is current."""
-    if corpus.current:
-        tx.emit(said)
-
-
 async def _sketched(candidates: Sequence[Candidate]) -> list[Arriving]:
     with timed("sketch"):
         # numpy leaves the loop free while it works
@@ -288,55 +276,3 @@ def _alike(
     theirs = np.stack([found[seq] for _, seq in pairs])
     alike = (signatures[[place for place, _ in pairs]] == theirs).mean(axis=1) >= least
     return sorted({seq for (_, seq), near in zip(pairs, alike.tolist(), strict=True) if near})
-
-
-def event(
-    candidate: Candidate, decision: Decision, ordinal: int = 0, *, weighs: bool = False
-) -> DocumentKept | DocumentDuplicated:
-    """What is told of a decision."""
-    if isinstance(decision, Keep):
-        return DocumentKept.caused_by(
-            candidate.cause,
-            ordinal=ordinal,
-            occurred_at=candidate.occurred_at,
-            workspace=candidate.workspace,
-            document_id=candidate.document_id,
-            source=candidate.source,
-            text=candidate.text,
-            origin=candidate.origin,
-            cluster=decision.cluster,
-            split=split_of(candidate.workspace, decision.cluster),
-            trainable=decision.trainable,
-            trusted=candidate.trusted,
-            label=candidate.label,
-            suite=candidate.suite,
-            language=candidate.language,
-            subject=candidate.subject,
-            basis=candidate.basis,
-            feedback_id=candidate.feedback_id,
-            replaces=decision.replaces,
-            metadata=candidate.metadata,
-        )
-    return DocumentDuplicated.caused_by(
-        candidate.cause,
-        ordinal=ordinal,
-        occurred_at=candidate.occurred_at,
-        workspace=candidate.workspace,
-        document_id=candidate.document_id,
-        source=candidate.source,
-        duplicate_of=decision.duplicate_of,
-        kind=decision.kind,
-        similarity=decision.similarity,
-        cluster=decision.cluster,
-        weighs=weighs,
-        ends=decision.ends,
-    )
-
-
-@contextmanager
-def timed(step: str) -> Iterator[None]:
-    started = time.perf_counter()
-    try:
-        yield
-    finally:
-        SECONDS.labels(step).inc(time.perf_counter() - started)

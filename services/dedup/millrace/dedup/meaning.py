@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from millrace.chassis import Job, Step, Transaction
 from millrace.dedup import store
-from millrace.dedup.corpus import DECIDED, Index, event, tell, timed
+from millrace.dedup.corpus import Index
 from millrace.dedup.domain import Drop, Keep, Same, joined, joining, pieces, settle
 from millrace.dedup.engine import Embed
+from millrace.dedup.telling import DECIDED, event, tell, timed
 from millrace.events import DocumentDuplicated
 from millrace.workspace import Workspace
 

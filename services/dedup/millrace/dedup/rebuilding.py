@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from millrace.chassis import Step, Transaction, erasure
 from millrace.dedup import candidates, store
-from millrace.dedup.corpus import Index, event
+from millrace.dedup.corpus import Index
 from millrace.dedup.domain import Candidate, Drop, Keep, first_of_each
+from millrace.dedup.telling import event
 from millrace.events import Cause, DocumentAccepted, DocumentRetired, Event, FeedbackRecorded, SubjectErased
 from millrace.workspace import Workspace
 
@@ -90,7 +91,8 @@ def _seen(candidate: Candidate, row: Record) -> Candidate:
     if timedelta() < row["known_at"] - cause.known_at < NEARLY:
         cause = replace(cause, known_at=row["known_at"])
     occurred_at = candidate.occurred_at or candidate.cause.occurred_at
-    return replace(candidate, cause=cause, cluster=row["cluster"], ended=row["ended"], occurred_at=occurred_at)
+    seen = {"cluster": row["cluster"], "ended": row["ended"], "founds": row["founds"]}
+    return replace(candidate, cause=cause, occurred_at=occurred_at, **seen)
 
 
 def _step(cause: Cause) -> Step:

@@ -12,8 +12,8 @@ from millrace.events import Basis, Cause, Origin
 class Candidate:
     """A document before the decision, with what brings it; `known_at` is the cause's.
 
-    `cluster` is set for one that has been here: it stays where it was first seen. `ended` is one that readers were told
-    the end of.
+    `cluster` is set for one that has been here: it stays where it was first seen, but for one that `founds` it and was
+    not compared by meaning yet. `ended` is one that readers were told the end of.
     """
 
     cause: Cause
@@ -33,6 +33,7 @@ class Candidate:
     occurred_at: datetime | None = None
     cluster: str | None = None
     ended: bool = False
+    founds: bool = False
     metadata: dict[str, str] = field(default_factory=dict)
 
 

@@ -15,10 +15,8 @@ from millrace.dedup.store.departures import (
 )
 from millrace.dedup.store.feedback import first_of_shelf, lock_feedback, save_feedback
 from millrace.dedup.store.index import (
-    LATER,
     Corpus,
     Known,
-    candidate_of,
     current,
     departed,
     draw,
@@ -29,9 +27,7 @@ from millrace.dedup.store.index import (
     save,
     signatures,
     signatures_of,
-    sketch_of,
     take_out,
-    text_of,
 )
 from millrace.dedup.store.meaning import (
     drop_same,
@@ -67,6 +63,7 @@ from millrace.dedup.store.rebuilding import (
     vectors_of,
 )
 from millrace.dedup.store.reindex import ask_reindex, mend, progress, reindexed, to_reindex
+from millrace.dedup.store.rows import LATER, candidate_of, sketch_of, text_of
 from millrace.dedup.store.tally import count_gone, counts, duplicates, duplicates_of, links, pair, standing
 
 __all__ = [

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from millrace.chassis import Transaction
 from millrace.dedup.domain import Meant, Same
-from millrace.dedup.store.index import LATER, Corpus, kept_of, take_out
+from millrace.dedup.store.index import Corpus, take_out
+from millrace.dedup.store.rows import LATER, kept_of
 from millrace.dedup.store.tally import count_semantic
 
 NEIGHBOURS = 32

@@ -10,7 +10,8 @@ import asyncpg
 
 from millrace.chassis import Conflict, NotFound, Transaction
 from millrace.dedup.domain import Sketch
-from millrace.dedup.store.index import COLUMNS, Corpus, draw, signature_bytes
+from millrace.dedup.store.index import Corpus, draw
+from millrace.dedup.store.rows import COLUMNS, signature_bytes
 from millrace.events import Cause
 
 ENDED = ("done", "failed")
@@ -140,7 +141,8 @@ async def not_logged(
         most,
     )
     rows = await tx.fetch(
-        """SELECT d.* FROM documents d WHERE d.seq = ANY($1)
+        """SELECT d.*, d.seq > c.compared_to AS uncompared FROM documents d JOIN corpora c USING (shelf)
+           WHERE d.seq = ANY($1)
                AND NOT EXISTS (SELECT FROM logged l WHERE l.shelf = $2 AND l.document_id = d.document_id)
            ORDER BY d.seq""",
         [row["seq"] for row in looked_at],
@@ -160,7 +162,8 @@ async def carry(tx: Transaction, corpus: Corpus, rows: Sequence[tuple[asyncpg.Re
     records = []
     for seq, (row, sketch) in zip(seqs, rows, strict=True):
         anew = {"digest": sketch.digest, "signature": signature_bytes(sketch.signature)} if sketch else {}
-        record = {**row, **anew, "seq": seq, "shelf": corpus.shelf}
+        founds = row["founds"] and row["uncompared"]
+        record = {**row, **anew, "seq": seq, "shelf": corpus.shelf, "founds": founds}
         records.append(tuple(record[name] for name in COLUMNS))
     await tx.copy("documents", COLUMNS, records)
     stood = sum(row["stands"] for row, _ in rows)
@@ -179,9 +182,10 @@ async def carry(tx: Transaction, corpus: Corpus, rows: Sequence[tuple[asyncpg.Re
 
 
 async def known(tx: Transaction, shelf: str, documents: Collection[str]) -> dict[str, asyncpg.Record]:
-    """What a shelf has of documents: their clusters, and since when they are known."""
+    """What a shelf has of documents: their clusters, since when they are known, and what was not compared yet."""
     rows = await tx.fetch(
-        "SELECT document_id, cluster, known_at, ended FROM documents WHERE shelf = $1 AND document_id = ANY($2)",
+        """SELECT document_id, cluster, known_at, ended, founds AND seq > compared_to AS founds
+           FROM documents JOIN corpora USING (shelf) WHERE shelf = $1 AND document_id = ANY($2)""",
         shelf,
         sorted(documents),
     )

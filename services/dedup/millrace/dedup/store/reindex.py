@@ -6,7 +6,7 @@ import asyncpg
 
 from millrace.chassis import Conflict, NotFound, Transaction
 from millrace.dedup.domain import Sketch
-from millrace.dedup.store.index import signature_bytes
+from millrace.dedup.store.rows import signature_bytes
 from millrace.events import Cause
 
 
