@@ -96,3 +96,13 @@ async def since(
         JOIN,
     )
     return [Arrival(**dict(row)) for row in reversed(rows)]
+
+
+async def texts(tx: Transaction, workspace: str, documents: Collection[str]) -> dict[str, str]:
+    """By document, of those that are still kept."""
+    rows = await tx.fetch(
+        "SELECT document_id, text FROM arrivals WHERE workspace = $1 AND document_id = ANY($2)",
+        workspace,
+        list(documents),
+    )
+    return {row["document_id"]: row["text"] for row in rows}
