@@ -182,12 +182,13 @@ COUNTS = {
     "ingestion.quarantine": Count(plain("ingestion.quarantine"), by_workspace(DocumentRejected, ObservationRejected)),
     "dedup.corpora": Count(
         """SELECT workspace, what, n FROM dedup.corpora CROSS JOIN LATERAL (
-               VALUES ('kept', kept), ('revised', revised), ('exact', exact), ('near', near)) AS of (what, n)""",
+               VALUES ('kept', kept), ('revised', revised), ('exact', exact), ('near', near)) AS of (what, n)
+           WHERE current""",
         counted(_corpora),
     ),
     "dedup.documents": Count(
         """SELECT workspace, CASE WHEN stands THEN 'stands' ELSE 'repeats' END, count(*)
-           FROM dedup.documents GROUP BY 1, 2""",
+           FROM dedup.documents JOIN dedup.corpora USING (shelf) WHERE current GROUP BY 1, 2""",
         _documents,
     ),
     "dedup.feedback": Count(
