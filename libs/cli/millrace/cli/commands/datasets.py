@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.text import Text
 
 from millrace.cli import Data, Failure, Json, Target, show, table
+from millrace.cli.options import named
 from millrace.cli.person import counted, moment, whoami
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.text import Text
 
 from millrace.cli import Data, Json, Target, console, show, table
-from millrace.cli.person import moment, whoami
+from millrace.cli.person import counted, moment, whoami
 
 if TYPE_CHECKING:
     import httpx
@@ -175,4 +175,5 @@ def _said(value: Any) -> str:
 
 
 def _counts(counts: dict[str, int]) -> str:
-    return "  ".join(f"{counts[name]} {name}" for name in TOLD if counts.get(name)) or "nothing yet"
+    told = (counted(counts[name], name.removesuffix("s"), name) for name in TOLD if counts.get(name))
+    return "  ".join(told) or "nothing yet"
