@@ -28,7 +28,7 @@ AT_ONCE = 1
 class Move(BaseModel):
     """What a person does with a version, signed."""
 
-    by: str = Field(default="a person", min_length=1, max_length=200)
+    by: str = Field(min_length=1, max_length=200)
     reason: str = Field(default="", max_length=2000)
 
 
