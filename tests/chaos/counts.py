@@ -280,6 +280,10 @@ COUNTS = {
 }
 
 UNCOUNTED = {
+    "dedup.logged": "the stream asks for no rebuilding",
+    "dedup.rebuildings": "the stream asks for no rebuilding",
+    "ingestion.still_named": "the stream erases nobody",
+    "training.points": "a curve for people, thinned as it grows",
     "datasets.echoes": "duplicates that weigh, which the stream has none of",
     "datasets.erasures": "the stream erases nobody",
     "datasets.feature_tables": "what people asked for, by HTTP",

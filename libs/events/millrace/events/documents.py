@@ -136,8 +136,8 @@ class DocumentDuplicated(Event):
     """A document repeats a kept one and joins its cluster.
 
     It may come again for the same document, when what that repeats is gone and another stands for it: the last counts.
-    Where a document was kept before, what `ends` names stands no more, and `duplicate_of` does: of kind semantic always,
-    of the others where a kept document was revised into what another says.
+    Where a document was kept before, what `ends` names stands no more, and `duplicate_of` does: always of kind
+    semantic, of the others where a kept document was revised into what another says.
     """
 
     retention = "traffic"

@@ -7,7 +7,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from millrace.cli import Data, Failure, Json, Target, show, table
+from millrace.cli import Data, Failure, Json, Target, console, show, table
 from millrace.cli.output import errors
 from millrace.cli.person import moment
 
@@ -128,7 +128,8 @@ def _pair(found: dict[str, Any]) -> Group:
     sides = ("document", "duplicate_of")
     for side in sides:
         both.add_column(_about(found[side]), ratio=1, overflow="fold")
-    both.add_row(*(_marked(found[side]["text"], [span[side] for span in found["overlaps"]]) for side in sides))
+    plain = not console.is_terminal
+    both.add_row(*(_marked(found[side]["text"], [span[side] for span in found["overlaps"]], plain) for side in sides))
     if len(steps) > 1:
         told += ": " + ", ".join(steps)
     return Group(Text(told, style="bold"), both)
@@ -139,7 +140,12 @@ def _about(document: dict[str, Any]) -> Text:
     return Text(f"{document['document_id']} ({document['source']}){label}")
 
 
-def _marked(text: str, spans: list[list[int]]) -> Text:
+def _marked(text: str, spans: list[list[int]], plain: bool) -> Text:
+    """What both say, in colour; between brackets where there are no colours."""
+    if plain:
+        for start, end in sorted(spans, reverse=True):
+            text = f"{text[:start]}[{text[start:end]}]{text[end:]}"
+        return Text(text)
     marked = Text(text)
     for start, end in spans:
         marked.stylize("black on green", start, end)

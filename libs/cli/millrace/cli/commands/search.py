@@ -48,8 +48,16 @@ def search(
 
 
 def _found(results: list[dict[str, Any]]) -> Table:
-    rows = [(f"{one['score']:.4f}", one["document_id"], one["source"], _text(one["text"])) for one in results]
-    return table(("score", "document", "source", "passage"), rows)
+    rows = [(f"{one['score']:.4f}", one["document_id"], _where(one), _text(one["text"])) for one in results]
+    return table(("score", "document", "where", "passage"), rows)
+
+
+def _where(one: dict[str, Any]) -> Text:
+    """What a person opens: the title and the address or file, as far as its source tells them."""
+    about = one.get("metadata") or {}
+    told = [about.get("title"), about.get("url") or about.get("file")]
+    lines = [one["source"], *(line for line in told if line)]
+    return Text("\n".join(lines), overflow="fold")
 
 
 def _text(text: str) -> Text:

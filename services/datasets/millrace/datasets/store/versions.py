@@ -1,6 +1,7 @@
 """Versions by name, what people did with them, and which one is current."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,8 +40,9 @@ class Version:
 
 _VERSION = """SELECT v.*, c.current IS NOT DISTINCT FROM v.digest AS is_current
               FROM versions v LEFT JOIN corpora c USING (workspace)"""
-PREFIX = len("sha256:") + 8
-"""Characters of a digest that may name a version, if only one begins so."""
+PREFIX = 8
+"""Digits of a digest that may name a version, with or without `sha256:` before them, if only one begins so."""
+DIGEST = re.compile(rf"(sha256:)?[0-9a-f]{{{PREFIX},64}}")
 
 
 def _read(row: Any) -> Version:
@@ -53,10 +55,11 @@ async def version(tx: Transaction, named_as: str) -> Version:
     workspace, number = named(named_as)
     if number is not None:
         rows = await tx.fetch(f"{_VERSION} WHERE v.workspace = $1 AND v.number = $2", workspace, number)
-    elif len(named_as) < PREFIX:
+    elif not DIGEST.fullmatch(named_as):
         rows = []
     else:
-        rows = await tx.fetch(f"{_VERSION} WHERE starts_with(v.digest, $1) LIMIT 2", named_as)
+        digest = f"sha256:{named_as.removeprefix('sha256:')}"
+        rows = await tx.fetch(f"{_VERSION} WHERE starts_with(v.digest, $1) LIMIT 2", digest)
     if len(rows) != 1:
         raise NotFound(f"{'more than one dataset begins with' if rows else 'no dataset'} {named_as}")
     return _read(rows[0])
