@@ -257,6 +257,28 @@ async def test_what_the_log_no_longer_has_is_kept_and_the_report_says_so(stack: 
         assert (now["e"]["duplicate_of"], now["f"]["duplicate_of"]) == ("b", "c")
 
 
+async def test_what_the_log_no_longer_has_and_is_decided_on_anew_meanwhile_is_not_lost(
+    stack: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with shop(stack) as parcels:
+        await parcels.declare()
+        await parcels.publish(parcels.wrote("a"), parcels.wrote("b", NEAR), parcels.wrote("c", OTHER))
+        await empty_topics(stack)
+        carry, end = job_rebuild._carry, parcels.retired("a")
+
+        async def late(on: Any) -> None:
+            await parcels.publish(end, parcels.wrote("new", "it comes while others are carried"))
+            await carry(on)
+
+        monkeypatch.setattr(job_rebuild, "_carry", late)
+        report = await parcels.rebuilt()
+        rows = await parcels.rows()
+        assert {id: row["stands"] for id, row in rows.items()} == {"b": True, "c": True, "new": True}
+        assert (report["carried"], report["told"]) == (2, 0), "b, which took the place of a, and c"
+        await parcels.publish(parcels.wrote("d", NEAR))
+        assert (await parcels.rows())["d"]["duplicate_of"] == "b"
+
+
 async def test_an_erased_person_does_not_come_back_also_where_they_are_erased_meanwhile(
     stack: Endpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:

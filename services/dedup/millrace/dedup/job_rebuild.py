@@ -1,13 +1,15 @@
 """Builds a workspace's shelf anew from the log, beside the one in use, and puts it in its place."""
 
 import asyncio
+from collections.abc import Sequence
 
 from aiokafka import TopicPartition
+from asyncpg import Record
 
 from millrace.chassis import Job, works
 from millrace.dedup import meaning, rebuilding, store
 from millrace.dedup.corpus import Index, compare_by_meaning
-from millrace.dedup.domain import sketch_all
+from millrace.dedup.domain import Sketch, sketch_all
 from millrace.dedup.engine import Engine
 from millrace.dedup.log import Batch, Log, Places, Reading
 from millrace.events import DocumentDuplicated, DocumentKept
@@ -53,16 +55,23 @@ class Rebuild:
 async def _read(on: Rebuild) -> None:
     """Which documents the log has, and whatever it says of ends: what comes before its end is then not taken in."""
     job, one = on.job, on.one
-    ends, read = await on.ends(), 0
     async with on.log.reading(job.workspace, {}) as reading:
-        async for batch in reading.upto(ends):
-            async with job.transaction() as tx:
-                read += await rebuilding.note(tx, job.workspace, one, batch.events)
-                await store.go_on(tx, job.workspace, read=read, behind=batch.behind(ends))
+        read = await _noted(on, reading, await on.ends(), 0)
         async with job.transaction() as tx:
-            former = await store.lock(tx, job.workspace)
+            former = await store.lock(tx, job.workspace)  # what it has up to now is of what comes before these ends
+            ends = await on.log.ends(tx)
+        await _noted(on, reading, ends, read)
+        async with job.transaction() as tx:
             await store.copy_golden(tx, one)
             await store.go_on(tx, job.workspace, phase="carrying", mark=former.latest, since=reading.since)
+
+
+async def _noted(on: Rebuild, reading: Reading, ends: Places, read: int) -> int:
+    async for batch in reading.upto(ends):
+        async with on.job.transaction() as tx:
+            read += await rebuilding.note(tx, on.job.workspace, on.one, batch.events)
+            await store.go_on(tx, on.job.workspace, read=read, behind=batch.behind(ends))
+    return read
 
 
 async def _carry(on: Rebuild) -> None:
@@ -74,16 +83,20 @@ async def _carry(on: Rebuild) -> None:
             last, rows = await store.not_logged(tx, one, place, STEP)
         if last is None:
             break
-        texts = [row for row in rows if row["text"] is not None]
-        made = await asyncio.to_thread(sketch_all, [store.text_of(row) for row in texts])
-        sketches = {row["seq"]: sketch for row, sketch in zip(texts, made, strict=True)}
-        place = last
+        signed, place = await _signed(rows), last
         async with job.transaction() as tx:
             _, built = await store.lock_all(tx, job.workspace)
-            carried = await store.carry(tx, built, [(row, sketches.get(row["seq"])) for row in rows])
+            carried = await store.carry(tx, built, signed)
             await store.go_on(tx, job.workspace, carried=carried, place=place)
     async with job.transaction() as tx:
         await store.go_on(tx, job.workspace, phase="folding", place=0)
+
+
+async def _signed(rows: Sequence[Record]) -> list[tuple[Record, Sketch | None]]:
+    texts = [row for row in rows if row["text"] is not None]
+    made = await asyncio.to_thread(sketch_all, [store.text_of(row) for row in texts])
+    sketches = {row["seq"]: sketch for row, sketch in zip(texts, made, strict=True)}
+    return [(row, sketches.get(row["seq"])) for row in rows]
 
 
 async def _fold(on: Rebuild) -> None:
@@ -152,6 +165,9 @@ async def _switched(on: Rebuild, reading: Reading) -> bool:
             return False
         batch = reading.take(ends)
         await rebuilding.fold(tx, on.index, built, on.one, on.spec, batch.events)
+        decided_on_since = await store.not_built(tx, on.one)
+        carried = await store.carry(tx, built, await _signed(decided_on_since), waiting=True)
+        on.index.memory.wrote(tx)
         while await on.index.adopt(tx, built, {"": job.cause("adopt")}, {}):
             pass
         await store.switch(tx, former, built)
@@ -160,7 +176,7 @@ async def _switched(on: Rebuild, reading: Reading) -> bool:
             await compare_by_meaning(tx, built, job.cause("embed"))
         await store.go_on(
             tx, job.workspace, folded=len(batch.events), phase="telling", place=0, mark=built.latest,
-            positions=_named(batch), behind=0,
+            positions=_named(batch), behind=0, carried=carried,
         )  # fmt: skip
     return True
 

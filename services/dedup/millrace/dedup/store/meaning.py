@@ -17,7 +17,7 @@ NEIGHBOURS = 32
 """The nearest that a document is compared with."""
 EF_SEARCH = 100
 """Candidates that a search in the HNSW index keeps: docs/decisions/0083 has what it finds at what cost."""
-SCAN = "strict_order"
+SCAN = "relaxed_order"
 """What fell is in the index until it is vacuumed: a search goes on past it until it has found enough."""
 
 

@@ -151,8 +151,27 @@ async def not_logged(
     return (looked_at[-1]["seq"] if looked_at else None), rows
 
 
-async def carry(tx: Transaction, corpus: Corpus, rows: Sequence[tuple[asyncpg.Record, Sketch | None]]) -> int:
-    """Takes rows along as they are, but for what is made of their texts; how many are still there to be taken."""
+async def not_built(tx: Transaction, one: Rebuilding) -> list[asyncpg.Record]:
+    """What the log no longer has and was decided on anew, and so numbered, while the other rows were carried."""
+    return await tx.fetch(
+        """SELECT d.*, d.seq > c.compared_to AS uncompared FROM documents d JOIN corpora c USING (shelf)
+           WHERE d.shelf = $1 AND d.seq > $3
+               AND NOT EXISTS (SELECT FROM documents n WHERE n.shelf = $2 AND n.document_id = d.document_id)
+               AND NOT EXISTS (SELECT FROM logged l WHERE l.shelf = $2 AND l.document_id = d.document_id)
+           ORDER BY d.seq""",
+        one.former,
+        one.shelf,
+        one.mark,
+    )
+
+
+async def carry(
+    tx: Transaction, corpus: Corpus, rows: Sequence[tuple[asyncpg.Record, Sketch | None]], *, waiting: bool = False
+) -> int:
+    """Takes rows along as they are, but for what is made of their texts; how many are still there to be taken.
+
+    `waiting` where they are to be decided on.
+    """
     there = await tx.fetch("SELECT seq FROM documents WHERE seq = ANY($1)", [row["seq"] for row, _ in rows])
     left = {row["seq"] for row in there}
     rows = [(row, sketch) for row, sketch in rows if row["seq"] in left]
@@ -164,9 +183,11 @@ async def carry(tx: Transaction, corpus: Corpus, rows: Sequence[tuple[asyncpg.Re
         anew = {"digest": sketch.digest, "signature": signature_bytes(sketch.signature)} if sketch else {}
         founds = row["founds"] and row["uncompared"]
         record = {**row, **anew, "seq": seq, "shelf": corpus.shelf, "founds": founds}
+        if waiting and row["text"] is not None:
+            record |= {"stands": False, "duplicate_of": None}
         records.append(tuple(record[name] for name in COLUMNS))
     await tx.copy("documents", COLUMNS, records)
-    stood = sum(row["stands"] for row, _ in rows)
+    stood = sum(row["stands"] for row, _ in rows) if not waiting else 0
     kinds = [row["kind"] for row, _ in rows if not row["stands"]]
     await tx.execute(
         """UPDATE corpora SET latest = $2, kept = kept + $3, exact = exact + $4, near = near + $5,
