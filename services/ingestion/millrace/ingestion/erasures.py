@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from millrace.chassis import NotFound, Transaction, retention
+from millrace.chassis import NotFound, Transaction, prefixes, retention
 from millrace.events import ErasureConfirmed
 
 OWNERS = ("datasets", "dedup", "evaluation", "feedback", "ingestion", "registry", "serving")
@@ -65,10 +65,8 @@ async def each(tx: Transaction, workspace: str, limit: int) -> list[dict[str, An
 
 async def report(tx: Transaction, workspace: str, erasure: str) -> dict[str, Any]:
     """All that was done about one. Raises ErasureNotFound."""
-    row = await tx.fetchrow("SELECT * FROM erasures WHERE erasure = $1 AND workspace = $2", erasure, workspace)
-    if row is None:
-        raise ErasureNotFound(erasure)
-    said = await tx.fetch("SELECT * FROM confirmations WHERE erasure = $1 ORDER BY service", erasure)
+    row = await _one(tx, workspace, erasure)
+    said = await tx.fetch("SELECT * FROM confirmations WHERE erasure = $1 ORDER BY service", row["erasure"])
     return {
         **_overview(row, [one["service"] for one in said]),
         "owners": [
@@ -79,6 +77,21 @@ async def report(tx: Transaction, workspace: str, erasure: str) -> dict[str, Any
         "versions": sorted({version for one in said for version in one["versions"]}),
         "topics_forget_by": {name: (row["asked_at"] + kept).isoformat() for name, kept in TOPICS.items()},
     }
+
+
+async def _one(tx: Transaction, workspace: str, given: str) -> asyncpg.Record:
+    """An erasure by its id, or how that begins. Raises ErasureNotFound, Ambiguous."""
+    first, last = prefixes.span("erasure", given)
+    rows = await tx.fetch(
+        "SELECT * FROM erasures WHERE workspace = $1 AND erasure BETWEEN $2 AND $3 ORDER BY erasure LIMIT $4",
+        workspace,
+        str(first),
+        str(last),
+        prefixes.SOME,
+    )
+    if prefixes.only("erasure", given, [row["erasure"] for row in rows]) is None:
+        raise ErasureNotFound(given)
+    return rows[0]
 
 
 def _overview(row: asyncpg.Record, confirmed: Sequence[str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from millrace.cli import Data, Failure, Json, Target, show, table
+from millrace.cli import Data, Failure, Json, Target, console, show, table
 from millrace.cli.person import moment
 
 commands = typer.Typer(name="duplicates", help="Documents that repeat another.", no_args_is_help=True)
@@ -86,7 +86,7 @@ def _listed(found: list[dict[str, Any]]) -> Table:
 
 def _pair(found: dict[str, Any]) -> Group:
     told = f"{found['kind']}, similarity {found['similarity']:.3f}" + (", kept" if found["stands"] else "")
-    both = Table(box=None, pad_edge=False, expand=True, header_style="dim")
+    both = Table(box=None, pad_edge=False, expand=console.is_terminal, header_style="dim")
     sides = ("document", "duplicate_of")
     for side in sides:
         both.add_column(_about(found[side]), ratio=1, overflow="fold")

@@ -39,7 +39,7 @@ from millrace.dedup.store.meaning import (
     to_embed,
 )
 from millrace.dedup.store.reindex import ask_reindex, mend, progress, reindexed, to_reindex
-from millrace.dedup.store.tally import count_gone, counts, duplicates, duplicates_of, pair, standing
+from millrace.dedup.store.tally import count_gone, counts, duplicates, duplicates_of, named, pair, standing
 
 __all__ = [
     "Corpus",
@@ -64,6 +64,7 @@ __all__ = [
     "lock_feedback",
     "meant",
     "mend",
+    "named",
     "neighbours",
     "pair",
     "prepare",
