@@ -106,14 +106,16 @@ async def test_a_cut_that_is_made_again_sees_the_rows_of_its_plan(
     assert {row["id"]: row["weight"] for row in rows}["d4"] == 2.0
 
 
-async def test_dropped_duplicates_weigh_and_a_semantic_one_ends_the_row_that_stands(datasets: Running) -> None:
+async def test_dropped_duplicates_weigh_and_one_that_was_kept_ends_the_row_that_stands(datasets: Running) -> None:
     await datasets.deliver([duplicate(90, 2, weighs=True, kind="exact"), *many(range(30))])
     echoes = [duplicate(91, 2, weighs=True), duplicate(92, 2), duplicate(7, 2, kind="semantic", weighs=True)]
+    echoes += [duplicate(8, 3, ends="d8"), duplicate(93, 3, ends="d9"), duplicate(10, 3)]
     await datasets.deliver(echoes)
     await datasets.deliver(echoes, again=True)
     rows = await rows_of(datasets, (await manifest_of(datasets, await cut(datasets)))["training"])
     weights = {row["id"]: row["weight"] for row in rows}
     assert weights["d2"] == 4.0 and weights["d3"] == 1.0 and "d7" not in weights
+    assert not {"d8", "d9"} & weights.keys() and "d10" in weights, "a revision that repeats, and a correction"
 
 
 async def test_an_erased_person_is_in_no_file_any_more_and_versions_say_so(datasets: Running) -> None:

@@ -176,7 +176,7 @@ async def test_a_rollback_made_twice_by_one_key_is_written_down_once(datasets: R
     await cut(datasets)
     async with datasets.http() as client:
         for _ in range(2):
-            await client.post("/v1/datasets/parcels@1/rollback", json={}, headers={"Idempotency-Key": "k"})
+            await client.post("/v1/datasets/parcels@1/rollback", json={"by": "ada"}, headers={"Idempotency-Key": "k"})
     assert len((await asked(datasets, "", workspace="parcels"))["moves"]) == 1
 
 
@@ -196,8 +196,8 @@ async def test_housekeeping_takes_the_rows_of_old_versions_but_never_of_pinned_o
     async with datasets.http() as client:
         gone = await client.get("/v1/datasets/parcels@1/diff/parcels@4")
         assert gone.status_code == 409 and gone.json()["error"]["code"] == "rows_gone"
-        assert (await client.post("/v1/datasets/parcels@1/rollback", json={})).status_code == 409
-        assert (await client.post("/v1/datasets/parcels@1/pin", json={})).status_code == 409
+        assert (await client.post("/v1/datasets/parcels@1/rollback", json={"by": "ada"})).status_code == 409
+        assert (await client.post("/v1/datasets/parcels@1/pin", json={"by": "ada"})).status_code == 409
     await asked(datasets, "/parcels@2/diff/parcels@4")
     assert (await asked(datasets, "/parcels@1"))["content"], "its manifest stays"
 
@@ -266,3 +266,11 @@ async def test_a_file_that_an_emptied_version_shared_goes_with_an_erasure(datase
     await datasets.work("erase")
     assert not await datasets.service.blobs.exists(shared)
     assert "d93" not in await ids_of(datasets, second)
+
+
+async def test_what_is_done_with_a_version_is_signed(datasets: Running) -> None:
+    async with datasets.http() as client:
+        for move in ("rollback", "pin"):
+            refused = await client.post(f"/v1/datasets/parcels@1/{move}", json={})
+            assert refused.status_code == 422
+            assert "by" in refused.text

@@ -70,6 +70,36 @@ async def test_a_document_is_found_by_how_its_id_begins(dedup: Running, millrace
     assert told["document"]["document_id"] == other
 
 
+async def test_all_is_rebuilt_by_hand_and_what_is_kept_from_before_the_log_is_told(
+    dedup: Running, millrace: Millrace
+) -> None:
+    """Here the topics have nothing of the workspace: all of it is carried."""
+    await dedup.deliver([document("a"), document("b", NEAR)])
+    await dedup.db.pool.execute("UPDATE positions SET next_offset = 0")
+    code, said = await millrace("rebuild", "parcels", "--no-wait")
+    assert code == 0 and "waiting, reading" in said
+    await dedup.work("rebuild")
+    code, said = await millrace("rebuild", "parcels", "--no-wait")
+    assert code == 0
+    await dedup.work("rebuild")
+    async with dedup.http() as client:
+        report = (await client.get("/v1/rebuild", params={"workspace": "parcels"})).json()
+    assert (report["state"], report["carried"], report["told"]) == ("done", 2, 0)
+    waiting = asyncio.create_task(millrace("rebuild", "parcels"))
+    await eventually(lambda: _asked(dedup))
+    await dedup.work("rebuild")
+    code, said = await waiting
+    assert code == 0 and "2 documents that the log no longer has are kept as they were" in said
+    assert "nothing is otherwise than it was told before" in said
+    code, said = await millrace("rebuild", "other-shop")
+    assert code == 1 and "nothing of workspace 'other-shop' has come yet" in said
+
+
+async def _asked(dedup: Running) -> bool:
+    async with dedup.db.reading() as tx:
+        return bool(await tx.fetchval("SELECT EXISTS (SELECT FROM jobs WHERE kind = 'rebuild' AND state = 'waiting')"))
+
+
 async def test_an_index_is_rebuilt_by_hand(dedup: Running, millrace: Millrace) -> None:
     await dedup.deliver([document("a")])
     code, said = await millrace("reindex", "parcels", "--no-wait")

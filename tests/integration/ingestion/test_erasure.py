@@ -51,7 +51,7 @@ async def ask(ingestion: Running, of: int = 202, key: str | None = None, **body:
     ingestion.db.delivered = delivered  # type: ignore[method-assign]  # without a relay nothing leaves the outbox
     headers = {"Idempotency-Key": key} if key else {}
     async with ingestion.http() as client:
-        answer = await client.post("/v1/workspaces/parcels/erasures", json=body, headers=headers)
+        answer = await client.post("/v1/workspaces/parcels/erasures", json={"by": "ada", **body}, headers=headers)
     assert answer.status_code == of, answer.text
     return dict(answer.json())
 

@@ -77,7 +77,7 @@ def test_it_finds_what_is_planted(files: tuple[Path, Path]) -> None:
     assert set(found["near"]["telling"]["damaged"]) >= {"broken", "crushed", "wet"}
     assert found["drift"]["new_words"][0] == ["drone", 5] and found["drift"]["labels"] > 0.1
     assert found["texts"]["words"]["quantiles"]["high"] >= 400 and sum(found["texts"]["words"]["counts"]) == 606
-    assert found["categories"]["language"]["top"] == [["en", 606]]
+    assert found["categories"]["language"]["top"] == [["en", 606, 1.0]]
     told = " ".join(note["text"] for note in found["notes"])
     assert "1 text stands under two labels" in told and "1 of 606 values of text" in told
     assert "shares of labels have moved" in told

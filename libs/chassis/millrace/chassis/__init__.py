@@ -7,6 +7,7 @@ from millrace.chassis.clock import Clock, SystemClock
 from millrace.chassis.errors import (
     AlreadyExists,
     BlobNotFound,
+    BucketNotFound,
     Busy,
     Conflict,
     LeaseLost,
@@ -31,6 +32,7 @@ __all__ = [
     "AlreadyExists",
     "BlobNotFound",
     "Blobs",
+    "BucketNotFound",
     "Busy",
     "Clock",
     "Conflict",

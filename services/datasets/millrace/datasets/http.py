@@ -28,7 +28,7 @@ AT_ONCE = 1
 class Move(BaseModel):
     """What a person does with a version, signed."""
 
-    by: str = Field(default="a person", min_length=1, max_length=200)
+    by: str = Field(min_length=1, max_length=200)
     reason: str = Field(default="", max_length=2000)
 
 
@@ -103,7 +103,7 @@ def _looking(db: Database, workspaces: Table[Workspace]) -> APIRouter:
         """The manifest, and what became of the version since."""
         async with db.reading() as tx:
             found = await store.version(tx, version)
-        return {**told(found), **found.body}
+        return {**told(found), **found.body, "redacted": found.redacted}
 
     return router
 

@@ -50,12 +50,14 @@ def routes(db: Database, workspaces: Table[Workspace]) -> APIRouter:
         async with db.reading() as tx:
             document_id = await store.named(tx, workspace, document_id)
             document, original = await store.pair(tx, workspace, document_id)
+            links = await store.links(tx, document)
         spans = await asyncio.to_thread(overlaps, store.text_of(document), store.text_of(original))
         return {
             "workspace": document["workspace"],
             "kind": document["kind"],
             "similarity": document["similarity"],
             "stands": document["stands"],
+            "because": links,
             "document": _told(document),
             "duplicate_of": _told(original),
             "overlaps": [
@@ -75,6 +77,18 @@ def routes(db: Database, workspaces: Table[Workspace]) -> APIRouter:
         await workspaces.get(workspace)
         async with db.reading() as tx:
             return await store.progress(tx, workspace)
+
+    @router.post("/v1/rebuild", status_code=202)
+    async def rebuild(workspace: str) -> dict[str, Any]:
+        await workspaces.get(workspace)
+        async with db.transaction() as tx:
+            return await store.ask_rebuild(tx, workspace, command(now=tx.now))
+
+    @router.get("/v1/rebuild")
+    async def rebuilt(workspace: str) -> dict[str, Any]:
+        await workspaces.get(workspace)
+        async with db.reading() as tx:
+            return await store.rebuilt(tx, workspace)
 
     return router
 

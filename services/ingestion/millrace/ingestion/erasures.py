@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -51,6 +51,19 @@ async def confirm(tx: Transaction, events: Sequence[ErasureConfirmed]) -> None:
     )
 
 
+async def still_named(tx: Transaction, workspace: str, source: str, subjects: Collection[str]) -> None:
+    """Notes that a source still names people who were forgotten."""
+    await tx.execute(
+        """INSERT INTO still_named (workspace, subject, source, seen_at)
+           SELECT $1, s, $2, $4 FROM unnest($3::text[]) AS s
+           ON CONFLICT (workspace, subject, source) DO UPDATE SET seen_at = excluded.seen_at""",
+        workspace,
+        source,
+        sorted(subjects),
+        tx.now,
+    )
+
+
 async def each(tx: Transaction, workspace: str, limit: int) -> list[dict[str, Any]]:
     """The newest first, each with who has yet to confirm."""
     rows = await tx.fetch(
@@ -67,6 +80,11 @@ async def report(tx: Transaction, workspace: str, erasure: str) -> dict[str, Any
     """All that was done about one. Raises ErasureNotFound."""
     row = await _one(tx, workspace, erasure)
     said = await tx.fetch("SELECT * FROM confirmations WHERE erasure = $1 ORDER BY service", row["erasure"])
+    named = await tx.fetch(
+        "SELECT source, seen_at FROM still_named WHERE workspace = $1 AND subject = $2 ORDER BY source",
+        workspace,
+        row["subject"],
+    )
     return {
         **_overview(row, [one["service"] for one in said]),
         "owners": [
@@ -75,6 +93,7 @@ async def report(tx: Transaction, workspace: str, erasure: str) -> dict[str, Any
         ],
         "datasets": sorted({digest for one in said for digest in one["datasets"]}),
         "versions": sorted({version for one in said for version in one["versions"]}),
+        "still_named_by": [{"source": one["source"], "seen_at": one["seen_at"].isoformat()} for one in named],
         "topics_forget_by": {name: (row["asked_at"] + kept).isoformat() for name, kept in TOPICS.items()},
     }
 

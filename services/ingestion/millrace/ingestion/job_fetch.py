@@ -137,6 +137,8 @@ async def _unavailable(
         run = await runs.load(tx, about.workspace, about.source, about.run)
         assert run is not None
         waited = tx.now - (run.moved_at or tx.now)
+        run.waits_for = str(error)[:1000]
+        await runs.save(tx, run)
     if waited < fetching.patience:
         raise error
     await _end(job, spec, about, source, "failed", f"{error} (for {waited.total_seconds():.0f} s)")
@@ -151,7 +153,7 @@ async def _end(job: Job, spec: Workspace, about: About, source: Fetched, state: 
     async with job.finish() as tx:
         run = await runs.load(tx, about.workspace, about.source, about.run)
         assert run is not None
-        run.state, run.ended_at, run.moved_at, run.position = state, tx.now, tx.now, None
+        run.state, run.ended_at, run.moved_at, run.position, run.waits_for = state, tx.now, tx.now, None, None
         run.reason = reason[:1000] if reason else None
         await runs.save(tx, run)
         await runs.forget(tx, about.workspace, about.source, keep=RUNS_KEPT)

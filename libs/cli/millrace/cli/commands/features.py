@@ -8,7 +8,7 @@ import typer
 from rich.console import Group
 
 from millrace.cli import Data, Failure, Json, Target, show, table
-from millrace.cli.options import instant
+from millrace.cli.options import instant, named
 from millrace.cli.output import errors
 from millrace.cli.person import moment, whoami
 
@@ -54,8 +54,7 @@ def rows(
     """Write what a model would train on: moments whose truth is known, with the features as they were known then."""
     if out.exists():
         raise Failure(f"{out} is there already", kind="exists")
-    if out.suffix != ".parquet":
-        raise Failure(f"{out} is not named as a Parquet file", hint="end it in .parquet", kind="misnamed")
+    named(out, ".parquet")
     asked = {"by": by or whoami(), "since": instant(since, "--since"), "until": instant(until, "--until")}
     with Target(data).http("datasets") as datasets:
         told = datasets.post(f"/v1/workspaces/{workspace}/feature-tables", json=asked).json()

@@ -50,10 +50,18 @@ def search(
 
 def _found(results: list[dict[str, Any]]) -> Table:
     rows = [
-        (f"{one['score']:.4f}", one["document_id"], one["source"], Text(short(one["text"], SHOWN), overflow="fold"))
+        (f"{one['score']:.4f}", one["document_id"], _where(one), Text(short(one["text"], SHOWN), overflow="fold"))
         for one in results
     ]
-    return table(("score", "document", "source", "passage"), rows)
+    return table(("score", "document", "where", "passage"), rows)
+
+
+def _where(one: dict[str, Any]) -> Text:
+    """What a person opens: the title and the address or file, as far as its source tells them."""
+    about = one.get("metadata") or {}
+    told = [about.get("title"), about.get("url") or about.get("file")]
+    lines = [one["source"], *(line for line in told if line)]
+    return Text("\n".join(lines), overflow="fold")
 
 
 @commands.command()

@@ -20,7 +20,8 @@ from millrace.datasets.profile.tallies import Tally, cut
 from millrace.datasets.profile.words import words_of
 
 WORDS = 2048
-SHOWN = 12
+SHOWN, INFORMING = 12, 24
+"""Texts that look like another label, and words that say most about labels, that are shown."""
 EFFORT = 1_000_000_000
 """Products of words and labels that are computed; beyond, every so manyth text is looked at."""
 LABELS = 1000
@@ -146,17 +147,50 @@ def _told(texts: Sparse, space: Space, row: int, best: int, own: float, other: f
     }
 
 
+TELLS = 10.83
+"""The log-likelihood ratio above which a word is no accident at one in a thousand (chi-square, one degree)."""
+
+
 def telling(space: Space, counts: Any, most: int = 6) -> dict[str, list[str]]:
-    """The words that tell each label from the rest: log odds over their own uncertainty, with a prior (Monroe 2008)."""
-    words = space.words.to_pylist()
-    total = counts.sum(axis=0)
-    prior = total / max(total.sum(), 1) * 500.0 + 0.01
+    """The words that tell each label from the rest, by the log-likelihood ratio (Dunning 1993)."""
+    words, ratios = space.words.to_pylist(), _ratios(counts)
     found = {}
     for number, label in enumerate(space.labels):
-        own, rest = counts[number], total - counts[number]
-        here, there = own + prior, rest + prior
-        odds = np.log(here / (here.sum() - here)) - np.log(there / (there.sum() - there))
-        score = np.round(odds / np.sqrt(1 / here + 1 / there), 9)
-        order = sorted(np.flatnonzero((own > 1) & (score > 1)).tolist(), key=lambda each: (-score[each], words[each]))
+        score = ratios[number]
+        order = sorted(np.flatnonzero(score > TELLS).tolist(), key=lambda each: (-score[each], words[each]))
         found[label] = [words[each] for each in order[:most]]
     return found
+
+
+def informing(space: Space, counts: Any) -> list[dict[str, Any]]:
+    """The words that say most about the label: their ratio over all labels, and the label that each speaks for most."""
+    words, ratios = space.words.to_pylist(), _ratios(counts)
+    if len(space.labels) < 2 or not len(words):
+        return []
+    total = np.round(np.abs(ratios).sum(axis=0), 6)
+    order = sorted(range(len(words)), key=lambda each: (-total[each], words[each]))[:INFORMING]
+    found = []
+    for word in order:
+        label, times = int(ratios[:, word].argmax()), int(counts[:, word].sum())
+        if ratios[label, word] > TELLS:
+            own = int(counts[label, word])
+            found.append({"word": words[word], "times": times, "label": space.labels[label], "own": own})
+    return found
+
+
+def _ratios(counts: Any) -> Any:
+    """Dunning's G2 of each label and word, below nought where the word is rarer with the label than elsewhere."""
+    counts = counts.astype(np.float64)
+    own, word, label, whole = counts, counts.sum(axis=0), counts.sum(axis=1, keepdims=True), counts.sum()
+    ratio = np.zeros_like(own)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for seen, rows, columns in (
+            (own, label, word),
+            (word - own, whole - label, word),
+            (label - own, label, whole - word),
+            (whole - label - word + own, whole - label, whole - word),
+        ):
+            expected = rows * columns / whole
+            ratio += np.where(seen > 0, seen * np.log(seen / expected), 0.0)
+        more = own * (whole - label) > (word - own) * label
+    return np.round(np.where(more, 2 * ratio, -2 * ratio), 6)
