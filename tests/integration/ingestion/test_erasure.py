@@ -124,9 +124,10 @@ async def test_the_report_is_done_when_every_owner_has_confirmed(ingestion: Runn
     await ingestion.deliver([*said, confirmed(erasure, "registry", versions=["parcels-9"])])
     path = f"/v1/workspaces/parcels/erasures/{erasure}"
     assert (await get(ingestion, path))["waiting_for"] == ["datasets"]
-    await ingestion.deliver([confirmed(erasure, "datasets", datasets=["3fa9"])])
+    await ingestion.deliver([confirmed(erasure, "datasets", datasets=["3fa9"], dataset_names=["parcels@3"])])
     report = await get(ingestion, path)
     assert (report["done"], report["datasets"], report["versions"]) == (True, ["3fa9"], [])
+    assert report["dataset_names"] == ["parcels@3"]
     assert report["owners"][1] == {"service": "dedup", "erased": {"rows": 2}, "at": said[0].occurred_at.isoformat()}
     [listed] = await get(ingestion, "/v1/workspaces/parcels/erasures")
     assert (listed["erasure"], listed["done"]) == (erasure, True)

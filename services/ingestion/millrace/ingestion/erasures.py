@@ -42,10 +42,18 @@ async def append(tx: Transaction, erasure: str, workspace: str, subject: str, by
 
 async def confirm(tx: Transaction, events: Sequence[ErasureConfirmed]) -> None:
     await tx.executemany(
-        """INSERT INTO confirmations (erasure, service, erased, datasets, versions, at) VALUES ($1, $2, $3, $4, $5, $6)
-           ON CONFLICT DO NOTHING""",
+        """INSERT INTO confirmations (erasure, service, erased, datasets, dataset_names, versions, at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING""",
         [
-            (event.erasure, event.service, json.dumps(event.erased), event.datasets, event.versions, event.occurred_at)
+            (
+                event.erasure,
+                event.service,
+                json.dumps(event.erased),
+                event.datasets,
+                event.dataset_names,
+                event.versions,
+                event.occurred_at,
+            )
             for event in events
         ],
     )
@@ -92,6 +100,7 @@ async def report(tx: Transaction, workspace: str, erasure: str) -> dict[str, Any
             for one in said
         ],
         "datasets": sorted({digest for one in said for digest in one["datasets"]}),
+        "dataset_names": [name for one in said for name in one["dataset_names"]],
         "versions": sorted({version for one in said for version in one["versions"]}),
         "still_named_by": [{"source": one["source"], "seen_at": one["seen_at"].isoformat()} for one in named],
         "topics_forget_by": {name: (row["asked_at"] + kept).isoformat() for name, kept in TOPICS.items()},
