@@ -132,11 +132,14 @@ async def test_an_erased_person_is_in_no_file_any_more_and_versions_say_so(datas
     assert await datasets.work("erase") == 1
     (confirmed,) = await datasets.emitted(ErasureConfirmed)
     assert confirmed.service == "datasets" and confirmed.erasure == "e1" and confirmed.datasets == [first.dataset]
+    assert confirmed.dataset_names == ["parcels@1"]
     assert confirmed.erased == {"rows": 4, "files": 3}, "a part, training and fresh"
     assert "secret" not in await texts_in_s3(datasets)
     after = await manifest_of(datasets, first)
     assert after["digest"] == first.dataset == digest_of(after["content"]) and after["content"] == before["content"]
+    lost = after["redacted"].pop("lost")
     assert after["redacted"] == {"rows": 3, "reproducible": False}
+    assert sum(n for labels in lost.values() for n in labels.values()) == 3
     assert after["training"]["count"] == before["training"]["count"] - 2
     assert after["training"]["digest"] != before["training"]["digest"]
     assert await ids_of(datasets, first) == {f"d{n}" for n in range(30)}
@@ -144,7 +147,11 @@ async def test_an_erased_person_is_in_no_file_any_more_and_versions_say_so(datas
         shown = (await client.get("/v1/datasets/parcels@1")).json()
         exported = await client.get("/v1/datasets/parcels@1/files/train.parquet")
         listed = (await client.get("/v1/erasures", params={"workspace": "parcels"})).json()
-    assert shown["redacted"]["rows"] == 3 and exported.status_code == 200
+    rows = {split: one["rows"] for split, one in before["content"]["splits"].items()}
+    assert sum(rows.values()) - sum(shown["rows"].values()) == 3 and shown["rows"]["train"] < rows["train"]
+    assert {split: sum(labels.values()) for split, labels in shown["left"].items()} == shown["rows"]
+    assert sum(shown["rows"][split] for split in ("train", "validation")) == after["training"]["count"]
+    assert shown["redacted"] == 3 and exported.status_code == 200
     assert listed[0]["done_at"] and listed[0]["rows"] == 4
     async with datasets.db.reading() as tx:
         assert not await tx.fetchval("SELECT count(*) FROM rows WHERE subject = 'ann'")

@@ -42,13 +42,30 @@ async def done(datasets: Running, path: str, **body: Any) -> Any:
 async def test_a_version_is_found_by_name_by_digest_and_by_how_that_begins(datasets: Running) -> None:
     await datasets.deliver(many(range(30)))
     released = await cut(datasets)
-    shown = [await asked(datasets, f"/{name}") for name in ("parcels@1", released.dataset, released.dataset[:20])]
-    assert shown[0] == shown[1] == shown[2]
+    digits = released.dataset.removeprefix("sha256:")
+    names = ("parcels@1", released.dataset, released.dataset[:20], digits[:8], digits[:12].upper(), digits)
+    shown = [await asked(datasets, f"/{name}") for name in names]
+    assert all(one == shown[0] for one in shown)
     assert shown[0]["name"] == "parcels@1" and shown[0]["current"] and shown[0]["digest"] == released.dataset
     assert shown[0]["rows"]["train"] == 21 and shown[0]["offsets"]
     async with datasets.http() as client:
-        for unknown in ("parcels@2", "other@1", "sha256:", "sha256:" + "0" * 64, "parcels@9999999999999"):
+        for unknown in ("parcels@2", "other@1", "sha256:", digits[:7], "sha256:" + "0" * 64, "parcels@9999999999999"):
             assert (await client.get(f"/v1/datasets/{unknown}")).status_code == 404, unknown
+
+
+async def test_a_beginning_that_several_digests_share_is_refused_with_their_names(datasets: Running) -> None:
+    twins = ["sha256:" + "ab" * 16 + end * 32 for end in "01"]
+    async with datasets.service.db.transaction() as tx:
+        for number, digest in enumerate(twins, start=7):
+            await tx.execute(
+                """INSERT INTO versions (workspace, digest, manifest, body, number, created_at)
+                   VALUES ('parcels', $1, 'm', '{}', $2, now())""",
+                digest,
+                number,
+            )
+    async with datasets.http() as client:
+        answer = await client.get("/v1/datasets/abababab")
+    assert answer.status_code == 409 and all(digest in answer.json()["error"]["message"] for digest in twins)
 
 
 async def test_a_diff_tells_rows_added_removed_relabelled_and_reworded(datasets: Running) -> None:

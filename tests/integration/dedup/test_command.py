@@ -53,6 +53,23 @@ async def test_duplicates_are_listed_and_shown_beside_what_they_repeat(dedup: Ru
     assert code == 1 and "repeats no other" in said
 
 
+async def test_a_document_is_found_by_how_its_id_begins(dedup: Running, millrace: Millrace) -> None:
+    one, other = "0524920a-85e0-531e-8000-000000000001", "0524920a-85e0-531e-9000-000000000002"
+    await dedup.deliver([document("a/1"), document(one, NEAR), document(other, NEAR + " again"), document("0524920a")])
+    code, said = await millrace("list", "parcels")
+    assert code == 0 and one in said and other in said
+    for name in (one, "0524920a-85e0-531e-8", "0524920A85E0531E8"):
+        code, said = await millrace("show", name, "--json")
+        assert code == 0 and json.loads(said)["document"]["document_id"] == one, name
+    code, said = await millrace("show", "0524920a-85e0")
+    assert code == 1 and one in said and other in said and "more than one document" in said
+    code, said = await millrace("show", "0524920a", "--json")
+    assert code == 0 and json.loads(said)["document"]["document_id"] == "0524920a", "a product's own name wins"
+    async with dedup.http() as client:
+        told = (await client.get("/v1/documents/0524920a-85e0-531e-9/duplicates?workspace=parcels")).json()
+    assert told["document"]["document_id"] == other
+
+
 async def test_all_is_rebuilt_by_hand_and_what_is_kept_from_before_the_log_is_told(
     dedup: Running, millrace: Millrace
 ) -> None:

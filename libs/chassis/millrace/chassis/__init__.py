@@ -1,6 +1,6 @@
 """What every service stands on. See the README beside this package."""
 
-from millrace.chassis import erasure, retention
+from millrace.chassis import erasure, prefixes, retention
 from millrace.chassis.blobs import Blobs
 from millrace.chassis.causes import Step, command, traceparent
 from millrace.chassis.clock import Clock, SystemClock
@@ -58,6 +58,7 @@ __all__ = [
     "erasure",
     "handles",
     "policy_of",
+    "prefixes",
     "retention",
     "run",
     "traceparent",

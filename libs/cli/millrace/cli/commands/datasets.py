@@ -157,7 +157,7 @@ def _listed(found: dict[str, Any]) -> Group:
             each["dataset"][7:19],
             moment(each["created_at"]),
             each["because"] or "",
-            f"{sum(each['rows'].values()) - each['redacted']:,}",
+            f"{sum(each['rows'].values()):,}",
             Text(", ".join(_state(each)), overflow="fold"),
         )
         for each in found["datasets"]
@@ -179,7 +179,6 @@ def _shown(found: dict[str, Any]) -> Group:
         "cut": f"{found['created_at']} because of {lineage['because']}",
         "sources": _counts(found["sources"]),
         "left out": _counts(lineage.get("left_out") or {}),
-        "rows": f"{sum(each['rows'] for each in found['content']['splits'].values()) - found['redacted']:,}",
         "offsets": "  ".join(
             f"{topic} {number}: {first}-{last}"
             for topic, places in found["offsets"].items()
@@ -188,11 +187,10 @@ def _shown(found: dict[str, Any]) -> Group:
         "state": ", ".join(_state(found)),
     }
     told = [Text(f"{name:9} {text}", overflow="fold") for name, text in facts.items() if text]
-    splits = found["content"]["splits"]
-    rows = [(label, *(f"{splits[name]['labels'].get(label, 0):,}" for name in splits)) for label in found["labels"]]
-    total = [("in all", *(f"{splits[name]['rows']:,}" for name in splits))]
-    title = "\nas it was cut, before the erasure" if found["redacted"] else None
-    return Group(Text(found["name"], style="bold"), *told, Text(), table(("label", *splits), rows + total, title=title))
+    splits = found["left"]
+    rows = [(label, *(f"{splits[name].get(label, 0):,}" for name in splits)) for label in found["labels"]]
+    total = [("in all", *(f"{sum(splits[name].values()):,}" for name in splits))]
+    return Group(Text(found["name"], style="bold"), *told, Text(), table(("label", *splits), rows + total))
 
 
 def _compared(found: dict[str, Any]) -> Group:

@@ -123,8 +123,8 @@ def _listed(found: list[dict[str, Any]]) -> Table:
 def _pair(found: dict[str, Any]) -> Group:
     told = f"{found['kind']}, similarity {found['similarity']:.3f}" + (", kept" if found["stands"] else "")
     steps = [f"{one['document_id']} repeats {one['duplicate_of']} ({one['kind']}, {one['similarity']:.3f})"
-             for one in found["because"]]  # fmt: skip
-    both = Table(box=None, pad_edge=False, expand=True, header_style="dim")
+              for one in found["because"]]  # fmt: skip
+    both = Table(box=None, pad_edge=False, expand=console.is_terminal, header_style="dim")
     sides = ("document", "duplicate_of")
     for side in sides:
         both.add_column(_about(found[side]), ratio=1, overflow="fold")

@@ -1,7 +1,6 @@
 """millrace erase, erasures"""
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -36,7 +35,7 @@ def erase(
         asked = {"subject": subject, "by": by or whoami()}
         report = ingestion.post(f"/v1/workspaces/{workspace}/erasures", json=asked).json()
         report = _wait(ingestion, report, within, quiet=as_json)
-    show(report, as_json, lambda: _page(report, _names(data, workspace)))
+    show(report, as_json, lambda: _page(report))
     if not report["done"]:
         raise typer.Exit(1)
 
@@ -53,7 +52,7 @@ def erasures(
         path = f"/v1/workspaces/{workspace}/erasures"
         found = ingestion.get(f"{path}/{erasure}" if erasure else path).json()
     if erasure:
-        show(found, as_json, lambda: _page(found, _names(data, workspace)))
+        show(found, as_json, lambda: _page(found))
     else:
         show(found, as_json, lambda: _listed(found) if found else f"nobody asked {workspace} to be forgotten")
 
@@ -71,21 +70,14 @@ def _wait(ingestion: "httpx.Client", report: dict[str, Any], within: float, *, q
     return report
 
 
-def _names(data: Path, workspace: str) -> dict[str, str]:
-    """What people call versions of data, by their digests."""
-    with Target(data).http("datasets") as http:
-        found = http.get("/v1/datasets", params={"workspace": workspace, "limit": 1000}).json()
-    return {one["dataset"]: one["name"] for one in found["datasets"]}
-
-
-def _page(report: dict[str, Any], names: dict[str, str]) -> Group:
+def _page(report: dict[str, Any]) -> Group:
     state = "done" if report["done"] else f"waiting for {', '.join(report['waiting_for'])}"
     facts = [
         ("erasure", report["erasure"]),
         ("person", report["subject"]),
         ("asked", f"{moment(report['asked_at'])} by {report['by']}"),
         ("state", state),
-        ("data versions redacted", ", ".join(names.get(digest, digest) for digest in report["datasets"]) or "none"),
+        ("data versions redacted", ", ".join(report["dataset_names"] or report["datasets"]) or "none"),
         ("models that had learned", ", ".join(report["versions"]) or "none"),
     ]
     facts += [(f"{name} topics forget by", moment(at)) for name, at in report["topics_forget_by"].items()]

@@ -8,11 +8,14 @@ import typer
 from rich.text import Text
 
 from millrace.cli import Data, Failure, Json, Target, console, printed, show, table
+from millrace.cli.output import short
 from millrace.cli.person import moment, whoami
 
 commands = typer.Typer(name="quarantine", help="What ingestion rejected, and why.", no_args_is_help=True)
 
-Records = Annotated[list[str] | None, typer.Argument(help="Ids, as `list` shows them.", show_default=False)]
+Records = Annotated[
+    list[str] | None, typer.Argument(help="Ids as `list` shows them, or how they begin.", show_default=False)
+]
 Reason = Annotated[str, typer.Option("--reason", help="Only with this reason, such as too_short or words.")]
 Source = Annotated[str, typer.Option("--source", help="Only of this source.")]
 Topic = Annotated[str, typer.Option("--topic", help="Only of this topic, such as document.submitted.v1.")]
@@ -59,7 +62,7 @@ def _listed(found: list[dict[str, Any]]) -> Any:
             moment(one["rejected_at"]),
             one["source"],
             Text(", ".join(reason["code"] for reason in one["reasons"]), overflow="fold"),
-            Text((one["masked_text"] or "")[:60].replace("\n", " ")),
+            Text(short(one["masked_text"] or "", 60)),
         )
         for one in found
     ]

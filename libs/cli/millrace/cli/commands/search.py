@@ -8,6 +8,7 @@ from rich.text import Text
 
 from millrace.cli import Data, Json, Target, show, table
 from millrace.cli.options import values
+from millrace.cli.output import short
 from millrace.cli.person import moment
 
 commands = typer.Typer()
@@ -48,7 +49,10 @@ def search(
 
 
 def _found(results: list[dict[str, Any]]) -> Table:
-    rows = [(f"{one['score']:.4f}", one["document_id"], _where(one), _text(one["text"])) for one in results]
+    rows = [
+        (f"{one['score']:.4f}", one["document_id"], _where(one), Text(short(one["text"], SHOWN), overflow="fold"))
+        for one in results
+    ]
     return table(("score", "document", "where", "passage"), rows)
 
 
@@ -58,11 +62,6 @@ def _where(one: dict[str, Any]) -> Text:
     told = [about.get("title"), about.get("url") or about.get("file")]
     lines = [one["source"], *(line for line in told if line)]
     return Text("\n".join(lines), overflow="fold")
-
-
-def _text(text: str) -> Text:
-    flat = " ".join(text.split())
-    return Text(flat if len(flat) <= SHOWN else flat[: SHOWN - 1] + "\u2026", overflow="fold")
 
 
 @commands.command()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from millrace.chassis import NotFound, Transaction
+from millrace.chassis import NotFound, Transaction, prefixes
 from millrace.datasets.domain import named
 from millrace.datasets.store.corpus import Corpus
 
@@ -40,9 +40,8 @@ class Version:
 
 _VERSION = """SELECT v.*, c.current IS NOT DISTINCT FROM v.digest AS is_current
               FROM versions v LEFT JOIN corpora c USING (workspace)"""
-PREFIX = 8
-"""Digits of a digest that may name a version, with or without `sha256:` before them, if only one begins so."""
-DIGEST = re.compile(rf"(sha256:)?[0-9a-f]{{{PREFIX},64}}")
+_DIGEST = re.compile(rf"(?:sha256:)?([0-9a-f]{{{prefixes.LEAST},64}})")
+"""A digest, or how it begins, with `sha256:` or without."""
 
 
 def _read(row: Any) -> Version:
@@ -51,17 +50,18 @@ def _read(row: Any) -> Version:
 
 
 async def version(tx: Transaction, named_as: str) -> Version:
-    """A version by `workspace@number`, its digest, or how its digest begins. Raises NotFound."""
+    """A version by `workspace@number`, its digest, or how its digest begins. Raises NotFound, Ambiguous."""
     workspace, number = named(named_as)
     if number is not None:
         rows = await tx.fetch(f"{_VERSION} WHERE v.workspace = $1 AND v.number = $2", workspace, number)
-    elif not DIGEST.fullmatch(named_as):
-        rows = []
+    elif digest := _DIGEST.fullmatch(named_as.lower()):
+        begins = f"sha256:{digest[1]}"
+        rows = await tx.fetch(f"{_VERSION} WHERE starts_with(v.digest, $1) LIMIT $2", begins, prefixes.SOME)
+        prefixes.only("dataset", named_as, [row["digest"] for row in rows])
     else:
-        digest = f"sha256:{named_as.removeprefix('sha256:')}"
-        rows = await tx.fetch(f"{_VERSION} WHERE starts_with(v.digest, $1) LIMIT 2", digest)
-    if len(rows) != 1:
-        raise NotFound(f"{'more than one dataset begins with' if rows else 'no dataset'} {named_as}")
+        rows = []
+    if not rows:
+        raise NotFound(f"no dataset {named_as}: a name such as parcels@3, a digest, or its first 8 hex digits or more")
     return _read(rows[0])
 
 

@@ -65,7 +65,7 @@ from millrace.dedup.store.rebuilding import (
 )
 from millrace.dedup.store.reindex import ask_reindex, mend, progress, reindexed, to_reindex
 from millrace.dedup.store.rows import LATER, candidate_of, sketch_of, text_of
-from millrace.dedup.store.tally import count_gone, counts, duplicates, duplicates_of, links, pair, standing
+from millrace.dedup.store.tally import count_gone, counts, duplicates, duplicates_of, links, named, pair, standing
 
 __all__ = [
     "LATER",
@@ -108,6 +108,7 @@ __all__ = [
     "meant",
     "mend",
     "move",
+    "named",
     "neighbours",
     "not_built",
     "not_logged",

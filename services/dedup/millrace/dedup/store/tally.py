@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from millrace.chassis import Conflict, NotFound, Transaction
+from millrace.chassis import Conflict, Malformed, NotFound, Transaction, prefixes
 from millrace.dedup.domain import Decision, Drop, Keep
 
 
@@ -52,6 +52,26 @@ async def counts(tx: Transaction, workspace: str) -> dict[str, object]:
         "standing": row["kept"] - row["revised"] - row["gone"],
         "duplicated": {"exact": row["exact"], "near": row["near"], "semantic": row["semantic"]},
     }
+
+
+async def named(tx: Transaction, workspace: str | None, given: str) -> str:
+    """The id of the document that is called so, or that alone begins so. Raises Ambiguous."""
+    try:
+        first, last = prefixes.span("document", given)
+    except Malformed:
+        return given  # products' own names, and ids that are too short to guess
+    rows = await tx.fetch(
+        """SELECT DISTINCT document_id FROM documents
+           WHERE workspace IN (SELECT workspace FROM corpora WHERE workspace = coalesce($1, workspace))
+             AND (document_id = $2 OR document_id BETWEEN $3 AND $4) ORDER BY 1 LIMIT $5""",
+        workspace,
+        given,
+        str(first),
+        str(last),
+        prefixes.SOME,
+    )
+    found = [row["document_id"] for row in rows]
+    return given if given in found else prefixes.only("document", given, found) or given
 
 
 async def duplicates_of(tx: Transaction, workspace: str, document_id: str, most: int) -> list[dict[str, object]]:
