@@ -75,7 +75,7 @@ def _farthest(figures: Figures) -> str:
     found = (figures["numbers"] or {"farthest": []})["farthest"]
     if not found:
         return ""
-    names = [*found[0]["row"]]
+    names = figures["declared"]["names"]
     rows = [
         (
             *(escape(each["row"][name]) for name in names),
