@@ -115,7 +115,7 @@ def profile(
         show({"file": str(out), "bytes": len(answer.content)}, as_json, lambda: f"{out}: {len(answer.content):,} bytes")
         return
     found = answer.json()
-    show(found, as_json, lambda: _profiled(found))
+    show(found, as_json, lambda: profiled(found))
 
 
 @commands.command()
@@ -221,7 +221,8 @@ def _compared(found: dict[str, Any]) -> Group:
     return Group(Text(heading, style="bold"), *lines, Text(), table(("label", "before", "after", "by"), shares))
 
 
-def _profiled(found: dict[str, Any]) -> Group:
+def profiled(found: dict[str, Any]) -> Group:
+    """What stands out."""
     notes = [Text(f"- {note['text']}", overflow="fold") for note in found["notes"]]
     heading = Text(f"{found['version']['name']}: {found['rows']:,} rows", style="bold")
     return Group(heading, *notes, Text("--out profile.html writes the page", style="dim"))
