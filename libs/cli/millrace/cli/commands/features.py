@@ -147,6 +147,7 @@ def _vector(told: dict[str, Any]) -> Group:
 
 def _told(told: dict[str, Any]) -> str:
     rows = f"{told['out']}: {told['rows']:,} rows, {len(told['features'])} features"
+    rows += f"; {told['history']:,} rows from history" if told.get("history") else ""
     for what, counted in (("moments left out", told["left_out"]), ("observations not used", told["unused"])):
         rows += f"; {what}: {', '.join(f'{n:,} {why}' for why, n in sorted(counted.items()))}" if counted else ""
     return rows
