@@ -91,7 +91,9 @@ class Plan:
     @classmethod
     def of(cls, spec: Workspace) -> Self:
         definitions = tuple(Definition.of(name, feature) for name, feature in spec.features.items())
-        history = frozenset(name for name, one in spec.sources.items() if isinstance(one, Events) and one.history)
+        history = frozenset(
+            name for name, events in spec.sources.items() if isinstance(events, Events) and events.history
+        )
         return cls(definitions, Sources.of(spec), spec.data.retention, history)
 
     @property
