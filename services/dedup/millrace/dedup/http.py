@@ -7,6 +7,7 @@ from asyncpg import Record
 from fastapi import APIRouter, Query
 
 from millrace.chassis import Database, Table, command
+from millrace.chassis.signing import By, noted
 from millrace.dedup import store
 from millrace.dedup.domain import overlaps
 from millrace.workspace import Workspace
@@ -67,8 +68,9 @@ def routes(db: Database, workspaces: Table[Workspace]) -> APIRouter:
         }
 
     @router.post("/v1/reindex", status_code=202)
-    async def reindex(workspace: str) -> dict[str, Any]:
+    async def reindex(workspace: str, by: By) -> dict[str, Any]:
         await workspaces.get(workspace)
+        noted("reindex asked", by, workspace=workspace)
         async with db.transaction() as tx:
             return await store.ask_reindex(tx, workspace, command(now=tx.now))
 
@@ -79,8 +81,9 @@ def routes(db: Database, workspaces: Table[Workspace]) -> APIRouter:
             return await store.progress(tx, workspace)
 
     @router.post("/v1/rebuild", status_code=202)
-    async def rebuild(workspace: str) -> dict[str, Any]:
+    async def rebuild(workspace: str, by: By) -> dict[str, Any]:
         await workspaces.get(workspace)
+        noted("rebuild asked", by, workspace=workspace)
         async with db.transaction() as tx:
             return await store.ask_rebuild(tx, workspace, command(now=tx.now))
 

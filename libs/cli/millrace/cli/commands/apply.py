@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from millrace.cli import Data, Failure, Json, Target, show
+from millrace.cli.options import By
 from millrace.cli.person import whoami
 
 commands = typer.Typer()
@@ -16,9 +17,7 @@ File = Annotated[
 
 
 @commands.command()
-def apply(
-    file: File, data: Data, by: Annotated[str, typer.Option(help="Who declares it.")] = "", as_json: Json = False
-) -> None:
+def apply(file: File, data: Data, by: By = "", as_json: Json = False) -> None:
     """Declare a workspace. Returns when every service can read it."""
     text = _read(file)
     with Target(data).http("registry") as registry:

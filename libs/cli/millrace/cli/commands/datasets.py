@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.text import Text
 
 from millrace.cli import Data, Failure, Json, Target, show, table
-from millrace.cli.options import named
+from millrace.cli.options import By, named
 from millrace.cli.person import counted, moment, whoami
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ PATIENCE = 900.0
 """Seconds that a comparison or a file of an export may take: a version can have millions of rows."""
 
 Version = Annotated[str, typer.Argument(help="As `list` shows it, e.g. parcels@3, or its digest.", show_default=False)]
-By = Annotated[str, typer.Option(help="Who says so.")]
-Reason = Annotated[str, typer.Option(help="Why; stays with the version.")]
+Reason = Annotated[str, typer.Option(help="Why; stays with the version.", show_default=False)]
 Form = Literal["parquet", "jsonl", "huggingface"]
 
 
@@ -119,19 +118,19 @@ def profile(
 
 
 @commands.command()
-def pin(version: Version, data: Data, by: By = "", reason: Reason = "", as_json: Json = False) -> None:
+def pin(version: Version, data: Data, reason: Reason, by: By = "", as_json: Json = False) -> None:
     """Keep a version's rows, whatever housekeeping is told to keep."""
     _move(data, version, "pin", {"pinned": True, "by": by or whoami(), "reason": reason}, as_json)
 
 
 @commands.command()
-def unpin(version: Version, data: Data, by: By = "", reason: Reason = "", as_json: Json = False) -> None:
+def unpin(version: Version, data: Data, reason: Reason, by: By = "", as_json: Json = False) -> None:
     """Let housekeeping decide again."""
     _move(data, version, "pin", {"pinned": False, "by": by or whoami(), "reason": reason}, as_json)
 
 
 @commands.command("rollback")
-def roll_back(version: Version, data: Data, by: By = "", reason: Reason = "", as_json: Json = False) -> None:
+def roll_back(version: Version, data: Data, reason: Reason, by: By = "", as_json: Json = False) -> None:
     """Make an earlier version current: the next cut has it as parent and leaves out the rows that came since."""
     _move(data, version, "rollback", {"by": by or whoami(), "reason": reason}, as_json)
 

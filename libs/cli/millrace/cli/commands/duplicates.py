@@ -8,8 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from millrace.cli import Data, Failure, Json, Target, console, show, table
+from millrace.cli.options import By
 from millrace.cli.output import errors
-from millrace.cli.person import moment
+from millrace.cli.person import moment, whoami
 
 commands = typer.Typer(name="duplicates", help="Documents that repeat another.", no_args_is_help=True)
 
@@ -54,13 +55,14 @@ def reindex(
     workspace: Workspace,
     data: Data,
     wait: Annotated[bool, typer.Option(help="Return when it is done.")] = True,
+    by: By = "",
     as_json: Json = False,
 ) -> None:
     """Build the index anew from the texts, beside the one in use."""
     from time import sleep
 
     with Target(data).http("dedup") as dedup:
-        told = dedup.post("/v1/reindex", params={"workspace": workspace}).json()
+        told = dedup.post("/v1/reindex", params={"workspace": workspace, "by": by or whoami()}).json()
         while wait and told["state"] in ("waiting", "running"):
             sleep(0.5)
             told = dedup.get("/v1/reindex", params={"workspace": workspace}).json()
@@ -74,13 +76,14 @@ def rebuild(
     workspace: Workspace,
     data: Data,
     wait: Annotated[bool, typer.Option(help="Return when it is done.")] = True,
+    by: By = "",
     as_json: Json = False,
 ) -> None:
     """Build all that is kept of the documents anew from the log, beside what is in use, and put it in its place."""
     from time import sleep
 
     with Target(data).http("dedup") as dedup, errors.status("", spinner="dots") as status:
-        told = dedup.post("/v1/rebuild", params={"workspace": workspace}).json()
+        told = dedup.post("/v1/rebuild", params={"workspace": workspace, "by": by or whoami()}).json()
         while wait and told["state"] in ("waiting", "running"):
             status.update(f"{told['phase']}, {told['to_go']:,} to go")
             sleep(0.5)

@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.table import Table
 
 from millrace.cli import Data, Json, Target, show, table
+from millrace.cli.options import By
 from millrace.cli.output import errors
 from millrace.cli.person import moment, whoami
 
@@ -26,7 +27,7 @@ def erase(
     subject: Annotated[
         str, typer.Option("--subject", help="The person's id, as products gave it (subject, unit, actor).")
     ],
-    by: Annotated[str, typer.Option(help="Who asks.")] = "",
+    by: By = "",
     within: Annotated[float, typer.Option(min=0, help="Seconds to wait for every owner's confirmation.")] = 120.0,
     as_json: Json = False,
 ) -> None:

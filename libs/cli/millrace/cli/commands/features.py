@@ -8,7 +8,7 @@ import typer
 from rich.console import Group
 
 from millrace.cli import Data, Failure, Json, Target, show, table
-from millrace.cli.options import instant, named
+from millrace.cli.options import By, instant, named
 from millrace.cli.output import errors
 from millrace.cli.person import moment, whoami
 
@@ -47,7 +47,7 @@ def rows(
         str | None, typer.Option(metavar="TIME", help="Moments from then on: 2026-11-21, or 2026-11-21T10:00:00Z.")
     ] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Moments before then.")] = None,
-    by: Annotated[str, typer.Option(help="Who asks.")] = "",
+    by: By = "",
     within: Annotated[float, typer.Option(min=0, help="Seconds to wait until it is made.")] = 600.0,
     as_json: Json = False,
 ) -> None:

@@ -8,6 +8,7 @@ import typer
 from rich.text import Text
 
 from millrace.cli import Data, Failure, Json, Target, console, printed, show, table
+from millrace.cli.options import By
 from millrace.cli.output import short
 from millrace.cli.person import moment, whoami
 
@@ -20,7 +21,6 @@ Reason = Annotated[str, typer.Option("--reason", help="Only with this reason, su
 Source = Annotated[str, typer.Option("--source", help="Only of this source.")]
 Topic = Annotated[str, typer.Option("--topic", help="Only of this topic, such as document.submitted.v1.")]
 Everything = Annotated[bool, typer.Option("--all", help="All of the workspace's.")]
-By = Annotated[str, typer.Option(help="Who decides.")]
 
 NOTHING = "nothing was held that fits"
 ACTS = (

@@ -7,6 +7,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from millrace.cli import Data, Failure, Json, Target, show, table
+from millrace.cli.options import By
 from millrace.cli.person import moment, scores, whoami
 
 commands = typer.Typer()
@@ -30,7 +31,7 @@ def train(
         str | None, typer.Option(metavar="VERSION", help="Train on this version instead of a new cut, e.g. parcels@3.")
     ] = None,
     note: Annotated[str, typer.Option(help="Why; stays with the cycle.")] = "",
-    by: Annotated[str, typer.Option(help="Who asks.")] = "",
+    by: By = "",
     as_json: Json = False,
 ) -> None:
     """Open a training cycle by hand. A workspace has one open cycle at a time."""

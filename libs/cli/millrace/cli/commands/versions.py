@@ -8,6 +8,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from millrace.cli import Data, Json, Target, show, table
+from millrace.cli.options import By
 from millrace.cli.person import moment, scores, whoami
 
 if TYPE_CHECKING:
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 commands = typer.Typer()
 
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest first.")]
-By = Annotated[str, typer.Option(help="Who decides.")]
-Reason = Annotated[str, typer.Option(help="Why; stays in the ledger.")]
+Reason = Annotated[str, typer.Option(help="Why; stays in the ledger.", show_default=False)]
 Seen = Annotated[
     int | None, typer.Option("--revision", min=0, help="The route's revision you decide upon; refused if it moved.")
 ]
@@ -76,12 +76,12 @@ def promote(
 def rollback(
     workspace: str,
     data: Data,
+    reason: Reason,
     to: Annotated[
         str | None, typer.Option(metavar="VERSION", help="An earlier production; the last one otherwise.")
     ] = None,
     seen: Seen = None,
     by: By = "",
-    reason: Reason = "",
     as_json: Json = False,
 ) -> None:
     """End the rollout; without one, let the production before answer again."""

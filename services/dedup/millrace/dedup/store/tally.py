@@ -61,9 +61,9 @@ async def named(tx: Transaction, workspace: str | None, given: str) -> str:
     except Malformed:
         return given  # products' own names, and ids that are too short to guess
     rows = await tx.fetch(
-        """SELECT DISTINCT document_id FROM documents
-           WHERE workspace IN (SELECT workspace FROM corpora WHERE workspace = coalesce($1, workspace))
-             AND (document_id = $2 OR document_id BETWEEN $3 AND $4) ORDER BY 1 LIMIT $5""",
+        """SELECT DISTINCT d.document_id FROM corpora c JOIN documents d ON d.shelf = c.shelf
+               AND (d.document_id = $2 OR d.document_id BETWEEN $3 AND $4)
+           WHERE c.current AND c.workspace = coalesce($1, c.workspace) ORDER BY 1 LIMIT $5""",
         workspace,
         given,
         str(first),
