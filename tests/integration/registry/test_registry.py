@@ -358,3 +358,9 @@ async def test_a_base_that_the_team_added_may_be_named_and_a_misspelt_one_may_no
     finally:
         for name in ("bert-de", "broken"):
             await blobs.delete(f"bases/{name}/base.json")
+
+
+async def test_what_a_file_may_not_mean_is_asked_about(registry: Running) -> None:
+    applied = await apply(registry, FILE + "corpora: {wiki: {sources: [chat]}}\n")
+    assert [one["key"] for one in applied["doubts"]] == ["corpora.wiki.sources[0]"]
+    assert (await apply(registry, FILE))["doubts"] == []

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from millrace.cli import Data, Failure, Json, Target, show
 from millrace.cli.options import By
@@ -36,4 +37,5 @@ def _read(file: Path) -> bytes:
 
 def _told(applied: dict[str, Any]) -> str:
     what = "declared" if applied["changed"] else "unchanged"
-    return f"[bold]{applied['workspace']}[/] {what}: revision {applied['revision']}"
+    doubts = [f"[yellow]meant so?[/] {escape(one['key'])}: {escape(one['said'])}" for one in applied["doubts"]]
+    return "\n".join([f"[bold]{applied['workspace']}[/] {what}: revision {applied['revision']}", *doubts])
