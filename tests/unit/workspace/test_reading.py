@@ -310,6 +310,19 @@ def test_the_machine_of_a_run_is_declared() -> None:
         load(SMALL + "train: {device: gpuu}")
 
 
+def test_purposes_are_as_the_guides_say() -> None:
+    """A source without any may be searched, whatever data.purposes say; its own have to name retrieve."""
+    corpus = "corpora: {wiki: {sources: [docs]}}\n"
+    quiet = load(SMALL + corpus + "sources: {docs: {kind: events}}\ndata: {purposes: [evaluate]}")
+    assert quiet.purposes_of("docs") == ("evaluate",)
+    assert load(SMALL + corpus + "sources: {docs: {kind: events, purposes: [retrieve]}}").purposes_of("docs") == (
+        "retrieve",
+    )
+    for wrong in ("sources: {docs: {kind: events, purposes: [train]}}", "data: {purposes: [train, retrieve]}"):
+        with pytest.raises(WorkspaceInvalid, match=r"retrieve|one of train, evaluate"):
+            load(SMALL + corpus + wrong)
+
+
 def test_a_corpus_of_a_source_that_nobody_declares_is_told_or_doubted() -> None:
     file = SMALL + "sources: {docs: {kind: events}}\ncorpora: {wiki: {sources: [docs, NAME]}}"
     with pytest.raises(WorkspaceInvalid) as refused:
