@@ -70,7 +70,7 @@ async def test_a_person_lists_shows_releases_drops_and_replays(ingestion: Runnin
     code, said = await typed("drop", "parcels", "--reason", "label", "--json")
     assert (code, json.loads(said)["dropped"]) == (0, 1)
     code, said = await typed("replay", "parcels", "--all")
-    assert (code, said) == (0, "1 kept\n")
+    assert (code, said) == (0, "1 still refused\n")
     assert [one.released_by for one in await ingestion.emitted(DocumentAccepted)] == ["ada"]
     code, said = await typed("list", "parcels", "--reason", "words")
     assert rows["Late again"][:8] in said

@@ -25,12 +25,13 @@ def routes(db: Database, workspaces: Table[Workspace]) -> APIRouter:
             return await store.counts(tx, workspace)
 
     @router.get("/v1/documents/{document_id:path}/duplicates")
-    async def repeated_by(document_id: str, workspace: str, limit: Limit = 100) -> dict[str, Any]:
-        await workspaces.get(workspace)
+    async def repeated_by(document_id: str, workspace: str | None = None, limit: Limit = 100) -> dict[str, Any]:
+        if workspace is not None:
+            await workspaces.get(workspace)
         async with db.reading() as tx:
             document_id = await store.named(tx, workspace, document_id)
             document = await store.standing(tx, workspace, document_id)
-            found = await store.duplicates_of(tx, workspace, document_id, limit)
+            found = await store.duplicates_of(tx, str(document["workspace"]), document_id, limit)
         return {"document": document, "duplicates": found}
 
     @router.get("/v1/duplicates")

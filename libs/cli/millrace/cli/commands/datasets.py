@@ -111,7 +111,11 @@ def profile(
         answer = http.get(f"/v1/datasets/{version}/profile.{form}")
     if out is not None:
         out.write_bytes(answer.content)
-        show({"file": str(out), "bytes": len(answer.content)}, as_json, lambda: f"{out}: {len(answer.content):,} bytes")
+        show(
+            {"file": str(out), "bytes": len(answer.content)},
+            as_json,
+            lambda: f"{out}: {counted(len(answer.content), 'byte')}",
+        )
         return
     found = answer.json()
     show(found, as_json, lambda: _profiled(found))
@@ -194,7 +198,7 @@ def _shown(found: dict[str, Any]) -> Group:
 
 def _compared(found: dict[str, Any]) -> Group:
     rows, labels, lengths, words = found["rows"], found["labels"], found["lengths"], found["vocabulary"]
-    names = {side: f"{found[side]['name']} ({rows[side]:,} rows)" for side in ("before", "after")}
+    names = {side: f"{found[side]['name']} ({counted(rows[side], 'row')})" for side in ("before", "after")}
     heading = f"{names['before']} to {names['after']}"
     kinds = ("added", "removed", "relabelled", "reworded", "moved")
     counts = "  ".join(f"{found[kind]:,} {kind}" for kind in kinds)
@@ -222,7 +226,7 @@ def _compared(found: dict[str, Any]) -> Group:
 
 def _profiled(found: dict[str, Any]) -> Group:
     notes = [Text(f"- {note['text']}", overflow="fold") for note in found["notes"]]
-    heading = Text(f"{found['version']['name']}: {found['rows']:,} rows", style="bold")
+    heading = Text(f"{found['version']['name']}: {counted(found['rows'], 'row')}", style="bold")
     return Group(heading, *notes, Text("--out profile.html writes the page", style="dim"))
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from millrace.cli import Data, Json, Target, show, table
 from millrace.cli.options import By
 from millrace.cli.output import errors
-from millrace.cli.person import moment, whoami
+from millrace.cli.person import counted, moment, whoami
 
 if TYPE_CHECKING:
     import httpx
@@ -90,7 +90,15 @@ def _page(report: dict[str, Any]) -> Group:
 
 
 def _counts(erased: dict[str, int]) -> str:
-    return ", ".join(f"{n} {what}" for what, n in sorted(erased.items()) if n) or "nothing was kept"
+    return (
+        ", ".join(_counted(n, what.replace("_", " ")) for what, n in sorted(erased.items()) if n) or "nothing was kept"
+    )
+
+
+def _counted(n: int, what: str) -> str:
+    """Owners name what they erased in the plural, where it has one."""
+    one = f"{what[:-3]}y" if what.endswith("ies") else what.removesuffix("s")
+    return counted(n, one, what)
 
 
 def _listed(found: list[dict[str, Any]]) -> Table:

@@ -10,7 +10,7 @@ from rich.console import Group
 from millrace.cli import Data, Failure, Json, Target, show, table
 from millrace.cli.options import By, instant, named
 from millrace.cli.output import errors
-from millrace.cli.person import moment, whoami
+from millrace.cli.person import counted, moment, whoami
 
 if TYPE_CHECKING:
     import httpx
@@ -105,7 +105,7 @@ def _vector(told: dict[str, Any]) -> Group:
 
 
 def _told(told: dict[str, Any]) -> str:
-    rows = f"{told['out']}: {told['rows']:,} rows, {len(told['features'])} features"
-    for what, counted in (("moments left out", told["left_out"]), ("observations not used", told["unused"])):
-        rows += f"; {what}: {', '.join(f'{n:,} {why}' for why, n in sorted(counted.items()))}" if counted else ""
+    rows = f"{told['out']}: {counted(told['rows'], 'row')}, {counted(len(told['features']), 'feature')}"
+    for what, by in (("moments left out", told["left_out"]), ("observations not used", told["unused"])):
+        rows += f"; {what}: {', '.join(f'{n:,} {why}' for why, n in sorted(by.items()))}" if by else ""
     return rows

@@ -9,7 +9,7 @@ from rich.text import Text
 from millrace.cli import Data, Json, Target, show, table
 from millrace.cli.options import By, values
 from millrace.cli.output import short
-from millrace.cli.person import moment, whoami
+from millrace.cli.person import counted, moment, whoami
 
 commands = typer.Typer()
 pins = typer.Typer(name="snapshots", help="Names for what stands in a corpus, which keep it.", no_args_is_help=True)
@@ -97,7 +97,11 @@ def take(workspace: str, name: str, data: Data, corpus: Corpus, by: By = "", as_
     """Keep what stands in a corpus now under a name."""
     with Target(data).http("serving") as serving:
         made = serving.post(_snapshots(workspace, corpus), json={"name": name, "by": by or whoami()}).json()
-    show(made, as_json, lambda: f"{made['name']}: {made['documents']:,} documents, {made['chunks']:,} chunks")
+    show(
+        made,
+        as_json,
+        lambda: f"{made['name']}: {counted(made['documents'], 'document')}, {counted(made['chunks'], 'chunk')}",
+    )
 
 
 @pins.command()
@@ -105,7 +109,7 @@ def forget(workspace: str, name: str, data: Data, corpus: Corpus, by: By = "", a
     """Let go of a snapshot, and of what it alone kept."""
     with Target(data).http("serving") as serving:
         gone = serving.delete(f"{_snapshots(workspace, corpus)}/{name}", params={"by": by or whoami()}).json()
-    show(gone, as_json, lambda: f"{gone['forgotten']} is forgotten, and {gone['swept']:,} documents with it")
+    show(gone, as_json, lambda: f"{gone['forgotten']} is forgotten, and {counted(gone['swept'], 'document')} with it")
 
 
 def _snapshots(workspace: str, corpus: str) -> str:

@@ -9,7 +9,7 @@ from rich.tree import Tree
 
 from millrace.cli import Data, Json, Target, show, table
 from millrace.cli.options import By
-from millrace.cli.person import moment, scores, whoami
+from millrace.cli.person import counted, moment, scores, whoami
 
 if TYPE_CHECKING:
     import httpx
@@ -134,8 +134,13 @@ def _tree(found: dict[str, Any]) -> Tree:
         rows.add(Text(data["missing"], style="red"))
         return tree
     if data.get("redacted"):
-        rows.add(Text(f"{data['redacted']['rows']} of its rows were erased since", style="yellow"))
-    documents = rows.add(f"{data.get('documents') or 0} documents from {_counts(data.get('sources'))}")
+        rows.add(
+            Text(
+                f"{counted(data['redacted']['rows'], 'of its rows was', 'of its rows were')} erased since",
+                style="yellow",
+            )
+        )
+    documents = rows.add(f"{counted(data.get('documents') or 0, 'document')} from {_counts(data.get('sources'))}")
     for topic, partitions in (data.get("offsets") or {}).items():
         spans = ", ".join(f"{number}: {first}-{last}" for number, (first, last) in sorted(partitions.items()))
         documents.add(Text(f"{topic}  {spans}", style="dim"))

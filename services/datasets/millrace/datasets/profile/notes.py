@@ -31,7 +31,10 @@ def _rows(figures: Mapping[str, Any]) -> Notes:
         yield "bad", "There are no rows."
     lost = figures["version"].get("redacted")
     if lost:
-        yield "look", f"{number(lost)} rows were erased since: the digest can no longer be made from the rest."
+        yield (
+            "look",
+            f"{plural(lost, 'row was', 'rows were')} erased since: the digest can no longer be made from the rest.",
+        )
     optional = figures["declared"]["optional"]
     for name, missing in sorted(figures["missing"].items()):
         if missing and name not in optional:

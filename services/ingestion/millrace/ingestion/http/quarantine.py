@@ -38,6 +38,8 @@ class Asked(Signed, extra="forbid"):
     def _meant(self) -> Asked:
         if not self.all and not (self.ids or self.reason or self.source or self.topic):
             raise ValueError("ids, a reason, a source, a topic or all")
+        if self.all and (self.ids or self.reason or self.source or self.topic):
+            raise ValueError("all, or what narrows it: ids, a reason, a source, a topic")
         return self
 
 
