@@ -279,6 +279,22 @@ async def test_what_the_log_no_longer_has_and_is_decided_on_anew_meanwhile_is_no
         assert (await parcels.rows())["d"]["duplicate_of"] == "b"
 
 
+async def test_what_is_past_its_retention_does_not_come_back(stack: Endpoints) -> None:
+    async with shop(stack) as parcels:
+        await parcels.declare(retention="1d")
+        await parcels.publish(document("old", workspace=parcels.name, at=BEGAN - timedelta(days=2)))
+        await parcels.publish(parcels.wrote("young", NEAR), parcels.wrote("c", OTHER))
+
+        async def tidied() -> bool:
+            return "old" not in await parcels.rows()
+
+        await eventually(tidied)
+        before, said = await parcels.rows(), await parcels.said()
+        assert before["young"]["stands"]
+        await parcels.rebuilt()
+        assert await parcels.rows() == before and await parcels.said() == said
+
+
 async def test_an_erased_person_does_not_come_back_also_where_they_are_erased_meanwhile(
     stack: Endpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -112,6 +112,17 @@ async def test_labels_golden_rows_and_other_workspaces_are_left_alone(dedup: Run
     assert not await dedup.emitted(DocumentDuplicated)
 
 
+async def test_a_partition_is_vacuumed_before_what_fell_hides_what_is_there(dedup: Running) -> None:
+    await dedup.deliver([said("a")])
+    await dedup.work("semantic")
+    async with dedup.db.reading() as tx:
+        (options,) = await tx.fetch(
+            """SELECT c.reloptions FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+               WHERE i.inhparent = 'embeddings'::regclass"""
+        )
+    assert options["reloptions"] == ["autovacuum_vacuum_scale_factor=0.05"]
+
+
 async def test_what_meant_the_same_takes_the_place_of_what_is_gone(dedup: Running) -> None:
     await dedup.deliver([said("a"), said("b", minute=1)])
     await dedup.work("semantic")

@@ -11,8 +11,8 @@ from millrace.datasets import store
 from millrace.datasets.domain import encoded, parts, redacted
 from millrace.datasets.forgetting import forget
 from millrace.datasets.holding import ErasedMeanwhile, Holding
-from millrace.datasets.job_profile import FORMS
 from millrace.datasets.metrics import ERASED
+from millrace.datasets.profiling import FORMS
 from millrace.datasets.rewriting import Keys, New, rewrite
 from millrace.events import ErasureConfirmed
 

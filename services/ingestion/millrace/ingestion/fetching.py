@@ -78,8 +78,8 @@ class Publisher:
         counts = Counter[str](one.outcome for one in revisions)
         counts["repeated"] += len(batch.items) - len(every)
         counts["forgotten"] += len(every) - len(items)
-        await self._submit(tx, job, about, [one for one in revisions if one.news], counts)
-        await runs.save_revisions(tx, about, revisions)
+        refused = await self._submit(tx, job, about, [one for one in revisions if one.news], counts)
+        await runs.save_revisions(tx, about, revisions, refused)
         return counts
 
     async def _of_the_remembered(
@@ -102,7 +102,8 @@ class Publisher:
 
     async def _submit(
         self, tx: Transaction, job: Job, about: About, news: Sequence[Revision], counts: Counter[str]
-    ) -> None:
+    ) -> set[UUID]:
+        """Submits what is news; gives the documents that were refused."""
         events = {
             one.document: submitted(one, about.workspace, about.source, now=tx.now, trace=job.traceparent)
             for one in news
@@ -110,6 +111,7 @@ class Publisher:
         reasons = await take(list(events.values()), tx, self.rules)
         refused = [one for one in news if reasons.get(events[one.document].id)]
         counts["rejected"] += len(refused)
+        counts.subtract(one.outcome for one in refused)
         # the source no longer says what an earlier revision did, whatever it says now
         withdrawn = [one.document for one in refused if one.before]
         counts["retired"] += len(withdrawn)
@@ -117,6 +119,7 @@ class Publisher:
             if one.before:
                 step = f"{one.document}/{one.number}"
                 _retire(tx, job, about, one.document, "withdrawn", step)
+        return {one.document for one in refused}
 
     async def retire(self, job: Job, about: About) -> None:
         """Retires what a whole run did not see."""

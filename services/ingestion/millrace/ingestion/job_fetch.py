@@ -22,6 +22,9 @@ log = structlog.get_logger()
 TRIES = 5
 """Times that a run may fail in a row, without having moved, for a reason nobody foresaw."""
 
+FOUND = ("new", "changed", "unchanged", "rejected", "forgotten")
+"""Counts of a run that say that its source held something."""
+
 RUNS_KEPT = 50
 FRONTIER_AT_ONCE = 10_000
 
@@ -125,7 +128,7 @@ async def _doubt(job: Job, about: About) -> str | None:
         stood = await runs.standing(tx, about.workspace, about.source)
     if run.reason:
         return run.reason
-    if stood and not sum(run.counts[name] for name in ("new", "changed", "unchanged")):
+    if stood and not sum(run.counts[name] for name in FOUND):
         return f"it found nothing where {stood} documents stood, so none was retired"
     return None
 

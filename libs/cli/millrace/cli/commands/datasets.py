@@ -118,7 +118,7 @@ def profile(
         )
         return
     found = answer.json()
-    show(found, as_json, lambda: _profiled(found))
+    show(found, as_json, lambda: profiled(found))
 
 
 @commands.command()
@@ -224,7 +224,8 @@ def _compared(found: dict[str, Any]) -> Group:
     return Group(Text(heading, style="bold"), *lines, Text(), table(("label", "before", "after", "by"), shares))
 
 
-def _profiled(found: dict[str, Any]) -> Group:
+def profiled(found: dict[str, Any]) -> Group:
+    """What stands out."""
     notes = [Text(f"- {note['text']}", overflow="fold") for note in found["notes"]]
     heading = Text(f"{found['version']['name']}: {counted(found['rows'], 'row')}", style="bold")
     return Group(heading, *notes, Text("--out profile.html writes the page", style="dim"))

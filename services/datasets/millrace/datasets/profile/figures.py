@@ -18,7 +18,7 @@ from millrace.datasets.profile.tallies import Tally, tally
 from millrace.datasets.profile.texts import texts
 from millrace.datasets.profile.words import Words, js_distance, ks_statistic, quantiles
 
-FORMAT = 2
+FORMAT = 3
 SHOWN = 30
 RARE = 5
 """A word that came fewer times is neither new nor gone."""

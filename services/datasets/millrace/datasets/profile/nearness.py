@@ -4,8 +4,9 @@ No matrix library has a part in it, whose sums depend on the machine's threads: 
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,13 @@ import pyarrow.compute as pc
 from millrace.datasets.profile.declared import Declared
 from millrace.datasets.profile.reading import batches, hashes
 from millrace.datasets.profile.tallies import Tally, cut
-from millrace.datasets.profile.words import words_of
+from millrace.datasets.profile.words import counted, quantiles, words_of
 
 WORDS = 2048
-SHOWN, INFORMING = 12, 24
-"""Texts that look like another label, and words that say most about labels, that are shown."""
+SHOWN, INFORMING, ALONE = 12, 24, 6
+"""Texts that look like another label, words that say most about labels, and texts like none, that are shown."""
+FENCE = 1.5
+"""Spans between the quartiles below which a text is like no label (Tukey 1977)."""
 EFFORT = 1_000_000_000
 """Products of words and labels that are computed; beyond, every so manyth text is looked at."""
 LABELS = 1000
@@ -92,14 +95,20 @@ def centroids(space: Space, paths: Sequence[Path]) -> tuple[Any, Any]:
 
 
 def strangers(space: Space, paths: Sequence[Path], units: Any, words: int) -> dict[str, Any]:
-    """Texts that lie nearest to another label than their own, by how much: mistakes of labelling, or hard cases."""
+    """Texts that lie nearest to another label than their own, by how much: mistakes of labelling, or hard cases.
+
+    And texts that lie far from every label.
+    """
     stride = max(ceil(words * len(space.labels) / EFFORT), 1)
     looked = nearer = 0
     worst: list[tuple[float, int, dict[str, Any]]] = []
+    lonely = Lonely(space)
     for texts in space.rows(paths):
         picked = _picked(texts, space, stride)
         near = _nearness(texts, units, picked)
-        for row in np.flatnonzero(picked & (texts.label >= 0)).tolist():
+        rows = np.flatnonzero(picked & (texts.label >= 0))
+        lonely.take(texts, near, rows)
+        for row in rows.tolist():
             looked += 1
             own, best = near[row, texts.label[row]], int(near[row].argmax())
             if best == texts.label[row] or near[row, best] <= own:
@@ -110,7 +119,41 @@ def strangers(space: Space, paths: Sequence[Path], units: Any, words: int) -> di
                 kept = (margin, -looked, _told(texts, space, row, best, own, near[row, best]))
                 (heapq.heappushpop if len(worst) == SHOWN else heapq.heappush)(worst, kept)
     shown = [told for _, _, told in sorted(worst, key=lambda each: (-each[0], -each[1]))]
-    return {"looked_at": looked, "nearer_to_another": nearer, "every": stride, "texts": shown}
+    return {"looked_at": looked, "nearer_to_another": nearer, "every": stride, "texts": shown} | lonely.told()
+
+
+@dataclass
+class Lonely:
+    """How near texts are to the label that is nearest, in hundredths, and those that are least so. Empty ones are not:
+    they are told of as empty."""
+
+    space: Space
+    nearness: Counter[int] = field(default_factory=Counter)
+    least: list[tuple[int, int, dict[str, Any]]] = field(default_factory=list)
+
+    def take(self, texts: "Sparse", near: Any, rows: Any) -> None:
+        declared = self.space.declared
+        assert declared.text
+        said = texts.batch[declared.text]
+        rows = rows[pc.fill_null(pc.greater(pc.utf8_length(said.cast(pa.string())), 0), False).to_numpy(False)[rows]]
+        hundredths = np.floor(near[rows].max(axis=1, initial=0.0) * 100).astype(int)
+        self.nearness.update(counted(hundredths))
+        draws = hashes(texts.batch[declared.id or declared.text])[rows]
+        for place in np.lexsort((draws, hundredths))[:ALONE].tolist():
+            row = int(rows[place])
+            best = int(near[row].argmax())
+            told = _told(texts, self.space, row, best, near[row, texts.label[row]], near[row, best])
+            self.least.append((int(hundredths[place]), int(draws[place]), told))
+        self.least.sort(key=lambda each: each[:2])
+        del self.least[ALONE:]
+
+    def told(self) -> dict[str, Any]:
+        cuts = quantiles(self.nearness, (0.25, 0.75))
+        bound = cuts.get("p25", 0) - FENCE * (cuts.get("p75", 0) - cuts.get("p25", 0))
+        return {
+            "alone": sum(count for near, count in self.nearness.items() if near < bound),
+            "lonely": [told for near, _, told in self.least if near < bound],
+        }
 
 
 def _picked(texts: Sparse, space: Space, stride: int) -> Any:

@@ -31,16 +31,28 @@ def _rows(figures: Mapping[str, Any]) -> Notes:
         yield "bad", "There are no rows."
     lost = figures["version"].get("redacted")
     if lost:
-        yield (
-            "look",
-            f"{plural(lost, 'row was', 'rows were')} erased since: the digest can no longer be made from the rest.",
-        )
+        told = plural(lost, "row was", "rows were")
+        yield "look", f"{told} erased since: the digest can no longer be made from the rest."
+    yield from _outside(figures)
     optional = figures["declared"]["optional"]
     for name, missing in sorted(figures["missing"].items()):
         if missing and name not in optional:
             kind = "bad" if missing > rows * SHARE else "look"
             told = f"{number(missing)} of {number(rows)} values of {name} are missing or empty"
             yield kind, f"{told} ({share(missing, rows)})."
+
+
+def _outside(figures: Mapping[str, Any]) -> Notes:
+    """What a table of features has no row of, and what it did not look at."""
+    about, rows = figures["version"], figures["rows"]
+    without = about.get("left_out") or {}
+    if sum(without.values()) > rows * SHARE:
+        many = plural(sum(without.values()), "moment has", "moments have")
+        yield "bad" if sum(without.values()) > rows else "look", f"{many} no row: {counted(without)}."
+    unused = about.get("unused") or {}
+    if unused:
+        many = plural(sum(unused.values()), "observation was", "observations were")
+        yield "look", f"{many} not used: {counted(unused)}."
 
 
 def _labels(figures: Mapping[str, Any]) -> Notes:
@@ -111,6 +123,10 @@ def _numbers(figures: Mapping[str, Any]) -> Notes:
             )
         elif abs(value) > 0.98:
             yield "look", f"{one} and {other} say nearly the same (correlation {value:.2f})."
+
+
+def counted(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"{number(count)} {why}" for why, count in sorted(reasons.items(), key=lambda one: (-one[1], one)))
 
 
 def strongest(numbers: Mapping[str, Any]) -> list[tuple[str, str, float]]:

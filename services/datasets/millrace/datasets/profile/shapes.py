@@ -11,6 +11,7 @@ import numpy as np
 from millrace.datasets.profile.declared import Declared
 from millrace.datasets.profile.numbers import matrix
 from millrace.datasets.profile.reading import batches, mixed
+from millrace.datasets.profile.tallies import cell
 
 BINS = 32
 FAR = 3.0
@@ -82,7 +83,7 @@ class Shapes:
         for place in order.tolist():
             row = int(out[place])
             told = {"column": name, "value": float(values[row]), "spans": float(distance[row])}
-            told["row"] = {each: str(batch[each][row].as_py()) for each in self.declared.names}
+            told["row"] = {each: cell(batch[each][row]) for each in self.declared.names}
             kept.append((-float(distance[row]), int(draws[place]), told))
         kept.sort(key=lambda each: each[:2])
         del kept[A_COLUMN:]

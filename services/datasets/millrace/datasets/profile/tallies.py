@@ -177,8 +177,9 @@ def _empty(column: Any) -> int:
 
 
 def _count(counts: Counter[str], column: Any) -> None:
+    said = {True: "yes", False: "no"} if pa.types.is_boolean(column.type) else {}
     for value, count in pairs(pc.drop_null(column)):
-        name = str(value)
+        name = said.get(value) or str(value)
         counts[name if name in counts or len(counts) < KINDS else OTHERS] += count
 
 

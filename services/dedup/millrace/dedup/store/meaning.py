@@ -20,13 +20,19 @@ EF_SEARCH = 100
 SCAN = "relaxed_order"
 """What fell is in the index until it is vacuumed: a search goes on past it until it has found enough."""
 
+FALLEN = 0.05
+"""The share of deleted entries at which Postgres vacuums a partition: they come between a search and what is there."""
+
 
 async def prepare(tx: Transaction, shelf: str) -> None:
     """Makes the shelf's partition."""
     name = f"embeddings_{xxhash.xxh3_64_hexdigest(shelf.encode())}"
     if await tx.fetchval("SELECT to_regclass($1) IS NULL", name):
         literal = await tx.fetchval("SELECT quote_literal($1::text)", shelf)
-        await tx.execute(f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF embeddings FOR VALUES IN ({literal})")
+        await tx.execute(
+            f"""CREATE TABLE IF NOT EXISTS {name} PARTITION OF embeddings FOR VALUES IN ({literal})
+                WITH (autovacuum_vacuum_scale_factor = {FALLEN})"""
+        )
 
 
 async def to_embed(tx: Transaction, shelf: str, most: int) -> list[asyncpg.Record]:

@@ -39,7 +39,8 @@ def _sections(figures: Figures) -> Iterator[tuple[str, str, str]]:
 
 def _under(figures: Figures) -> str:
     about = figures["version"]
-    words = [f"Cut {about['created_at'][:16].replace('T', ' ')} UTC"] if about.get("created_at") else []
+    words = [about["of"]] if about.get("of") else []
+    words += [f"Cut {about['created_at'][:16].replace('T', ' ')} UTC"] if about.get("created_at") else []
     words += [f"because of {about['because']}"] if about.get("because") else []
     line = escape(" ".join(words))
     if about.get("parent_name"):
@@ -60,6 +61,9 @@ def _figures(figures: Figures) -> str:
         ]
     if figures["numbers"]:
         cells.append((number(len(figures["numbers"]["order"])), "columns of numbers"))
+    without = sum((figures["version"].get("left_out") or {}).values())
+    if without:
+        cells.append((number(without), "moments without a row"))
     dropped = figures["duplicates"]["dropped"]
     if dropped:
         cells.append((number(sum(dropped.values())), "duplicates dropped before"))

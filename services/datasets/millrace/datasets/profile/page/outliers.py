@@ -8,7 +8,7 @@ from millrace.pages import charts, table
 
 
 def outliers(figures: Figures) -> str:
-    return _strangers(figures) + _extremes(figures) + _farthest(figures)
+    return _strangers(figures) + _lonely(figures) + _extremes(figures) + _farthest(figures)
 
 
 def _strangers(figures: Figures) -> str:
@@ -32,6 +32,23 @@ def _outlier(each: Figures) -> str:
     both = ((each["label"], each["own"]), (each["nearest"], each["other"]))
     cells = "".join(f"<td>{escape(label)}<br><small>{near:.2f}</small></td>" for label, near in both)
     return f'<tr><td class="text">{escape(each["text"])}<br>{where}</td>{cells}</tr>'
+
+
+def _lonely(figures: Figures) -> str:
+    """Texts that have little in common with any label."""
+    near = figures["near"]
+    if not near or not near["lonely"]:
+        return ""
+    lead = (
+        f"{plural(near['alone'], 'text lies', 'texts lie')} far from every label, by the fence that box plots have: "
+        "another language, another subject, or noise."
+    )
+    said = "".join(
+        f'<p class="said">{escape(each["text"])}<small><code>{escape(each["id"])}</code> '
+        f"{escape(each['label'])}: nearness {each['own']:.2f}</small></p>"
+        for each in near["lonely"]
+    )
+    return f'<h3 style="margin-top:24px">Texts like no label</h3><p class="lead">{lead}</p>{said}'
 
 
 def _extremes(figures: Figures) -> str:
@@ -58,7 +75,7 @@ def _farthest(figures: Figures) -> str:
     found = (figures["numbers"] or {"farthest": []})["farthest"]
     if not found:
         return ""
-    names = [*found[0]["row"]]
+    names = figures["declared"]["names"]
     rows = [
         (
             *(escape(each["row"][name]) for name in names),
