@@ -28,7 +28,10 @@ class Commands(TyperGroup):
 
             if isinstance(wrong.__cause__, ValidationError):
                 wrong.message = expected(wrong.__cause__.errors()[0])
-            raise
+            if errors.is_terminal:
+                raise
+            wrong.show()  # without the frame, which would fold what is wrong
+            raise typer.Exit(wrong.exit_code) from wrong
 
 
 def build() -> typer.Typer:
