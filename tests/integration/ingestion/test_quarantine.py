@@ -341,6 +341,7 @@ async def test_records_of_a_release_that_kept_none_can_only_be_dropped(ingestion
         ("release", {}, 422),
         ("release", {"all": True, "by": ""}, 422),
         ("release", {"ids": []}, 422),
+        ("release", {"ids": ["00000000-0000-0000-0000-000000000007"], "all": True}, 422),
         ("burn", {"all": True}, 422),
         ("drop", {"all": True, "resaon": "words"}, 422),
         ("drop", {"all": True, "workspace": "parcls"}, 404),

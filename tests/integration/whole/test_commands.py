@@ -147,7 +147,7 @@ def test_a_typo_in_a_workspace_file_is_told_with_key_line_and_nearest_and_change
         ("history", "nobody"),
         ("lineage", "nobody", "nobody-1"),
         ("promote", "nobody", "nobody-1"),
-        ("rollback", "nobody"),
+        ("rollback", "nobody", "--reason", "x"),
     ],
     ids=lambda command: command[0],
 )

@@ -58,6 +58,20 @@ def changes_refused(before: Workspace, after: Workspace) -> list[Problem]:
     ]
 
 
+def doubts(workspace: Workspace) -> list[Problem]:
+    """What may be meant so, and may be a slip: sources of corpora that only events can name."""
+    return [
+        Problem(
+            dotted(("corpora", name, "sources", at)),
+            None,
+            f"{source} is not declared under sources: documents come only where events are published under that name",
+        )
+        for name, corpus in workspace.corpora.items()
+        for at, source in enumerate(corpus.sources)
+        if source not in workspace.sources
+    ]
+
+
 def _foreign(tree: Tree) -> Iterator[Problem]:
     """Sections that the file's task lacks; they are taken out, so that nothing else is said of them."""
     task = tasks().get(str(tree.value.get("task")))
@@ -192,6 +206,9 @@ def _searched(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
             if declared is not None and declared.purposes and "retrieve" not in declared.purposes:
                 expected = f"a source that may serve to retrieve; sources.{source}.purposes lacks it"
                 yield Problem(dotted(own), tree.line(own), expected)
+            if declared is None and (meant := nearest(source, workspace.sources)):
+                expected = f"a declared source, or one that events name: sources.{source}: {{kind: events}}"
+                yield Problem(dotted(own), tree.line(own), expected, meant)
 
 
 def _emptied(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
