@@ -94,4 +94,4 @@ def test_a_request_that_no_retry_would_mend_exits_with_2_and_says_why(tmp_path: 
     assert ended.returncode == 2
     line = json.loads(ended.stdout)
     assert (line["kind"], line["error"], line["retry"]) == ("error", "WrongRequest", False)
-    assert "method: Field required" in line["detail"]
+    assert "method: this key, which is required" in line["detail"]
