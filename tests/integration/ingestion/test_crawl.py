@@ -284,18 +284,25 @@ async def test_wrong_encodings_are_read_as_they_are(ingestion: Running, web: Sit
     assert set(await texts(ingestion)) == {text(1), *expected}
 
 
-async def test_a_page_that_is_down_is_tried_again_and_then_nothing_is_retired(ingestion: Running, web: Site) -> None:
+async def test_a_page_that_is_down_is_tried_again_and_then_nothing_is_retired(
+    ingestion: Running, web: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     web.routes = {"/": html(text(1), "/a", "/b"), "/a": html(text(2)), "/b": html(text(3))}
     await declare(ingestion, crawl(web))
     await run(ingestion)
     web.routes = {"/": html(text(1), "/a", "/c"), "/a": Reply(status=503), "/c": html(text(4))}
     ingestion.clock.advance(60)
+    monkeypatch.setattr(crawling, "PAUSES", (0.5, 0.5))
     number = await ask(ingestion)
-    for _ in range(4):
-        await ingestion.work("fetch")
+    await ingestion.work("fetch")
+    held = await report(ingestion, number)
+    assert (held["state"], held["waits_for"]) == ("running", "pages that did not answer")
+    while (await report(ingestion, number))["state"] == "running":
         ingestion.clock.advance(60)
+        await ingestion.work("fetch")
+        await asyncio.sleep(0.1)
     found = await report(ingestion, number)
-    assert found["state"] == "partial"
+    assert (found["state"], found["waits_for"], found["tried_at"]) == ("partial", None, None)
     assert "did not answer" in found["reason"]
     assert web.hits.count("/a") == 4
     assert await retired(ingestion) == []

@@ -8,7 +8,7 @@ import os
 import shutil
 import zlib
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -506,4 +506,9 @@ async def test_s3_that_is_down_is_waited_for(stack: Endpoints, folder: Path) -> 
         assert job is not None
         assert job["state"] == "waiting"
         assert "S3" in job["error"]
-        assert (await report(service, number))["state"] == "running"
+        found = await report(service, number)
+        assert (found["state"], found["waits_for"][:3]) == ("running", "S3:")
+        tried_at = datetime.fromisoformat(found["tried_at"])
+        assert timedelta() < tried_at - service.clock.now() <= timedelta(seconds=30)
+        listed = await shown(service)
+        assert (listed["state"], listed["open_run"]["waits_for"]) == ("held up", found["waits_for"])

@@ -1,6 +1,7 @@
 """`millrace sources`, against an ingestion that answers as it is told."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,25 @@ def test_a_run_is_followed_to_its_end(
     code, out = said(capsys, tmp_path, "run", "desk", "handbook", "--by", "ada")
     assert code == 1
     assert "no database 'crm'" in out
+
+
+def test_a_run_that_is_held_up_says_why_and_when_it_is_tried_again(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, answers: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soon = (datetime.now(UTC) + timedelta(seconds=25)).isoformat()
+    held = {**RUN, "waits_for": "S3: MaxRetryError", "tried_at": soon}
+    answers[:] = [held, held, {**ENDED, "state": "failed", "reason": "S3: MaxRetryError (for 99 s)"}]
+    assert run(["sources", "run", "desk", "handbook", "--by", "ada", "--data", str(tmp_path)]) == 1
+    told = capsys.readouterr()
+    assert told.err.count("held up: S3: MaxRetryError; tried again in 2") == 1
+    assert "(for 99 s)" in told.out
+    answers[:] = [held]
+    _, out = said(capsys, tmp_path, "show", "desk", "handbook", "--run", "4")
+    assert "run 4: held up" in out and "held up: S3: MaxRetryError; tried again in 2" in out
+    monkeypatch.setitem(SOURCE, "open_run", held)
+    monkeypatch.setitem(SOURCE, "state", "held up")
+    _, out = said(capsys, tmp_path, "list", "desk")
+    assert "handbook: held up: S3: MaxRetryError; tried again in 2" in out
 
 
 @pytest.mark.usefixtures("answers")

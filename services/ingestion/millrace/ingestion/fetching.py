@@ -60,7 +60,8 @@ class Publisher:
             if batch.also:
                 await batch.also(tx)
             run.counts.update(counts)
-            run.position, run.tries, run.moved_at, run.waits_for = self.sealed(batch.position), 0, tx.now, None
+            run.position, run.tries, run.moved_at = self.sealed(batch.position), 0, tx.now
+            run.wait(None, None)
             run.reason = run.reason or batch.partial
             await runs.save(tx, run)
             tx.after_commit.append(lambda: _tell(counts))
@@ -181,8 +182,12 @@ def _retire(tx: Transaction, job: Job, about: About, document: UUID, because: st
 def _masked(trouble: Trouble) -> Trouble:
     """Reasons are our own words, with addresses of sites in them and none of people's machines."""
     item = Mask().address(trouble.item, LONGEST_ITEM)[:LONGEST_ITEM]
-    reason = mask(cleaned(trouble.reason[: LONGEST_ITEM + 1]), NO_ADDRESSES).text[:LONGEST_ITEM]
-    return Trouble(item or "unnamed", trouble.code, reason)
+    return Trouble(item or "unnamed", trouble.code, told(trouble.reason, LONGEST_ITEM))
+
+
+def told(reason: str, most: int = 1000) -> str:
+    """A reason as it is kept: others' words in it may quote a row."""
+    return mask(cleaned(reason[: most + 1]), NO_ADDRESSES).text[:most]
 
 
 def _tell(counts: Counter[str]) -> None:

@@ -12,7 +12,7 @@ import structlog
 from millrace.chassis import Clock, Job, LeaseLost, Table, Unavailable, Unknown, Unprocessable, works
 from millrace.ingestion import metrics, runs
 from millrace.ingestion.declaring import declaration, fetched, follow
-from millrace.ingestion.fetching import EMITS, Publisher
+from millrace.ingestion.fetching import EMITS, Publisher, told
 from millrace.ingestion.runs import Run
 from millrace.ingestion.sources.batch import About, Reader, Waits
 from millrace.workspace import Fetched, Workspace
@@ -56,13 +56,16 @@ async def job_fetch(job: Job, *, fetching: Fetching) -> None:
     except LeaseLost:
         raise
     except Waits as waits:
-        await job.later(fetching.clock.now() + waits.pause, str(waits))
+        at = fetching.clock.now() + waits.pause
+        await _waits(job, about, str(waits), at)
+        await job.later(at, str(waits))
     except Unprocessable as error:
         await _end(job, spec, about, source, "failed", str(error))
     except Unavailable as error:
         await _unavailable(job, fetching, spec, about, source, error)
     except Exception as error:
         if run.tries < TRIES:
+            await _waits(job, about, f"{type(error).__name__}: {error}", fetching.clock.now() + job.pause)
             raise
         log.exception("run given up", workspace=about.workspace, source=about.source, run=about.run)
         await _end(job, spec, about, source, "failed", f"{type(error).__name__}: {error}")
@@ -86,6 +89,7 @@ async def _begin(job: Job, source: Fetched | None) -> Run | None:
             return None
         if source is None or (run.state == "waiting" and run.asked_by is None and source.every is None):
             run.state, run.ended_at = "cancelled", tx.now
+            run.wait(None, None)
         elif run.state == "waiting" and run.due_at > tx.now:
             later = run.due_at
         else:
@@ -136,15 +140,21 @@ async def _doubt(job: Job, about: About) -> str | None:
 async def _unavailable(
     job: Job, fetching: Fetching, spec: Workspace, about: About, source: Fetched, error: Unavailable
 ) -> None:
-    async with job.transaction() as tx:
-        run = await runs.load(tx, about.workspace, about.source, about.run)
-        assert run is not None
-        waited = tx.now - (run.moved_at or tx.now)
-        run.waits_for = str(error)[:1000]
-        await runs.save(tx, run)
+    run = await _waits(job, about, str(error), fetching.clock.now() + job.pause)
+    waited = fetching.clock.now() - (run.moved_at or fetching.clock.now())
     if waited < fetching.patience:
         raise error
     await _end(job, spec, about, source, "failed", f"{error} (for {waited.total_seconds():.0f} s)")
+
+
+async def _waits(job: Job, about: About, why: str, until: datetime) -> Run:
+    """Says what a run waits for, and when it is tried again."""
+    async with job.transaction() as tx:
+        run = await runs.load(tx, about.workspace, about.source, about.run)
+        assert run is not None
+        run.wait(told(why), until)
+        await runs.save(tx, run)
+    return run
 
 
 async def _end(job: Job, spec: Workspace, about: About, source: Fetched, state: str, reason: str | None) -> None:
@@ -156,8 +166,9 @@ async def _end(job: Job, spec: Workspace, about: About, source: Fetched, state: 
     async with job.finish() as tx:
         run = await runs.load(tx, about.workspace, about.source, about.run)
         assert run is not None
-        run.state, run.ended_at, run.moved_at, run.position, run.waits_for = state, tx.now, tx.now, None, None
-        run.reason = reason[:1000] if reason else None
+        run.state, run.ended_at, run.moved_at, run.position = state, tx.now, tx.now, None
+        run.wait(None, None)
+        run.reason = told(reason) if reason else None
         await runs.save(tx, run)
         await runs.forget(tx, about.workspace, about.source, keep=RUNS_KEPT)
         await runs.forget_turns(tx, FRONTIER_AT_ONCE)

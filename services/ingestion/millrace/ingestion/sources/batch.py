@@ -103,6 +103,6 @@ class Reader(Protocol):
 class Waits(Exception):
     """Nothing can be done before a while has passed: the run goes on then."""
 
-    def __init__(self, pause: timedelta) -> None:
-        super().__init__(f"{pause.total_seconds():g} s")
+    def __init__(self, pause: timedelta, why: str) -> None:
+        super().__init__(why)
         self.pause = pause

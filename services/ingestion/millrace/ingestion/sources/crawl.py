@@ -119,7 +119,7 @@ class CrawlReader:
                     raise NothingRead(position.get("why") or "none was permitted")
                 return
             if not waiting:
-                raise Waits(timedelta(seconds=max(0.1, wait or 0.0)))
+                raise Waits(timedelta(seconds=max(0.1, wait or 0.0)), "pages that did not answer")
             batch = await self._looked(client, robots, waiting, position)
             position = batch.position
             yield batch
