@@ -23,7 +23,7 @@ from sources_run import ask, codes, declare, lapse, report, retired, run, texts
 from wires import wire
 
 from millrace.chassis import Blobs, Unavailable
-from millrace.events import DocumentAccepted, DocumentRejected, SubjectErased
+from millrace.events import DocumentAccepted, DocumentRejected, ErasureConfirmed, SubjectErased
 from millrace.ingestion import erasures
 from millrace.ingestion.app import build_app
 from millrace.ingestion.sources import apart
@@ -44,6 +44,9 @@ async def ingestion(stack: Endpoints, folder: Path) -> AsyncIterator[Running]:
     more = {"files_root": str(folder.parent), "source_buckets": ("millrace",), "file_bytes": 200_000}
     async with running(stack, "ingestion", build_app, **more) as service:
         yield service
+
+
+ERASURE = str(uuid4())
 
 
 async def shown(ingestion: Running) -> dict[str, Any]:
@@ -411,9 +414,9 @@ async def test_rows_of_a_person_who_was_forgotten_are_not_fetched_again(ingestio
     assert (await run(ingestion))["counts"]["new"] == 2
     ingestion.clock.advance(60)
     subject = pseudonym("customer-1", derived_key(ingestion.service.settings.secret.get_secret_value(), "parcels"))
-    gone = make(SubjectErased, at=ingestion.clock.now(), erasure="e-1", subject=subject)
+    gone = make(SubjectErased, at=ingestion.clock.now(), erasure=ERASURE, subject=subject)
     async with ingestion.service.db.transaction() as tx:
-        await erasures.append(tx, "e-1", "parcels", subject, "ada")
+        await erasures.append(tx, ERASURE, "parcels", subject, "ada")
     await ingestion.deliver([gone])
     (folder / "a.csv").unlink()
     later = (ingestion.clock.now() + timedelta(days=1)).isoformat()
@@ -424,10 +427,50 @@ async def test_rows_of_a_person_who_was_forgotten_are_not_fetched_again(ingestio
     assert (found["counts"]["forgotten"], found["counts"]["new"]) == (1, 2)
     assert set(await texts(ingestion)) == {said(1), said(2), said(3)}
     assert (await texts(ingestion))[said(1)] == 1
+    assert codes(found) == {"rows of people who were forgotten": "forgotten"}
+    assert "columns.at" in found["troubles"][0]["reason"]
     async with ingestion.http() as client:
-        told = (await client.get("/v1/workspaces/parcels/erasures/e-1")).json()
+        told = (await client.get(f"/v1/workspaces/parcels/erasures/{ERASURE}")).json()
     assert [one["source"] for one in told["still_named_by"]] == ["help"]
     assert "new" not in (await run(ingestion))["counts"]
+
+
+async def test_a_row_that_was_erased_stays_out_however_it_is_edited_and_its_source_is_told_at_once(
+    ingestion: Running, folder: Path
+) -> None:
+    header = ("id", "text", "topic", "who", "when")
+    old, other = "2026-01-01T00:00:00Z", ["2", said(2), "", "customer-2", ""]
+    table(folder / "a.csv", [["1", said(1), "", "customer-1", old], other], header)
+    table(folder / "b.csv", [["9", said(9), "", "customer-1", old]], header)
+    await declare(ingestion, files(columns={**COLUMNS, "subject": "who", "at": "when"}))
+    await run(ingestion)
+    ingestion.clock.advance(60)
+    subject = pseudonym("customer-1", derived_key(ingestion.service.settings.secret.get_secret_value(), "parcels"))
+    async with ingestion.service.db.transaction() as tx:
+        await erasures.append(tx, ERASURE, "parcels", subject, "ada")
+    await ingestion.deliver([make(SubjectErased, at=ingestion.clock.now(), erasure=ERASURE, subject=subject)])
+    await ingestion.work("erase")
+    (confirmed,) = await ingestion.emitted(ErasureConfirmed)
+    assert confirmed.erased == {"fetched": 2}
+    async with ingestion.http() as client:
+        told = (await client.get(f"/v1/workspaces/parcels/erasures/{ERASURE}")).json()
+    assert [one["source"] for one in told["still_named_by"]] == ["help"]
+    assert (await shown(ingestion))["documents"] == 1
+    # a trigger dates whatever is edited: the row is the one of before
+    edited = ["1", said(11), "late", "customer-1", (ingestion.clock.now() + timedelta(hours=1)).isoformat()]
+    ingestion.clock.advance(86_400)
+    for day in range(3):  # for longer than what is gone is remembered, in a file that is read and in one that is not
+        table(folder / "a.csv", [edited, other, ["3", said(3 + day), "", "", ""]], header)
+        ingestion.clock.advance(20 * 86_400)
+        found = await run(ingestion)
+        assert found["counts"]["forgotten"] == 1
+    table(folder / "b.csv", [["9", said(19), "", "customer-1", edited[4]]], header)
+    assert (await run(ingestion))["counts"]["forgotten"] == 1
+    assert await retired(ingestion) == []
+    assert not {said(11), said(19)} & set(await texts(ingestion))
+    table(folder / "a.csv", [["1", said(21), "late", "customer-7", ""], other], header)
+    await run(ingestion)
+    assert said(21) in await texts(ingestion), "it names somebody else now"
 
 
 async def test_a_prefix_of_s3_is_read_as_a_folder_is(stack: Endpoints, ingestion: Running, folder: Path) -> None:

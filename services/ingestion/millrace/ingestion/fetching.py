@@ -29,6 +29,11 @@ REMEMBERED = timedelta(days=30)
 
 LONGEST_ITEM = 500
 NO_ADDRESSES = Policy(kinds=REDACT.kinds - {"ip"})
+FORGOTTEN = Trouble(
+    "rows of people who were forgotten",
+    "forgotten",
+    "rows of nobody who was forgotten; a new row that says by `columns.at` that it is of later is taken, and an event is",
+)
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 """When a row is of that does not say."""
 
@@ -49,9 +54,11 @@ class Publisher:
             run = await runs.load(tx, about.workspace, about.source, about.run)
             assert run is not None
             counts = batch.counts + await self._take(tx, job, about, reader, batch)
-            if batch.troubles:
-                await runs.add_troubles(tx, about, [_masked(trouble) for trouble in batch.troubles])
-                counts["troubles"] += len(batch.troubles)
+            # once a run and without its rows' ids, which are a trace of the person
+            troubles = [*batch.troubles, *([FORGOTTEN] if counts["forgotten"] and not run.counts["forgotten"] else [])]
+            if troubles:
+                await runs.add_troubles(tx, about, [_masked(trouble) for trouble in troubles])
+                counts["troubles"] += len(troubles)
             if batch.places:
                 await runs.save_places(tx, about, batch.places)
             if batch.settled or batch.unchanged:
@@ -70,7 +77,9 @@ class Publisher:
         if not batch.items:
             return Counter()
         every = documents(about.workspace, about.source, batch.items)
-        items = await self._of_the_remembered(tx, about, every)
+        key = derived_key(self.rules.secret, about.workspace)
+        whose = {id: pseudonym(item.subject, key) for id, item in every.items() if item.subject}
+        items = await self._of_the_remembered(tx, about, every, whose)
         known = await runs.known(tx, about, items)
         revisions = [
             revise(id, item, known.get(id), run=about.run, key=self.key, last_wins=reader.last_wins)
@@ -80,25 +89,25 @@ class Publisher:
         counts["repeated"] += len(batch.items) - len(every)
         counts["forgotten"] += len(every) - len(items)
         refused = await self._submit(tx, job, about, [one for one in revisions if one.news], counts)
-        await runs.save_revisions(tx, about, revisions, refused)
+        await runs.save_revisions(tx, about, revisions, refused, whose)
         return counts
 
     async def _of_the_remembered(
-        self, tx: Transaction, about: About, items: Mapping[UUID, Item]
+        self, tx: Transaction, about: About, items: Mapping[UUID, Item], whose: Mapping[UUID, str]
     ) -> Mapping[UUID, Item]:
-        """All but what a source still says of people who were forgotten, unless it says that it came after.
+        """All but what a source still says of people who were forgotten, unless it is new and says that it came after.
 
         What is fetched is no news of a person's own: the row may have stood there all the time.
         """
-        key = derived_key(self.rules.secret, about.workspace)
-        named = {id: pseudonym(item.subject, key) for id, item in items.items() if item.subject}
-        if not named:
+        if not whose:
             return items
-        whose = [erasure.About(about.workspace, named[id], _said_at(items[id])) for id in named]
-        standing = await erasure.standing(tx, list(zip(named, whose, strict=True)), lambda one: one[1])
-        gone = named.keys() - {id for id, _ in standing}
+        told = [erasure.About(about.workspace, person, _said_at(items[id])) for id, person in whose.items()]
+        standing = await erasure.standing(tx, list(zip(whose, told, strict=True)), lambda one: one[1])
+        before = await runs.kept_out(tx, about, whose)
+        gone = whose.keys() - {id for id, _ in standing if before.get(id) != whose[id]}
         if gone:
-            await erasures.still_named(tx, about.workspace, about.source, {named[id] for id in gone})
+            await erasures.still_named(tx, about.workspace, about.source, {whose[id] for id in gone})
+            await runs.still_there(tx, about, gone)
         return {id: item for id, item in items.items() if id not in gone}
 
     async def _submit(

@@ -1,7 +1,17 @@
 """Sources that are fetched, their runs, and what is known of their documents."""
 
 from millrace.ingestion.runs.declarations import declare, declared, mark, save_mark
-from millrace.ingestion.runs.documents import known, save_revisions, standing, standing_at, tidy, vanish
+from millrace.ingestion.runs.documents import (
+    erase,
+    kept_out,
+    known,
+    save_revisions,
+    standing,
+    standing_at,
+    still_there,
+    tidy,
+    vanish,
+)
 from millrace.ingestion.runs.frontier import Ahead, add_ahead, ahead, clear_frontier, known_ahead, looked_at, try_again
 from millrace.ingestion.runs.reports import add_troubles, forget, newest, overview, report
 from millrace.ingestion.runs.run import STATES, Run, add, load, open_run, save, started_last
@@ -19,8 +29,10 @@ __all__ = [
     "clear_frontier",
     "declare",
     "declared",
+    "erase",
     "forget",
     "forget_turns",
+    "kept_out",
     "known",
     "known_ahead",
     "load",
@@ -39,6 +51,7 @@ __all__ = [
     "standing",
     "standing_at",
     "started_last",
+    "still_there",
     "take_turn",
     "tidy",
     "try_again",
