@@ -145,13 +145,23 @@ async def test_a_crawl_whose_seeds_may_not_be_reached_fails_and_says_what_to_dec
 
 async def test_links_that_name_people_and_redirects_that_lead_away_are_told(ingestion: Running, web: Site) -> None:
     web.routes = {
-        "/": html(text(1), "/out", "/mail?to=joe@example.com"),
+        "/": html(text(1), "/out", "/in", "/who", "/mail?to=joe@example.com"),
         "/out": to("http://elsewhere.test/"),
+        "/in": to("http://10.0.0.1/"),
+        "/who": to("/mail?to=joe@example.com"),
     }
     await declare(ingestion, crawl(web))
     found = await run(ingestion)
     assert found["state"] == "complete"
-    assert codes(found) == {f"{web.url}/": "personal_data", f"{web.url}/out": "outside"}
+    assert codes(found) == {
+        f"{web.url}/": "personal_data",
+        f"{web.url}/out": "outside",
+        f"{web.url}/in": "private_address",
+        f"{web.url}/who": "personal_data",
+    }
+    reasons = {one["item"]: one["reason"] for one in found["troubles"]}
+    assert reasons[f"{web.url}/out"] == f"an address below {web.url}/, not http://elsewhere.test"
+    assert reasons[f"{web.url}/in"] == "an address that crawls may go to, not http://10.0.0.1"
     assert "joe" not in str(found)
 
 

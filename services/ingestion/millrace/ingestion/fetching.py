@@ -28,11 +28,14 @@ REMEMBERED = timedelta(days=30)
 """How long a document that vanished is remembered: longer than events' ids are, as it begins anew when it is back."""
 
 LONGEST_ITEM = 500
+OF_SITES = frozenset({"private_address", "outside", "redirect", "redirect_loop", "redirects", "down"})
+"""Troubles whose reasons name sites; in others' an address would be out of a row."""
+
 NO_ADDRESSES = Policy(kinds=REDACT.kinds - {"ip"})
 FORGOTTEN = Trouble(
     "rows of people who were forgotten",
     "forgotten",
-    "rows of nobody who was forgotten; a new row that says by `columns.at` that it is of later is taken, and an event is",
+    "rows of nobody who was forgotten; a new row that is of later by its `columns.at` is taken, and an event is",
 )
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 """When a row is of that does not say."""
@@ -191,12 +194,13 @@ def _retire(tx: Transaction, job: Job, about: About, document: UUID, because: st
 def _masked(trouble: Trouble) -> Trouble:
     """Reasons are our own words, with addresses of sites in them and none of people's machines."""
     item = Mask().address(trouble.item, LONGEST_ITEM)[:LONGEST_ITEM]
-    return Trouble(item or "unnamed", trouble.code, told(trouble.reason, LONGEST_ITEM))
+    policy = NO_ADDRESSES if trouble.code in OF_SITES else REDACT
+    return Trouble(item or "unnamed", trouble.code, told(trouble.reason, LONGEST_ITEM, policy))
 
 
-def told(reason: str, most: int = 1000) -> str:
+def told(reason: str, most: int = 1000, policy: Policy = NO_ADDRESSES) -> str:
     """A reason as it is kept: others' words in it may quote a row."""
-    return mask(cleaned(reason[: most + 1]), NO_ADDRESSES).text[:most]
+    return mask(cleaned(reason[: most + 1]), policy).text[:most]
 
 
 def _tell(counts: Counter[str]) -> None:

@@ -14,6 +14,8 @@ from uuid import UUID
 
 from millrace.chassis import Database, Transaction, Unavailable, Unprocessable
 from millrace.ingestion import runs
+from millrace.ingestion.domain.addresses import is_address
+from millrace.ingestion.domain.quality import shown
 from millrace.ingestion.domain.revisions import Item, parts, place_of
 from millrace.ingestion.domain.urls import normal, origin, prefixes, within
 from millrace.ingestion.runs import Ahead
@@ -204,7 +206,11 @@ class CrawlReader:
 
         async def permits(url: str) -> None:
             if ahead.kind == "page" and not within(url, self._prefixes):
-                raise Unreadable("outside", f"an address below {', '.join(self._prefixes)}"[:300])
+                if self._inside(url):
+                    raise Unreadable("private_address", f"an address that crawls may go to, not {origin(url)}")
+                raise Unreadable(
+                    "outside", f"an address below {', '.join(self._prefixes)}"[:300] + f", not {origin(url)}"
+                )
             if _personal(url):
                 raise Unreadable("personal_data", "an address without personal data")
             manners = await robots.of(url)
@@ -216,7 +222,7 @@ class CrawlReader:
                 raise Unreadable("robots", "an address that robots.txt lets us read")
             pause = max(self._pause, manners.pause(agent))
             if pause > LONGEST_DELAY:
-                raise Unreadable("crawl_delay", f"a Crawl-delay of at most {LONGEST_DELAY:g} s, not {pause:g} s")
+                raise Unreadable("crawl_delay", f"a Crawl-delay of at most {LONGEST_DELAY:g} s, not {shown(pause)} s")
             await self._turns.wait(urlsplit(url).netloc, pause)
 
         asked = {"If-None-Match": before.etag, "If-Modified-Since": before.modified} if before else {}
@@ -339,6 +345,11 @@ class CrawlReader:
 
     def _pages(self, links: Iterable[str], depth: int) -> list[Ahead]:
         return [self._ahead(link, "page", depth) for link in links if self._may(link)]
+
+    def _inside(self, url: str) -> bool:
+        """Whether an address is a number, of a network where crawls have no business."""
+        host = urlsplit(url).hostname or ""
+        return is_address(host) and not self._network.allowed(host, private=self._crawl.private)
 
     def _may(self, link: str) -> bool:
         return within(link, self._prefixes) and not _personal(link)
