@@ -294,13 +294,16 @@ async def test_wrong_encodings_are_read_as_they_are(ingestion: Running, web: Sit
     assert set(await texts(ingestion)) == {text(1), *expected}
 
 
-async def test_a_page_that_is_down_is_tried_again_and_then_nothing_is_retired(
+async def test_a_page_that_is_down_is_tried_again_and_then_only_what_is_certainly_gone_is_retired(
     ingestion: Running, web: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    web.routes = {"/": html(text(1), "/a", "/b"), "/a": html(text(2)), "/b": html(text(3))}
+    pages = {f"/{name}": html(text(n)) for n, name in enumerate("abcdef", start=2)}
+    web.routes = {"/": html(text(1), *pages), **pages}
     await declare(ingestion, crawl(web))
     await run(ingestion)
-    web.routes = {"/": html(text(1), "/a", "/c"), "/a": Reply(status=503), "/c": html(text(4))}
+    # nothing leads to b, d and e any more: b is gone, d is still there, e is as down as a
+    down = Reply(status=503)
+    web.routes = {"/": html(text(1), "/a", "/c", "/f"), "/a": down, "/c": pages["/c"], "/d": pages["/d"], "/e": down}
     ingestion.clock.advance(60)
     monkeypatch.setattr(crawling, "PAUSES", (0.5, 0.5))
     number = await ask(ingestion)
@@ -314,11 +317,14 @@ async def test_a_page_that_is_down_is_tried_again_and_then_nothing_is_retired(
     found = await report(ingestion, number)
     assert (found["state"], found["waits_for"], found["tried_at"]) == ("partial", None, None)
     assert "did not answer" in found["reason"]
-    assert web.hits.count("/a") == 4
-    assert await retired(ingestion) == []
+    assert "only what was asked for and is gone" in found["reason"]
+    assert [web.hits.count(path) for path in ("/a", "/b", "/d", "/e", "/f")] == [4, 2, 2, 2, 2]
+    by_id = {event.document_id: event.text for event in await ingestion.emitted(DocumentAccepted)}
+    assert {by_id[one.document_id] for one in await retired(ingestion)} == {text(3), text(7)}
+    assert found["counts"]["retired"] == 2
     web.routes["/a"] = html(text(2))
     assert (await run(ingestion))["state"] == "complete"
-    assert len(await retired(ingestion)) == 1
+    assert {by_id[one.document_id] for one in await retired(ingestion)} == {text(n) for n in (3, 5, 6, 7)}
 
 
 async def test_more_pages_than_may_be_read_make_a_run_partial(ingestion: Running, web: Site) -> None:

@@ -305,6 +305,28 @@ async def test_a_killed_run_goes_on_in_the_middle_of_a_file(
     assert set((await texts(ingestion)).values()) == {1}
 
 
+async def test_a_run_ends_within_its_time_and_the_next_goes_on(
+    ingestion: Running, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "AT_ONCE", 20)
+    for name in "abc":
+        table(folder / f"{name}.csv", [[n, f"{said(n)} {name}", "late"] for n in range(20)])
+    await declare(ingestion, files(columns=COLUMNS, within="2h"))
+    await run(ingestion)
+    (folder / "c.csv").unlink()
+    for name in "abd":
+        table(folder / f"{name}.csv", [[n, f"{said(n)} again {name}", "late"] for n in range(20)])
+    slow = partial(ingestion.clock.advance, 3 * 3600)
+    ingestion.db.on_emitted.append(slow)
+    found = await run(ingestion)
+    ingestion.db.on_emitted.remove(slow)
+    assert (found["state"], found["counts"]["changed"]) == ("partial", 20)
+    assert found["reason"] == "it was not done within 2h (`within`); none was retired"
+    assert await retired(ingestion) == []
+    found = await run(ingestion)
+    assert (found["state"], found["counts"]["unchanged"], found["counts"]["retired"]) == ("complete", 20, 20)
+
+
 async def test_what_has_long_been_gone_is_forgotten_and_begins_anew(ingestion: Running, folder: Path) -> None:
     for name in ("a", "b"):
         (folder / f"{name}.md").write_text(f"My parcel {name} is late and nobody answers")

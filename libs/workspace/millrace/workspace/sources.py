@@ -82,12 +82,16 @@ class Source(Section):
 
 
 class Fetched(Source):
-    """Looked for `every` so often, or by hand where that is null. `label` goes to documents that bring none."""
+    """Looked for `every` so often, or by hand where that is null; a run ends `within` a time, done or not.
+
+    `label` goes to documents that bring none.
+    """
 
     every: Duration | None = None
+    within: Duration = timedelta(days=1)
     label: Label | None = None
 
-    @field_validator("every")
+    @field_validator("every", "within")
     @classmethod
     def _seldom(cls, every: timedelta | None) -> timedelta | None:
         if every is not None and every < SHORTEST_EVERY:

@@ -67,6 +67,8 @@ class Publisher:
             if batch.settled or batch.unchanged:
                 await runs.settle(tx, about, batch.settled | batch.unchanged)
                 counts["unchanged"] += await runs.standing_at(tx, about, batch.unchanged)
+            if batch.gone:
+                await runs.absent(tx, about, batch.gone)
             if batch.also:
                 await batch.also(tx)
             run.counts.update(counts)
@@ -134,12 +136,12 @@ class Publisher:
                 _retire(tx, job, about, one.document, "withdrawn", step)
         return {one.document for one in refused}
 
-    async def retire(self, job: Job, about: About) -> None:
-        """Retires what a whole run did not see."""
+    async def retire(self, job: Job, about: About, *, whole: bool) -> None:
+        """Retires what a whole run did not see; of another what it asked for itself and is gone."""
         while True:
             await self._room()
             async with job.transaction() as tx:
-                gone = await runs.vanish(tx, about, RETIRED_AT_ONCE)
+                gone = await runs.vanish(tx, about, RETIRED_AT_ONCE, whole=whole)
                 for document in gone:
                     _retire(tx, job, about, document, "vanished", str(document))
                 if gone:
@@ -151,7 +153,7 @@ class Publisher:
                     metrics.FETCHED.labels("retired").inc(len(gone))
             if len(gone) < RETIRED_AT_ONCE:
                 break
-        while True:
+        while whole:
             async with job.transaction() as tx:
                 if await runs.tidy(tx, about, gone_before=tx.now - REMEMBERED, most=TIDIED_AT_ONCE) < TIDIED_AT_ONCE:
                     return

@@ -16,6 +16,7 @@ from millrace.ingestion.fetching import EMITS, Publisher, told
 from millrace.ingestion.runs import Run
 from millrace.ingestion.sources.batch import About, Reader, Waits
 from millrace.workspace import Fetched, Workspace
+from millrace.workspace.quantities import format_duration
 
 log = structlog.get_logger()
 
@@ -57,6 +58,9 @@ async def job_fetch(job: Job, *, fetching: Fetching) -> None:
         raise
     except Waits as waits:
         at = fetching.clock.now() + waits.pause
+        if at > _until(run, source):
+            await _end(job, spec, about, source, "partial", _too_long(source))
+            return
         await _waits(job, about, str(waits), at)
         await job.later(at, str(waits))
     except Unprocessable as error:
@@ -116,25 +120,36 @@ async def _read(job: Job, fetching: Fetching, source: Fetched, about: About, run
     async with contextlib.aclosing(batches):
         async for batch in batches:
             await publisher.publish(job, about, reader, batch)
+            if fetching.clock.now() > _until(run, source):
+                return _too_long(source)
     if not reader.retires:
         return None
-    if reason := await _doubt(job, about):
-        return reason
-    await publisher.retire(job, about)
-    return None
+    reason, nothing = await _doubt(job, about)
+    if not nothing:
+        await publisher.retire(job, about, whole=reason is None)
+    return reason
 
 
-async def _doubt(job: Job, about: About) -> str | None:
-    """Why what this run did not see may still be there."""
+def _until(run: Run, source: Fetched) -> datetime:
+    """When a run ends at the latest, wherever it is then."""
+    assert run.started_at is not None
+    return run.started_at + source.within
+
+
+def _too_long(source: Fetched) -> str:
+    return f"it was not done within {format_duration(source.within)} (`within`); none was retired"
+
+
+async def _doubt(job: Job, about: About) -> tuple[str | None, bool]:
+    """Why what this run did not see may still be there, and whether it found nothing at all where something was."""
     async with job.transaction() as tx:
         run = await runs.load(tx, about.workspace, about.source, about.run)
         assert run is not None
         stood = await runs.standing(tx, about.workspace, about.source)
-    if run.reason:
-        return run.reason
-    if stood and not sum(run.counts[name] for name in FOUND):
-        return f"it found nothing where {stood} documents stood, so none was retired"
-    return None
+    nothing = bool(stood) and not sum(run.counts[name] for name in FOUND)
+    if nothing and not run.reason:
+        return f"it found nothing where {stood} documents stood, so none was retired", True
+    return run.reason, nothing
 
 
 async def _unavailable(
@@ -142,7 +157,7 @@ async def _unavailable(
 ) -> None:
     run = await _waits(job, about, str(error), fetching.clock.now() + job.pause)
     waited = fetching.clock.now() - (run.moved_at or fetching.clock.now())
-    if waited < fetching.patience:
+    if waited < fetching.patience and fetching.clock.now() <= _until(run, source):
         raise error
     await _end(job, spec, about, source, "failed", f"{error} (for {waited.total_seconds():.0f} s)")
 

@@ -16,12 +16,13 @@ from millrace.ingestion.runs.frontier import Ahead, add_ahead, ahead, clear_fron
 from millrace.ingestion.runs.reports import add_troubles, forget, newest, overview, report
 from millrace.ingestion.runs.run import STATES, Run, add, load, open_run, save, started_last
 from millrace.ingestion.runs.turns import forget_turns, take_turn
-from millrace.ingestion.runs.whereabouts import places, save_places, settle
+from millrace.ingestion.runs.whereabouts import absent, locate, places, save_places, settle, unseen
 
 __all__ = [
     "STATES",
     "Ahead",
     "Run",
+    "absent",
     "add",
     "add_ahead",
     "add_troubles",
@@ -36,6 +37,7 @@ __all__ = [
     "known",
     "known_ahead",
     "load",
+    "locate",
     "looked_at",
     "mark",
     "newest",
@@ -55,5 +57,6 @@ __all__ = [
     "take_turn",
     "tidy",
     "try_again",
+    "unseen",
     "vanish",
 ]

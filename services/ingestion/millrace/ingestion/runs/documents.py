@@ -128,13 +128,16 @@ async def standing(tx: Transaction, workspace: str, source: str) -> int:
     )
 
 
-async def vanish(tx: Transaction, about: About, most: int) -> list[UUID]:
-    """Documents that the run has not seen, at places that it found changed or not at all: they are gone from now on."""
+async def vanish(tx: Transaction, about: About, most: int, *, whole: bool) -> list[UUID]:
+    """Documents that the run has not seen, at places that it found changed or not at all: they are gone from now on.
+
+    A run that was not `whole` knows that only of places where it asked and was told.
+    """
     rows = await tx.fetch(
         """UPDATE found SET gone = true, gone_at = $5 WHERE workspace = $1 AND source = $2 AND document IN (
                SELECT f.document FROM found f LEFT JOIN places p USING (workspace, source, place)
                WHERE f.workspace = $1 AND f.source = $2 AND NOT f.gone AND f.seen < $3
-                 AND coalesce(p.settled, 0) < $3
+                 AND coalesce(p.settled, 0) < $3 AND ($6 OR p.absent = $3)
                ORDER BY f.document LIMIT $4)
            RETURNING document, place""",
         about.workspace,
@@ -142,6 +145,7 @@ async def vanish(tx: Transaction, about: About, most: int) -> list[UUID]:
         about.run,
         most,
         tx.now,
+        whole,
     )
     # what comes back is to be read whole, even if it is as it was
     await tx.execute(

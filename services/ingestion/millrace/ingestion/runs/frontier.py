@@ -57,10 +57,13 @@ async def ahead(tx: Transaction, about: About, most: int) -> tuple[list[Ahead], 
 async def add_ahead(tx: Transaction, about: About, found: Iterable[Ahead], *, done: bool = False) -> None:
     """Pages that are known already stay as they are, but that `done` ones need no second look."""
     await tx.executemany(
-        """INSERT INTO frontier (workspace, source, run, place, url, kind, depth, done)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        """INSERT INTO frontier (workspace, source, run, place, url, kind, depth, tries, done)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
            ON CONFLICT (workspace, source, run, place) DO UPDATE SET done = true WHERE excluded.done""",
-        [(about.workspace, about.source, about.run, one.place, one.url, one.kind, one.depth, done) for one in found],
+        [
+            (about.workspace, about.source, about.run, one.place, one.url, one.kind, one.depth, one.tries, done)
+            for one in found
+        ],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
 
 from millrace.chassis import Transaction
@@ -11,11 +11,11 @@ from millrace.ingestion.sources.batch import About, Place
 
 async def save_places(tx: Transaction, about: About, places: Iterable[Place]) -> None:
     await tx.executemany(
-        """INSERT INTO places (workspace, source, place, declaration, etag, modified, links, read)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        """INSERT INTO places (workspace, source, place, declaration, etag, modified, links, read, url)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
            ON CONFLICT (workspace, source, place) DO UPDATE SET
                declaration = excluded.declaration, etag = excluded.etag, modified = excluded.modified,
-               links = excluded.links, read = excluded.read""",
+               links = excluded.links, read = excluded.read, url = excluded.url""",
         [
             (
                 about.workspace,
@@ -26,6 +26,7 @@ async def save_places(tx: Transaction, about: About, places: Iterable[Place]) ->
                 one.modified,
                 list(one.links),
                 about.run,
+                one.url,
             )
             for one in sorted(places, key=lambda one: one.id)
         ],
@@ -42,6 +43,41 @@ async def settle(tx: Transaction, about: About, places: Collection[UUID]) -> Non
         sorted(places),
         about.run,
     )
+
+
+async def absent(tx: Transaction, about: About, places: Collection[UUID]) -> None:
+    """Notes that this run asked for places and was told that they are not there."""
+    await tx.execute(
+        "UPDATE places SET absent = $4 WHERE workspace = $1 AND source = $2 AND place = ANY($3)",
+        about.workspace,
+        about.source,
+        sorted(places),
+        about.run,
+    )
+
+
+async def locate(tx: Transaction, about: About, urls: Mapping[UUID, str]) -> None:
+    """Where pages are that an earlier release read."""
+    await tx.executemany(
+        "UPDATE places SET url = $4 WHERE workspace = $1 AND source = $2 AND place = $3 AND url IS NULL",
+        [(about.workspace, about.source, place, url) for place, url in sorted(urls.items())],
+    )
+
+
+async def unseen(tx: Transaction, about: About, most: int) -> list[tuple[UUID, str]]:
+    """Pages with documents that stand and that this run has not met, each with where it is."""
+    rows = await tx.fetch(
+        """SELECT place, url FROM places p
+           WHERE workspace = $1 AND source = $2 AND url IS NOT NULL AND greatest(read, settled, absent) < $3
+             AND EXISTS (SELECT FROM found f WHERE f.workspace = $1 AND f.source = $2 AND f.place = p.place
+                           AND NOT f.gone)
+           ORDER BY place LIMIT $4""",
+        about.workspace,
+        about.source,
+        about.run,
+        most,
+    )
+    return [(row["place"], row["url"]) for row in rows]
 
 
 async def places(tx: Transaction, about: About, ids: Collection[UUID]) -> dict[UUID, Place]:

@@ -42,13 +42,15 @@ class Place:
     etag: str | None = None
     modified: str | None = None
     links: Sequence[str] = ()
+    url: str | None = None
 
 
 @dataclass
 class Batch:
     """`settled` places are as they were, or could not be read: what came from them is not known to be gone.
 
-    `partial` says why nothing may be retired after this run. `also` writes what the source itself keeps.
+    `gone` ones were asked for themselves and are not there. `partial` says why what a run did not see may be there
+    still: after it only what is `gone` is retired. `also` writes what the source itself keeps.
     """
 
     position: Position
@@ -57,6 +59,7 @@ class Batch:
     places: list[Place] = field(default_factory=list)
     settled: set[UUID] = field(default_factory=set)
     unchanged: set[UUID] = field(default_factory=set)
+    gone: set[UUID] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)
     partial: str | None = None
     also: Callable[[Transaction], Awaitable[None]] | None = None
@@ -74,6 +77,7 @@ class Batch:
         self.places += later.places
         self.settled |= later.settled
         self.unchanged |= later.unchanged
+        self.gone |= later.gone
         self.counts += later.counts
         self.partial = self.partial or later.partial
 

@@ -49,6 +49,8 @@ MOST_SITEMAPS = 500
 GONE = frozenset({"gone", "robots", "outside"})
 """What says that a page is no longer there for us. After any other trouble it may be, and lead where it did."""
 
+CERTAIN = "only what was asked for and is gone was retired"
+
 PERSONAL = frozenset({"email", "card", "iban"})
 
 
@@ -114,12 +116,19 @@ class CrawlReader:
                 waiting, wait = await runs.ahead(tx, self._about, min(AT_ONCE, self._left(position)) or 1)
             if waiting and not self._left(position):
                 why = f"only {self._crawl.pages} pages may be read (`pages`), and more were found"
-                yield Batch(position, partial=f"{why}; none was retired")
+                yield Batch(position, partial=f"{why}; {CERTAIN}")
                 return
             if not waiting and wait is None:
                 if not position.get("read", 1):
                     raise NothingRead(position.get("why") or "none was permitted")
-                return
+                if not position.get("lost") or position.get("asked"):
+                    return
+                # what nothing leads to any more may be there still: it is asked for itself
+                position = {**position, "asked": True}
+                async with self._db.reading() as tx:
+                    unseen = await runs.unseen(tx, self._about, self._left(position))
+                yield Batch(position, also=self._asked(unseen))
+                continue
             if not waiting:
                 raise Waits(timedelta(seconds=max(0.1, wait or 0.0)), "pages that did not answer")
             batch = await self._looked(client, robots, waiting, position)
@@ -143,6 +152,11 @@ class CrawlReader:
     def _seeded(self, maps: Iterable[str]) -> Callable[[Transaction], Awaitable[None]]:
         seeds = [self._ahead(url, "page", 0) for seed in self._crawl.seeds if (url := normal(seed))]
         found = [*seeds, *(self._ahead(url, "sitemap", 0) for url in maps)]
+        return lambda tx: runs.add_ahead(tx, self._about, found)
+
+    def _asked(self, unseen: Iterable[tuple[UUID, str]]) -> Callable[[Transaction], Awaitable[None]]:
+        """Each once, and nothing that it leads to."""
+        found = [Ahead(place, url, "page", self._crawl.depth, tries=len(PAUSES)) for place, url in unseen]
         return lambda tx: runs.add_ahead(tx, self._about, found)
 
     def _ahead(self, url: str, kind: str, depth: int) -> Ahead:
@@ -198,7 +212,7 @@ class CrawlReader:
         except Down as down:
             if ahead.tries < len(PAUSES):
                 return _Seen(ahead, again=min(max(PAUSES[ahead.tries], down.retry_after or 0.0), LONGEST_PAUSE))
-            trouble = Trouble(ahead.url, "down", f"an answer, after {ahead.tries + 1} tries: {down}")
+            trouble = Trouble(ahead.url, "down", f"an answer: {down}")
             return _Seen(ahead, trouble=trouble, settled=True, lost=True, links=before.links if before else ())
 
     async def _fetched(self, client: Client, robots: Robots, ahead: Ahead, before: Place | None) -> Answer:
@@ -250,7 +264,8 @@ class CrawlReader:
         text, title, links = await self._text(kind, answer)
         personal = sum(_personal(link) for link in links if within(link, self._prefixes))
         links = tuple(link for link in links if self._may(link))
-        place = Place(self._place(answer.url), answer.headers.get("etag"), answer.headers.get("last-modified"), links)
+        etag, modified = answer.headers.get("etag"), answer.headers.get("last-modified")
+        place = Place(self._place(answer.url), etag, modified, links, answer.url)
         about = {"url": answer.url, **({"title": title} if title else {})}
         items = [
             Item(
@@ -303,6 +318,7 @@ class CrawlReader:
         async def also(tx: Transaction) -> None:
             await runs.add_ahead(tx, self._about, done, done=True)
             await runs.add_ahead(tx, self._about, new)
+            await runs.locate(tx, self._about, {one.ahead.place: one.ahead.url for one in seen if one.unchanged})
             for place, pause in again:
                 await runs.try_again(tx, self._about, place, pause)
 
@@ -324,9 +340,12 @@ class CrawlReader:
         if one.trouble is None or self._expected(one):
             return
         batch.troubles.append(one.trouble)
+        if one.trouble.code in GONE and one.ahead.kind == "page":
+            batch.gone.add(one.ahead.place)
         if one.lost:
+            batch.position["lost"] = True
             what = "a sitemap could not be read" if one.ahead.kind == "sitemap" else "a page did not answer"
-            batch.partial = f"{what}, and what it leads to is not known; none was retired"
+            batch.partial = f"{what}, and what it leads to is not known; {CERTAIN}"
 
     def _expected(self, one: _Seen) -> bool:
         """A sitemap that nobody promised is none."""
