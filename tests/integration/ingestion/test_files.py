@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import zlib
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from functools import partial
@@ -303,6 +304,46 @@ async def test_a_killed_run_goes_on_in_the_middle_of_a_file(
     assert (found["state"], found["counts"]["new"], found["counts"]["files"]) == ("complete", 120, 2)
     assert not found["counts"].get("unchanged"), "rows that were taken are not looked at again"
     assert set((await texts(ingestion)).values()) == {1}
+
+
+async def test_ids_of_the_source_let_a_dated_export_revise_the_one_before(ingestion: Running, folder: Path) -> None:
+    def export(day: int, **rows: int) -> None:
+        table(folder / f"tickets-{day}.csv", [[id, said(n), "late"] for id, n in rows.items()])
+
+    async def ran(**expected: int) -> dict[str, Any]:
+        found = await run(ingestion)
+        names = ("new", "changed", "unchanged", "retired")
+        assert {name: n for name in names if (n := found["counts"].get(name))} == expected, found["counts"]
+        return found
+
+    async def stand() -> dict[str, int]:
+        """What is accepted and not retired, by the number in the text: how often it was accepted."""
+        last = {event.document_id: event.text for event in await ingestion.emitted(DocumentAccepted)}
+        for one in await retired(ingestion):
+            last.pop(one.document_id)
+        return {text.split()[3]: n for text, n in Counter(last.values()).items()}
+
+    await declare(ingestion, files(columns=COLUMNS, ids="source"))
+    export(26, a=1, b=2, c=3)
+    await ran(new=3)
+    export(27, a=1, b=20, d=4)
+    await ran(new=1, changed=1, unchanged=2)  # a of 27, and c of 26, which was not read
+    assert await stand() == dict.fromkeys(("1", "20", "3", "4"), 1)
+    # an older one is written anew: what a later one says of the same ids stands
+    export(26, a=100, b=200, c=30)
+    await ran(changed=1, unchanged=3)
+    assert await stand() == dict.fromkeys(("1", "20", "30", "4"), 1)
+    # the last one breaks: what it said stands
+    (folder / "tickets-27.csv").write_text('id,text,topic\na,"never closed')
+    found = await ran(unchanged=1)
+    assert codes(found) == {"tickets-27.csv": "csv"}
+    assert await stand() == dict.fromkeys(("1", "20", "30", "4"), 1)
+    # and goes: the older one has the last word again
+    (folder / "tickets-27.csv").unlink()
+    await ran(changed=2, unchanged=1, retired=1)
+    assert await stand() == dict.fromkeys(("100", "200", "30"), 1)
+    await ran(unchanged=3)
+    assert not any(event.metadata for event in await ingestion.emitted(DocumentAccepted))
 
 
 async def test_a_run_ends_within_its_time_and_the_next_goes_on(

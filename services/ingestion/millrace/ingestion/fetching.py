@@ -56,6 +56,8 @@ class Publisher:
         async with job.transaction() as tx:
             run = await runs.load(tx, about.workspace, about.source, about.run)
             assert run is not None
+            if batch.settled:  # before what others say of the same documents is weighed
+                await runs.settle(tx, about, batch.settled)
             counts = batch.counts + await self._take(tx, job, about, reader, batch)
             # once a run and without its rows' ids, which are a trace of the person
             troubles = [*batch.troubles, *([FORGOTTEN] if counts["forgotten"] and not run.counts["forgotten"] else [])]
@@ -64,8 +66,8 @@ class Publisher:
                 counts["troubles"] += len(troubles)
             if batch.places:
                 await runs.save_places(tx, about, batch.places)
-            if batch.settled or batch.unchanged:
-                await runs.settle(tx, about, batch.settled | batch.unchanged)
+            if batch.unchanged:
+                await runs.settle(tx, about, batch.unchanged)
                 counts["unchanged"] += await runs.standing_at(tx, about, batch.unchanged)
             if batch.gone:
                 await runs.absent(tx, about, batch.gone)

@@ -16,7 +16,7 @@ from millrace.ingestion.runs.frontier import Ahead, add_ahead, ahead, clear_fron
 from millrace.ingestion.runs.reports import add_troubles, forget, newest, overview, report
 from millrace.ingestion.runs.run import STATES, Run, add, load, open_run, save, started_last
 from millrace.ingestion.runs.turns import forget_turns, take_turn
-from millrace.ingestion.runs.whereabouts import absent, locate, places, save_places, settle, unseen
+from millrace.ingestion.runs.whereabouts import absent, locate, places, save_places, settle, unseen, vanished
 
 __all__ = [
     "STATES",
@@ -59,4 +59,5 @@ __all__ = [
     "try_again",
     "unseen",
     "vanish",
+    "vanished",
 ]

@@ -15,13 +15,20 @@ from millrace.ingestion.sources.batch import About
 async def known(tx: Transaction, about: About, documents: Collection[UUID]) -> dict[UUID, Known]:
     """What is known of documents; held, in one order."""
     rows = await tx.fetch(
-        """SELECT document, digest, revision, gone, seen FROM found
+        """SELECT document, digest, revision, gone, seen, (
+               SELECT p.place FROM places p WHERE (p.workspace, p.source, p.place) = (f.workspace, f.source, f.place)
+                 AND p.settled = $4 AND p.read < $4) AS kept_by
+           FROM found f
            WHERE workspace = $1 AND source = $2 AND document = ANY($3) ORDER BY document FOR UPDATE""",
         about.workspace,
         about.source,
         sorted(documents),
+        about.run,
     )
-    return {row["document"]: Known(row["digest"], row["revision"], row["gone"], row["seen"]) for row in rows}
+    return {row["document"]: Known(*(row[name] for name in _KNOWN)) for row in rows}
+
+
+_KNOWN = ("digest", "revision", "gone", "seen", "kept_by")
 
 
 async def erase(tx: Transaction, who: Forgotten, most: int) -> list[str]:
@@ -97,7 +104,8 @@ async def save_revisions(
                AS u (document, place, digest, revision, refused, subject)
            LEFT JOIN found AS f ON (f.workspace, f.source, f.document) = ($1, $2, u.document)
            ON CONFLICT (workspace, source, document) DO UPDATE SET
-               place = excluded.place, digest = excluded.digest, revision = excluded.revision, gone = false,
+               place = CASE WHEN found.seen = excluded.seen AND NOT found.gone THEN found.place ELSE excluded.place END,
+               digest = excluded.digest, revision = excluded.revision, gone = false,
                seen = excluded.seen, refused = excluded.refused, subject = excluded.subject,
                known_at = excluded.known_at, forgotten = false""",
         about.workspace,

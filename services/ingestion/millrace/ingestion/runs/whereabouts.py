@@ -45,6 +45,20 @@ async def settle(tx: Transaction, about: About, places: Collection[UUID]) -> Non
     )
 
 
+async def vanished(tx: Transaction, about: About, there: Collection[UUID]) -> bool:
+    """Whether documents stand at a place that is not among those that are there."""
+    return bool(
+        await tx.fetchval(
+            """SELECT EXISTS (SELECT FROM found
+                   WHERE workspace = $1 AND source = $2 AND NOT gone
+                     AND NOT EXISTS (SELECT FROM unnest($3::uuid[]) AS t (place) WHERE t.place = found.place))""",
+            about.workspace,
+            about.source,
+            sorted(there),
+        )
+    )
+
+
 async def absent(tx: Transaction, about: About, places: Collection[UUID]) -> None:
     """Notes that this run asked for places and was told that they are not there."""
     await tx.execute(

@@ -44,13 +44,17 @@ class _At:
     tag: str = ""
     row: int | None = 0
     whole: bool = True
+    anew: bool = False
 
     def written(self) -> Position:
-        return {"file": self.file, "tag": self.tag, "row": self.row, "whole": self.whole}
+        return {"file": self.file, "tag": self.tag, "row": self.row, "whole": self.whole, "anew": self.anew}
 
 
 class FilesReader:
-    """Reads the files of a place in the order of their names."""
+    """Reads the files of a place in the order of their names; from the last on where ids are the source's own.
+
+    Then what one file says hangs on what others say: unless files have only been added at the end, all are read `anew`.
+    """
 
     last_wins = False
     retires = True
@@ -64,19 +68,40 @@ class FilesReader:
 
     async def batches(self, position: Position | None) -> AsyncGenerator[Batch, None]:
         at = _At(**position) if position else _At()
-        found = await self._folder().files()
-        wanted = [file for file in found if self._wants(file) and file.name >= at.file]
+        wanted = [file for file in await self._folder().files() if self._wants(file)]
+        if self._files.ids == "source":
+            wanted.reverse()
+            at = at if position else replace(at, anew=await self._mixed(wanted))
+        if at.file:
+            wanted = [file for file in wanted if self._is_ahead(file.name, at.file)]
         batch = Batch(position=at.written())
         for start in range(0, len(wanted), LOOKED_UP):
             some = wanted[start : start + LOOKED_UP]
             before = await self._before(some)
             for file in some:
-                async for part in self._file(file, before.get(self._place(file)), _on(at, file)):
+                async for part in self._file(file, None if at.anew else before.get(self._place(file)), _on(at, file)):
                     batch.take(part)
                     if batch.size >= AT_ONCE:
                         yield batch
                         batch = Batch(position=batch.position)
         yield batch
+
+    def _is_ahead(self, name: str, last: str) -> bool:
+        return name <= last if self._files.ids == "source" else name >= last
+
+    async def _mixed(self, files: Sequence[File]) -> bool:
+        """Whether anything else has come about since the last run than files at the end."""
+        known: list[bool] = []  # from the last on
+        for start in range(0, len(files), LOOKED_UP):
+            some = files[start : start + LOOKED_UP]
+            before = await self._before(some)
+            for file in some:
+                place = before.get(self._place(file))
+                if place is not None and place.etag != file.tag:
+                    return True
+                known.append(place is not None)
+        async with self._db.reading() as tx:
+            return known != sorted(known) or await runs.vanished(tx, self._about, list(map(self._place, files)))
 
     def _wants(self, file: File) -> bool:
         name = file.name.rpartition("/")[2]
@@ -153,14 +178,15 @@ class FilesReader:
         try:
             if isinstance(said, Unreadable):
                 raise said
-            made = item(said, columns, place, label=self._files.label, name=file.name)
+            of_source = self._files.ids == "source"
+            # the same row in the next file is no news, so it is not told by its file
+            made = item(said, columns, place, label=self._files.label, name="" if of_source else file.name)
             if columns.id and said.get(columns.id) in (None, ""):
                 raise Unreadable("id", f"an id in {columns.id!r}")
             own = str(said[columns.id]) if columns.id else _content(made)
-            # an id is unique within its file: two files may each count from 1
-            batch.items.append(
-                replace(made, own_id=f"{file.name}#{own}", occurred_at=made.occurred_at or file.modified)
-            )
+            # an id is unique within its file where nothing else is declared: two files may each count from 1
+            own = own if of_source else f"{file.name}#{own}"
+            batch.items.append(replace(made, own_id=own, occurred_at=made.occurred_at or file.modified))
         except Unreadable as error:
             batch.troubles.append(Trouble(f"{file.name}, row {number}", error.code, error.expected))
 
@@ -219,7 +245,7 @@ def _some(found: Iterator[Row]) -> tuple[list[Row], Unreadable | None]:
 
 def _on(at: _At, file: File) -> _At:
     """Where to begin with a file: where the run stopped, if it is still the same."""
-    return at if (at.file, at.tag) == (file.name, file.tag) else _At(file.name, file.tag)
+    return at if (at.file, at.tag) == (file.name, file.tag) else _At(file.name, file.tag, anew=at.anew)
 
 
 def _content(item: Item) -> str:
