@@ -18,7 +18,7 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from harness import Running, make, running, settings_for
+from harness import Running, eventually, make, running, settings_for
 from pypdf import PdfWriter
 from sources_run import ask, codes, declare, lapse, report, retired, run, texts
 from wires import wire
@@ -48,6 +48,18 @@ async def ingestion(stack: Endpoints, folder: Path) -> AsyncIterator[Running]:
 
 
 ERASURE = str(uuid4())
+
+
+async def forget(ingestion: Running, subject: str) -> None:
+    """Asks for a person to be forgotten; the event is not read by anybody yet."""
+
+    async def delivered(tx: Any, *, within: float = 30.0) -> None:
+        return None
+
+    ingestion.db.delivered = delivered  # type: ignore[method-assign]  # without a relay nothing leaves the outbox
+    async with ingestion.http() as client:
+        answer = await client.post("/v1/workspaces/parcels/erasures", json={"subject": subject, "by": "ada"})
+    assert answer.status_code == 202, answer.text
 
 
 async def shown(ingestion: Running) -> dict[str, Any]:
@@ -496,6 +508,51 @@ async def test_rows_of_a_person_who_was_forgotten_are_not_fetched_again(ingestio
         told = (await client.get(f"/v1/workspaces/parcels/erasures/{ERASURE}")).json()
     assert [one["source"] for one in told["still_named_by"]] == ["help"]
     assert "new" not in (await run(ingestion))["counts"]
+
+
+async def test_who_was_forgotten_is_not_fetched_from_the_moment_it_was_asked_and_however_long_ago(
+    ingestion: Running, folder: Path
+) -> None:
+    header = ("id", "text", "topic", "who")
+    table(folder / "a.csv", [["1", said(1), "", "customer-1"], ["2", said(2), "", "customer-2"]], header)
+    await declare(ingestion, files(columns={**COLUMNS, "subject": "who"}))
+    await run(ingestion)
+    ingestion.clock.advance(60)
+    await forget(ingestion, "customer-1")
+    shutil.move(folder / "a.csv", folder / "b.csv")
+    assert (await run(ingestion))["counts"]["forgotten"] == 1
+    await ingestion.deliver(await ingestion.emitted(SubjectErased))
+    await ingestion.work("erase")
+    # topics have long forgotten, and what guards against them has too
+    async with ingestion.db.transaction() as tx:
+        await tx.execute("UPDATE erased SET seen_at = now() - interval '9 days'")
+    await ingestion.db.keep_house()
+    async with ingestion.db.reading() as tx:
+        assert await tx.fetchval("SELECT count(*) FROM erased") == 0
+    ingestion.clock.advance(90 * 86_400)
+    shutil.move(folder / "b.csv", folder / "c.csv")
+    found = await run(ingestion)
+    assert (found["counts"]["forgotten"], found["counts"]["new"]) == (1, 1)
+    assert await texts(ingestion) == {said(1): 1, said(2): 3}
+
+
+async def test_asking_waits_for_who_is_looking_whether_somebody_is_forgotten(ingestion: Running) -> None:
+    await declare(ingestion, files(columns=COLUMNS))
+
+    async def waits() -> bool:
+        query = """SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database d ON d.oid = database
+                       WHERE locktype = 'advisory' AND NOT granted AND datname = current_database())"""
+        async with ingestion.db.reading() as tx:
+            return bool(await tx.fetchval(query))
+
+    async with ingestion.db.transaction() as tx:
+        assert await erasures.asked(tx, "parcels", {"somebody"}) == {}
+        asking = asyncio.create_task(forget(ingestion, "customer-1"))
+        await eventually(waits)
+        ingestion.clock.advance(60)
+    await asking
+    (event,) = await ingestion.emitted(SubjectErased)
+    assert event.known_at == ingestion.clock.now(), "what was taken in meanwhile was known before"
 
 
 async def test_a_row_that_was_erased_stays_out_however_it_is_edited_and_its_source_is_told_at_once(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from millrace.chassis import Busy, Database, Job, Transaction, erasure
+from millrace.chassis import Busy, Database, Job, Transaction
 from millrace.chassis.dead_letters import Seal
 from millrace.events import DocumentRetired
 from millrace.ingestion import erasures, metrics, runs
@@ -108,10 +108,13 @@ class Publisher:
         """
         if not whose:
             return items
-        told = [erasure.About(about.workspace, person, _said_at(items[id])) for id, person in whose.items()]
-        standing = await erasure.standing(tx, list(zip(whose, told, strict=True)), lambda one: one[1])
+        asked = await erasures.asked(tx, about.workspace, set(whose.values()))
         before = await runs.kept_out(tx, about, whose)
-        gone = whose.keys() - {id for id, _ in standing if before.get(id) != whose[id]}
+        gone = {
+            id
+            for id, person in whose.items()
+            if person in asked and (before.get(id) == person or _said_at(items[id]) <= asked[person])
+        }
         if gone:
             await erasures.still_named(tx, about.workspace, about.source, {whose[id] for id in gone})
             await runs.still_there(tx, about, gone)
