@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import zlib
+from collections import Counter
 from collections.abc import AsyncIterator
 from functools import partial
 from itertools import pairwise
@@ -334,6 +335,52 @@ async def test_more_pages_than_may_be_read_make_a_run_partial(ingestion: Running
     found = await run(ingestion)
     assert (found["state"], found["counts"]["new"], len(web.pages)) == ("partial", 12, 12)
     assert "12 pages" in found["reason"]
+
+
+async def test_pages_that_nothing_leads_to_are_asked_for_in_turn(ingestion: Running, web: Site) -> None:
+    alone = {f"/{n}": html(text(n)) for n in range(4)}
+    web.routes = {"/": html(text(100), "/a", *alone), "/a": html(text(200)), **alone}
+    await declare(ingestion, crawl(web))
+    await run(ingestion)
+    web.routes |= {"/": html(text(100), "/a"), "/a": Reply(status=503)}
+    await declare(ingestion, crawl(web, pages=3))  # one more than it meets
+    asked = Counter(web.pages)
+    for _ in alone:
+        found = await run(ingestion)
+        assert (found["state"], found["counts"].get("retired")) == ("partial", None)
+    assert [(Counter(web.pages) - asked)[path] for path in alone] == [1, 1, 1, 1]
+
+
+async def test_a_crawl_that_is_not_done_in_its_time_is_gone_on_with_and_nothing_is_retired_on_a_doubt(
+    ingestion: Running, web: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crawling, "AT_ONCE", 3)
+
+    def late(headers: dict[str, str]) -> Reply:
+        ingestion.clock.advance(3 * 3600)
+        return html(text(2))
+
+    pages = {f"/{n}": html(text(n)) for n in range(1, 7)}
+    web.routes = {"/": html(text(0), *pages), **pages, "/6": html(text(6), "/7", "/8"), "/7": html(text(7))}
+    web.routes["/8"] = html(text(8))
+    await declare(ingestion, crawl(web, within="2h"))
+    assert (await run(ingestion))["counts"]["new"] == 9
+    hits = Counter(web.pages)
+    web.routes["/2"] = late
+    first = await run(ingestion)
+    assert (first["state"], first["counts"]["unchanged"]) == ("partial", 4)
+    assert first["reason"] == "it was not done within 2h (`within`): the next goes on from there, and none was retired"
+    # meanwhile the link to 7 moves to a page that has been read; 8 goes
+    web.routes |= {"/1": html(text(1), "/7"), "/6": html(text(6))}
+    del web.routes["/8"]
+    second = await run(ingestion)
+    assert (second["state"], second["reading"], second["counts"]["retired"]) == ("complete", first["run"], 1)
+    by_id = {event.document_id: event.text for event in await ingestion.emitted(DocumentAccepted)}
+    assert [by_id[one.document_id] for one in await retired(ingestion)] == [text(8)]
+    assert Counter(web.pages) - hits == hits, "each once in both"
+    web.routes["/2"] = pages["/2"]
+    third = await run(ingestion)
+    assert (third["state"], third["reading"], third["counts"].get("retired")) == ("complete", None, None)
 
 
 async def test_a_killed_crawl_is_taken_up_again_and_nothing_comes_twice(

@@ -374,10 +374,15 @@ async def test_a_run_ends_within_its_time_and_the_next_goes_on(
     found = await run(ingestion)
     ingestion.db.on_emitted.remove(slow)
     assert (found["state"], found["counts"]["changed"]) == ("partial", 20)
-    assert found["reason"] == "it was not done within 2h (`within`); none was retired"
+    assert found["reason"] == "it was not done within 2h (`within`): the next goes on from there, and none was retired"
     assert await retired(ingestion) == []
+    began = found["run"]
     found = await run(ingestion)
-    assert (found["state"], found["counts"]["unchanged"], found["counts"]["retired"]) == ("complete", 20, 20)
+    assert (found["state"], found["reading"]) == ("complete", began)
+    assert [found["counts"][name] for name in ("changed", "new", "retired")] == [20, 20, 20]
+    assert not found["counts"].get("unchanged"), "what was read is not read again"
+    found = await run(ingestion)
+    assert (found["state"], found["reading"], found["counts"]["unchanged"]) == ("complete", None, 60)
 
 
 async def test_what_has_long_been_gone_is_forgotten_and_begins_anew(ingestion: Running, folder: Path) -> None:

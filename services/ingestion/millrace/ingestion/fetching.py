@@ -89,7 +89,7 @@ class Publisher:
         items = await self._of_the_remembered(tx, about, every, whose)
         known = await runs.known(tx, about, items)
         revisions = [
-            revise(id, item, known.get(id), run=about.run, key=self.key, last_wins=reader.last_wins)
+            revise(id, item, known.get(id), run=about.reading, key=self.key, last_wins=reader.last_wins)
             for id, item in items.items()
         ]
         counts = Counter[str](one.outcome for one in revisions)

@@ -29,6 +29,11 @@ FOUND = ("new", "changed", "unchanged", "rejected", "forgotten")
 RUNS_KEPT = 50
 FRONTIER_AT_ONCE = 10_000
 
+
+class OutOfTime(Exception):
+    """A run took longer than it may."""
+
+
 Readers = Callable[[Fetched, About], Reader]
 
 
@@ -51,15 +56,17 @@ async def job_fetch(job: Job, *, fetching: Fetching) -> None:
     run = await _begin(job, source)
     if run is None or spec is None or source is None:
         return
-    about = About(job.workspace, name, run.run, declaration(source))
+    about = About(job.workspace, name, run.run, declaration(source), run.reading or run.run)
     try:
         reason = await _read(job, fetching, source, about, run)
+    except OutOfTime:
+        await _out_of_time(job, fetching, spec, about, source)
     except LeaseLost:
         raise
     except Waits as waits:
         at = fetching.clock.now() + waits.pause
         if at > _until(run, source):
-            await _end(job, spec, about, source, "partial", _too_long(source))
+            await _out_of_time(job, fetching, spec, about, source)
             return
         await _waits(job, about, str(waits), at)
         await job.later(at, str(waits))
@@ -97,7 +104,10 @@ async def _begin(job: Job, source: Fetched | None) -> Run | None:
         elif run.state == "waiting" and run.due_at > tx.now:
             later = run.due_at
         else:
+            began = run.state == "running"
             _start(run, source, tx.now)
+            if not began:
+                await runs.go_on(tx, run)
         await runs.save(tx, run)
     if later:
         await job.later(later)
@@ -108,7 +118,7 @@ def _start(run: Run, source: Fetched, now: datetime) -> None:
     """A declaration that has changed while it ran makes a run begin anew."""
     said = declaration(source)
     if run.declaration != said:
-        run.position, run.reason = None, None
+        run.position, run.reason, run.reading = None, None, None
     run.state, run.declaration, run.tries = "running", said, run.tries + 1
     run.started_at, run.moved_at = run.started_at or now, run.moved_at or now
 
@@ -121,7 +131,7 @@ async def _read(job: Job, fetching: Fetching, source: Fetched, about: About, run
         async for batch in batches:
             await publisher.publish(job, about, reader, batch)
             if fetching.clock.now() > _until(run, source):
-                return _too_long(source)
+                raise OutOfTime
     if not reader.retires:
         return None
     reason, nothing = await _doubt(job, about)
@@ -136,8 +146,12 @@ def _until(run: Run, source: Fetched) -> datetime:
     return run.started_at + source.within
 
 
-def _too_long(source: Fetched) -> str:
-    return f"it was not done within {format_duration(source.within)} (`within`); none was retired"
+async def _out_of_time(job: Job, fetching: Fetching, spec: Workspace, about: About, source: Fetched) -> None:
+    """Ends a run where it is. The next goes on from there, unless what one part says hangs on the others."""
+    goes_on = fetching.readers(source, about).goes_on
+    more = "the next goes on from there" if goes_on else "the next begins anew"
+    why = f"it was not done within {format_duration(source.within)} (`within`): {more}, and none was retired"
+    await _end(job, spec, about, source, "partial", why, leave=goes_on)
 
 
 async def _doubt(job: Job, about: About) -> tuple[str | None, bool]:
@@ -146,7 +160,8 @@ async def _doubt(job: Job, about: About) -> tuple[str | None, bool]:
         run = await runs.load(tx, about.workspace, about.source, about.run)
         assert run is not None
         stood = await runs.standing(tx, about.workspace, about.source)
-    nothing = bool(stood) and not sum(run.counts[name] for name in FOUND)
+        found = sum(run.counts[name] for name in FOUND) or (about.goes_on and await runs.met(tx, about))
+    nothing = bool(stood) and not found
     if nothing and not run.reason:
         return f"it found nothing where {stood} documents stood, so none was retired", True
     return run.reason, nothing
@@ -172,15 +187,19 @@ async def _waits(job: Job, about: About, why: str, until: datetime) -> Run:
     return run
 
 
-async def _end(job: Job, spec: Workspace, about: About, source: Fetched, state: str, reason: str | None) -> None:
-    """Ends the run and opens the next."""
-    while True:
+async def _end(
+    job: Job, spec: Workspace, about: About, source: Fetched, state: str, reason: str | None, *, leave: bool = False
+) -> None:
+    """Ends the run and opens the next, to which it may `leave` what it has not read."""
+    while not leave:
         async with job.transaction() as tx:
             if await runs.clear_frontier(tx, about, FRONTIER_AT_ONCE) < FRONTIER_AT_ONCE:
                 break
     async with job.finish() as tx:
         run = await runs.load(tx, about.workspace, about.source, about.run)
         assert run is not None
+        if leave and run.position is not None:
+            await runs.leave(tx, run)
         run.state, run.ended_at, run.moved_at, run.position = state, tx.now, tx.now, None
         run.wait(None, None)
         run.reason = told(reason) if reason else None

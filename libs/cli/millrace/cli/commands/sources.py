@@ -105,6 +105,8 @@ def _shown(found: dict[str, Any]) -> Any:
 
 def _report(told: dict[str, Any]) -> Any:
     head = Text.assemble(f"run {told['run']}: ", _state_of(told), f"  {_counts(told['counts'])}")
+    if told.get("reading"):
+        head.append(f"  goes on with what run {told['reading']} began", style="dim")
     parts: list[Any] = [head]
     if why := told["reason"] or _waits(told):
         parts.append(Text(why, style="yellow", overflow="fold"))

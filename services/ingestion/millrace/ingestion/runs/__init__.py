@@ -1,10 +1,11 @@
 """Sources that are fetched, their runs, and what is known of their documents."""
 
-from millrace.ingestion.runs.declarations import declare, declared, mark, save_mark
+from millrace.ingestion.runs.declarations import declare, declared, go_on, leave, mark, save_mark
 from millrace.ingestion.runs.documents import (
     erase,
     kept_out,
     known,
+    met,
     save_revisions,
     standing,
     standing_at,
@@ -33,13 +34,16 @@ __all__ = [
     "erase",
     "forget",
     "forget_turns",
+    "go_on",
     "kept_out",
     "known",
     "known_ahead",
+    "leave",
     "load",
     "locate",
     "looked_at",
     "mark",
+    "met",
     "newest",
     "open_run",
     "overview",

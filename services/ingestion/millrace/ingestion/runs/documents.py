@@ -23,7 +23,7 @@ async def known(tx: Transaction, about: About, documents: Collection[UUID]) -> d
         about.workspace,
         about.source,
         sorted(documents),
-        about.run,
+        about.reading,
     )
     return {row["document"]: Known(*(row[name] for name in _KNOWN)) for row in rows}
 
@@ -69,7 +69,7 @@ async def still_there(tx: Transaction, about: About, documents: Collection[UUID]
         about.workspace,
         about.source,
         sorted(documents),
-        about.run,
+        about.reading,
         tx.now,
     )
 
@@ -110,7 +110,7 @@ async def save_revisions(
                known_at = excluded.known_at, forgotten = false""",
         about.workspace,
         about.source,
-        about.run,
+        about.reading,
         *(list(column) for column in zip(*sorted(rows, key=lambda row: row[0]), strict=True)),
         tx.now,
     )
@@ -124,6 +124,20 @@ async def standing_at(tx: Transaction, about: About, ids: Collection[UUID]) -> i
             about.workspace,
             about.source,
             list(ids),
+        )
+    )
+
+
+async def met(tx: Transaction, about: About) -> bool:
+    """Whether this reading has seen anything that stands."""
+    return bool(
+        await tx.fetchval(
+            """SELECT EXISTS (SELECT FROM found f LEFT JOIN places p USING (workspace, source, place)
+                   WHERE f.workspace = $1 AND f.source = $2 AND NOT f.gone
+                     AND (f.seen = $3 OR p.settled = $3))""",
+            about.workspace,
+            about.source,
+            about.reading,
         )
     )
 
@@ -150,7 +164,7 @@ async def vanish(tx: Transaction, about: About, most: int, *, whole: bool) -> li
            RETURNING document, place""",
         about.workspace,
         about.source,
-        about.run,
+        about.reading,
         most,
         tx.now,
         whole,
@@ -162,7 +176,7 @@ async def vanish(tx: Transaction, about: About, most: int, *, whole: bool) -> li
         about.workspace,
         about.source,
         sorted({row["place"] for row in rows}),
-        about.run,
+        about.reading,
     )
     return sorted(row["document"] for row in rows)
 
@@ -186,7 +200,7 @@ async def tidy(tx: Transaction, about: About, *, gone_before: datetime, most: in
                WHERE workspace = $1 AND source = $2 AND greatest(read, settled) < $3 LIMIT $4))""",
         about.workspace,
         about.source,
-        about.run,
+        about.reading,
         most,
     )
     return max(int(done.rpartition(" ")[2]) for done in (documents, places))

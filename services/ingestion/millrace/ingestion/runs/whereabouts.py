@@ -25,7 +25,7 @@ async def save_places(tx: Transaction, about: About, places: Iterable[Place]) ->
                 one.etag,
                 one.modified,
                 list(one.links),
-                about.run,
+                about.reading,
                 one.url,
             )
             for one in sorted(places, key=lambda one: one.id)
@@ -41,7 +41,7 @@ async def settle(tx: Transaction, about: About, places: Collection[UUID]) -> Non
         about.workspace,
         about.source,
         sorted(places),
-        about.run,
+        about.reading,
     )
 
 
@@ -60,13 +60,13 @@ async def vanished(tx: Transaction, about: About, there: Collection[UUID]) -> bo
 
 
 async def absent(tx: Transaction, about: About, places: Collection[UUID]) -> None:
-    """Notes that this run asked for places and was told that they are not there."""
+    """Notes that this reading asked for places and was told that they are not there."""
     await tx.execute(
         "UPDATE places SET absent = $4 WHERE workspace = $1 AND source = $2 AND place = ANY($3)",
         about.workspace,
         about.source,
         sorted(places),
-        about.run,
+        about.reading,
     )
 
 
@@ -79,16 +79,19 @@ async def locate(tx: Transaction, about: About, urls: Mapping[UUID, str]) -> Non
 
 
 async def unseen(tx: Transaction, about: About, most: int) -> list[tuple[UUID, str]]:
-    """Pages with documents that stand and that this run has not met, each with where it is."""
+    """Pages with documents that stand and that this reading has not met, each with where it is.
+
+    Those come first that were not met for the longest, so that all have their turn.
+    """
     rows = await tx.fetch(
         """SELECT place, url FROM places p
            WHERE workspace = $1 AND source = $2 AND url IS NOT NULL AND greatest(read, settled, absent) < $3
              AND EXISTS (SELECT FROM found f WHERE f.workspace = $1 AND f.source = $2 AND f.place = p.place
                            AND NOT f.gone)
-           ORDER BY place LIMIT $4""",
+           ORDER BY greatest(read, settled, absent), place LIMIT $4""",
         about.workspace,
         about.source,
-        about.run,
+        about.reading,
         most,
     )
     return [(row["place"], row["url"]) for row in rows]

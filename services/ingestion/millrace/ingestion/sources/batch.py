@@ -84,12 +84,21 @@ class Batch:
 
 @dataclass(frozen=True)
 class About:
-    """The run that a source is read for. `declaration` digests what makes documents what they are."""
+    """The run that a source is read for. `declaration` digests what makes documents what they are.
+
+    `reading` is the run that began to read the source, where this one goes on with that: what has been seen since
+    then has been seen.
+    """
 
     workspace: str
     source: str
     run: int
     declaration: str
+    reading: int
+
+    @property
+    def goes_on(self) -> bool:
+        return self.reading != self.run
 
 
 class Reader(Protocol):
@@ -100,6 +109,9 @@ class Reader(Protocol):
 
     retires: bool
     """Whether what a whole run does not see is gone."""
+
+    goes_on: bool
+    """Whether what a run that was not done in its time has left may be read by the next."""
 
     def batches(self, position: Position | None) -> AsyncGenerator[Batch, None]: ...
 

@@ -86,6 +86,7 @@ class NothingRead(Unprocessable):
 class CrawlReader:
     last_wins = False
     retires = True
+    goes_on = True
 
     def __init__(self, crawl: Crawl, about: About, network: Network, db: Database, *, largest: int) -> None:
         self._crawl = crawl
@@ -121,13 +122,11 @@ class CrawlReader:
             if not waiting and wait is None:
                 if not position.get("read", 1):
                     raise NothingRead(position.get("why") or "none was permitted")
-                if not position.get("lost") or position.get("asked"):
+                if position.get("asked") or not (position.get("lost") or self._about.goes_on):
                     return
-                # what nothing leads to any more may be there still: it is asked for itself
+                # what nothing leads to any more, or did while other pages were read, may be there still
                 position = {**position, "asked": True}
-                async with self._db.reading() as tx:
-                    unseen = await runs.unseen(tx, self._about, self._left(position))
-                yield Batch(position, also=self._asked(unseen))
+                yield await self._unseen(position)
                 continue
             if not waiting:
                 raise Waits(timedelta(seconds=max(0.1, wait or 0.0)), "pages that did not answer")
@@ -154,10 +153,15 @@ class CrawlReader:
         found = [*seeds, *(self._ahead(url, "sitemap", 0) for url in maps)]
         return lambda tx: runs.add_ahead(tx, self._about, found)
 
-    def _asked(self, unseen: Iterable[tuple[UUID, str]]) -> Callable[[Transaction], Awaitable[None]]:
-        """Each once, and nothing that it leads to."""
-        found = [Ahead(place, url, "page", self._crawl.depth, tries=len(PAUSES)) for place, url in unseen]
-        return lambda tx: runs.add_ahead(tx, self._about, found)
+    async def _unseen(self, position: Position) -> Batch:
+        """Pages that stand and were not met are asked for themselves: each once, and nothing that it leads to."""
+        left = self._left(position)
+        async with self._db.reading() as tx:
+            unseen = await runs.unseen(tx, self._about, left + 1)
+        found = [Ahead(place, url, "page", self._crawl.depth, tries=len(PAUSES)) for place, url in unseen[:left]]
+        why = f"only {self._crawl.pages} pages may be read (`pages`), and more stand that nothing leads to; {CERTAIN}"
+        more = why if len(unseen) > left else None
+        return Batch(position, also=lambda tx: runs.add_ahead(tx, self._about, found), partial=more)
 
     def _ahead(self, url: str, kind: str, depth: int) -> Ahead:
         return Ahead(self._place(url), url, kind, depth)

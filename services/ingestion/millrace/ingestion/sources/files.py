@@ -61,6 +61,8 @@ class FilesReader:
 
     def __init__(self, files: Files, about: About, folder: Callable[[], Folder], db: Database, largest: int) -> None:
         self._files = files
+        # a row may have moved meanwhile from a file that was still to be read to one that comes later by its name
+        self.goes_on = files.ids == "file"
         self._about = about
         self._folder = folder
         self._db = db
