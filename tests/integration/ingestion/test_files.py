@@ -318,6 +318,47 @@ async def test_a_killed_run_goes_on_in_the_middle_of_a_file(
     assert set((await texts(ingestion)).values()) == {1}
 
 
+async def test_a_row_that_is_no_document_makes_no_export_be_read_again(ingestion: Running, folder: Path) -> None:
+    def export(day: int, *more: list[str], **rows: int) -> None:
+        table(folder / f"{day}.csv", [*([id, said(n), ""] for id, n in rows.items()), *more])
+
+    bad = ["z", "", ""]
+    await declare(ingestion, files(columns=COLUMNS, ids="source"))
+    export(26, bad, a=1, b=2)
+    export(27, a=10)
+    first = await run(ingestion)
+    assert (first["counts"]["new"], codes(first)) == (2, {"26.csv, row 3": "text"})
+    export(28, bad, a=100)
+    second = await run(ingestion)
+    assert second["counts"]["changed"] == 1
+    assert codes(second) == {"26.csv": "as_before", "28.csv, row 2": "text"}
+    assert f"run {first['run']}" in next(one["reason"] for one in second["troubles"] if one["item"] == "26.csv")
+    # all are read, and the newest says what is so, though what the one before said can't be known whole
+    export(26, a=1, b=20)
+    export(29, a=1000)
+    third = await run(ingestion)
+    assert codes(third) == {"28.csv, row 2": "text"}
+    last = {event.document_id: event.text for event in await ingestion.emitted(DocumentAccepted)}
+    assert sorted(last.values()) == [said(1000), said(20)]
+    assert await retired(ingestion) == []
+
+
+async def test_a_file_that_is_again_what_it_was_before_some_of_it_could_not_be_taken_is_read(
+    ingestion: Running, folder: Path
+) -> None:
+    good = [["1", said(1), ""]]
+    table(folder / "a.csv", good)
+    then = (folder / "a.csv").stat().st_mtime_ns
+    await declare(ingestion, files(columns=COLUMNS))
+    await run(ingestion)
+    table(folder / "a.csv", [["1", said(2), ""], ["2", "", ""]])
+    assert (await run(ingestion))["counts"]["changed"] == 1
+    table(folder / "a.csv", good)
+    os.utime(folder / "a.csv", ns=(then, then))
+    assert (await run(ingestion))["counts"]["changed"] == 1
+    assert (await ingestion.emitted(DocumentAccepted))[-1].text == said(1)
+
+
 async def test_ids_of_the_source_let_a_dated_export_revise_the_one_before(ingestion: Running, folder: Path) -> None:
     def export(day: int, **rows: int) -> None:
         table(folder / f"tickets-{day}.csv", [[id, said(n), "late"] for id, n in rows.items()])

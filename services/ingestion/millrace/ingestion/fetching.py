@@ -66,6 +66,8 @@ class Publisher:
                 counts["troubles"] += len(troubles)
             if batch.places:
                 await runs.save_places(tx, about, batch.places)
+            if batch.tried:
+                await runs.save_tried(tx, about, batch.tried)
             if batch.unchanged:
                 await runs.settle(tx, about, batch.unchanged)
                 counts["unchanged"] += await runs.standing_at(tx, about, batch.unchanged)

@@ -17,7 +17,17 @@ from millrace.ingestion.runs.frontier import Ahead, add_ahead, ahead, clear_fron
 from millrace.ingestion.runs.reports import add_troubles, forget, newest, overview, report
 from millrace.ingestion.runs.run import STATES, Run, add, load, open_run, save, started_last
 from millrace.ingestion.runs.turns import forget_turns, take_turn
-from millrace.ingestion.runs.whereabouts import absent, locate, places, save_places, settle, unseen, vanished
+from millrace.ingestion.runs.whereabouts import (
+    absent,
+    locate,
+    places,
+    save_places,
+    save_tried,
+    settle,
+    tried,
+    unseen,
+    vanished,
+)
 
 __all__ = [
     "STATES",
@@ -53,6 +63,7 @@ __all__ = [
     "save_mark",
     "save_places",
     "save_revisions",
+    "save_tried",
     "settle",
     "standing",
     "standing_at",
@@ -60,6 +71,7 @@ __all__ = [
     "still_there",
     "take_turn",
     "tidy",
+    "tried",
     "try_again",
     "unseen",
     "vanish",

@@ -15,7 +15,7 @@ async def save_places(tx: Transaction, about: About, places: Iterable[Place]) ->
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
            ON CONFLICT (workspace, source, place) DO UPDATE SET
                declaration = excluded.declaration, etag = excluded.etag, modified = excluded.modified,
-               links = excluded.links, read = excluded.read, url = excluded.url""",
+               links = excluded.links, read = excluded.read, url = excluded.url, tried_under = NULL""",
         [
             (
                 about.workspace,
@@ -43,6 +43,31 @@ async def settle(tx: Transaction, about: About, places: Collection[UUID]) -> Non
         sorted(places),
         about.reading,
     )
+
+
+async def save_tried(tx: Transaction, about: About, tags: Mapping[UUID, str]) -> None:
+    """Notes what settled places were like whose content is no longer what was read whole."""
+    await tx.executemany(
+        """UPDATE places SET etag = NULL, tried = $4, tried_under = $5, tried_in = $6
+           WHERE workspace = $1 AND source = $2 AND place = $3""",
+        [
+            (about.workspace, about.source, place, tag, about.declaration, about.run)
+            for place, tag in sorted(tags.items())
+        ],
+    )
+
+
+async def tried(tx: Transaction, about: About, ids: Collection[UUID]) -> dict[UUID, tuple[str, int]]:
+    """Places that could not be taken whole under the same declaration: what they were like then, and in which run."""
+    rows = await tx.fetch(
+        """SELECT place, tried, tried_in FROM places
+           WHERE workspace = $1 AND source = $2 AND place = ANY($3) AND tried_under = $4""",
+        about.workspace,
+        about.source,
+        list(ids),
+        about.declaration,
+    )
+    return {row["place"]: (row["tried"], row["tried_in"]) for row in rows}
 
 
 async def vanished(tx: Transaction, about: About, there: Collection[UUID]) -> bool:

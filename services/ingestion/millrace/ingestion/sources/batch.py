@@ -49,6 +49,7 @@ class Place:
 class Batch:
     """`settled` places are as they were, or could not be read: what came from them is not known to be gone.
 
+    `tried` are those among them that were read as far as they can be, each with what tells whether it changed.
     `gone` ones were asked for themselves and are not there. `partial` says why what a run did not see may be there
     still: after it only what is `gone` is retired. `also` writes what the source itself keeps.
     """
@@ -59,6 +60,7 @@ class Batch:
     places: list[Place] = field(default_factory=list)
     settled: set[UUID] = field(default_factory=set)
     unchanged: set[UUID] = field(default_factory=set)
+    tried: dict[UUID, str] = field(default_factory=dict)
     gone: set[UUID] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)
     partial: str | None = None
@@ -77,6 +79,7 @@ class Batch:
         self.places += later.places
         self.settled |= later.settled
         self.unchanged |= later.unchanged
+        self.tried |= later.tried
         self.gone |= later.gone
         self.counts += later.counts
         self.partial = self.partial or later.partial
