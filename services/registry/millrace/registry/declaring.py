@@ -6,7 +6,7 @@ from typing import Any
 from millrace.chassis import Blobs, Transaction
 from millrace.events import Cause, WorkspaceConfigured, WorkspaceRouted
 from millrace.registry import bases, domain, ledger, store
-from millrace.workspace import Problem, Workspace, WorkspaceInvalid, changes_refused, load
+from millrace.workspace import Problem, Workspace, WorkspaceInvalid, changes_refused, doubts, load
 
 EMITS = (WorkspaceConfigured, WorkspaceRouted)
 LONGEST = 256 * 1024
@@ -65,4 +65,10 @@ async def _entry(tx: Transaction, spec: Workspace, revision: int, by: str, cause
 
 
 def _applied(spec: Workspace, revision: int, *, changed: bool) -> dict[str, Any]:
-    return {"workspace": spec.workspace, "revision": revision, "digest": spec.digest(), "changed": changed}
+    return {
+        "workspace": spec.workspace,
+        "revision": revision,
+        "digest": spec.digest(),
+        "changed": changed,
+        "doubts": [{"key": one.key, "said": one.expected} for one in doubts(spec)],
+    }

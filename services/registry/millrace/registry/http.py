@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from millrace.chassis import Blobs, Clock, Database, command
+from millrace.chassis.signing import By, Reasoned, Signed
 from millrace.registry import declaring, domain, ledger, lineage, store
 from millrace.registry.ledger import MOVES
 from millrace.workspace import WorkspaceInvalid
@@ -15,22 +16,19 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key")]
 
 
-class Promotion(BaseModel):
+class Promotion(Signed):
     """`revision` is the route's that the caller saw; another now answers 409."""
 
     version: str
     revision: int = Field(ge=0)
-    by: str = Field(default="a person", min_length=1)
-    reason: str = ""
+    reason: str = Field(default="", max_length=2000)
 
 
-class RollBack(BaseModel):
+class RollBack(Reasoned):
     """Without `to` a rollout ends, or the production before answers again."""
 
     revision: int = Field(ge=0)
     to: str | None = None
-    by: str = Field(default="a person", min_length=1)
-    reason: str = ""
 
 
 def routes(db: Database, *, blobs: Blobs, clock: Clock) -> list[APIRouter]:
@@ -41,7 +39,7 @@ def _workspaces(db: Database, blobs: Blobs, clock: Clock) -> APIRouter:
     router = APIRouter()
 
     @router.post("/v1/workspaces", response_model=None)
-    async def apply(request: Request, by: str = "a person", key: Key = None) -> dict[str, Any] | JSONResponse:
+    async def apply(request: Request, by: By, key: Key = None) -> dict[str, Any] | JSONResponse:
         """The YAML of a workspace. Answers when what changed is on its topic."""
         await db.admit()
         text = (await request.body()).decode("utf-8", "replace")

@@ -8,7 +8,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from millrace.cli import Data, Json, Target, show, table
-from millrace.cli.person import moment, scores, whoami
+from millrace.cli.options import By
+from millrace.cli.person import counted, moment, scores, whoami
 
 if TYPE_CHECKING:
     import httpx
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 commands = typer.Typer()
 
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest first.")]
-By = Annotated[str, typer.Option(help="Who decides.")]
-Reason = Annotated[str, typer.Option(help="Why; stays in the ledger.")]
+Reason = Annotated[str, typer.Option(help="Why; stays in the ledger.", show_default=False)]
 Seen = Annotated[
     int | None, typer.Option("--revision", min=0, help="The route's revision you decide upon; refused if it moved.")
 ]
@@ -76,12 +76,12 @@ def promote(
 def rollback(
     workspace: str,
     data: Data,
+    reason: Reason,
     to: Annotated[
         str | None, typer.Option(metavar="VERSION", help="An earlier production; the last one otherwise.")
     ] = None,
     seen: Seen = None,
     by: By = "",
-    reason: Reason = "",
     as_json: Json = False,
 ) -> None:
     """End the rollout; without one, let the production before answer again."""
@@ -134,8 +134,13 @@ def _tree(found: dict[str, Any]) -> Tree:
         rows.add(Text(data["missing"], style="red"))
         return tree
     if data.get("redacted"):
-        rows.add(Text(f"{data['redacted']['rows']} of its rows were erased since", style="yellow"))
-    documents = rows.add(f"{data.get('documents') or 0} documents from {_counts(data.get('sources'))}")
+        rows.add(
+            Text(
+                f"{counted(data['redacted']['rows'], 'of its rows was', 'of its rows were')} erased since",
+                style="yellow",
+            )
+        )
+    documents = rows.add(f"{counted(data.get('documents') or 0, 'document')} from {_counts(data.get('sources'))}")
     for topic, partitions in (data.get("offsets") or {}).items():
         spans = ", ".join(f"{number}: {first}-{last}" for number, (first, last) in sorted(partitions.items()))
         documents.add(Text(f"{topic}  {spans}", style="dim"))
