@@ -144,21 +144,28 @@ class FilesReader:
             trouble = Trouble(file.name, "as_before", f"what run {tried[1]} could not take of it; it is as it was then")
             yield Batch(position=end, troubles=[trouble], unchanged={place}, counts=Counter(files=1))
             return
-        partly = {"settled": {place}, "tried": {place: file.tag} if file.kind in TABLES else {}}
         try:
             async for part in self._read(file, place, at):
                 at = _At(**part.position)
                 yield part
         except Unreadable as error:
-            trouble = Trouble(file.name, error.code, error.expected)
-            yield Batch(position=end, troubles=[trouble], counts=Counter(files=1), **partly)
+            yield self._partly(file, end, Trouble(file.name, error.code, error.expected))
         except FileNotFoundError:
             yield Batch(position=end, settled={place})  # it went while the others were read: the next run will see
         except Interrupted as error:
             raise Unavailable(str(error)) from error
         else:
-            read = {"places": [Place(place, file.tag)]} if at.whole else partly
-            yield Batch(position=replace(at, row=None).written(), counts=Counter(files=1), **read)
+            end = replace(at, row=None).written()
+            if at.whole:
+                yield Batch(position=end, places=[Place(place, file.tag)], counts=Counter(files=1))
+            else:
+                yield self._partly(file, end)
+
+    def _partly(self, file: File, end: Position, *troubles: Trouble) -> Batch:
+        """The end of a file of which not all could be taken."""
+        place = self._place(file)
+        tried = {place: file.tag} if file.kind in TABLES else {}
+        return Batch(position=end, troubles=[*troubles], settled={place}, tried=tried, counts=Counter(files=1))
 
     async def _read(self, file: File, place: UUID, at: _At) -> AsyncGenerator[Batch, None]:
         if file.kind in TABLES:
