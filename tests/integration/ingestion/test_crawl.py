@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import zlib
+from collections import Counter
 from collections.abc import AsyncIterator
 from functools import partial
 from itertools import pairwise
@@ -145,13 +146,23 @@ async def test_a_crawl_whose_seeds_may_not_be_reached_fails_and_says_what_to_dec
 
 async def test_links_that_name_people_and_redirects_that_lead_away_are_told(ingestion: Running, web: Site) -> None:
     web.routes = {
-        "/": html(text(1), "/out", "/mail?to=joe@example.com"),
+        "/": html(text(1), "/out", "/in", "/who", "/mail?to=joe@example.com"),
         "/out": to("http://elsewhere.test/"),
+        "/in": to("http://10.0.0.1/"),
+        "/who": to("/mail?to=joe@example.com"),
     }
     await declare(ingestion, crawl(web))
     found = await run(ingestion)
     assert found["state"] == "complete"
-    assert codes(found) == {f"{web.url}/": "personal_data", f"{web.url}/out": "outside"}
+    assert codes(found) == {
+        f"{web.url}/": "personal_data",
+        f"{web.url}/out": "outside",
+        f"{web.url}/in": "private_address",
+        f"{web.url}/who": "personal_data",
+    }
+    reasons = {one["item"]: one["reason"] for one in found["troubles"]}
+    assert reasons[f"{web.url}/out"] == f"an address below {web.url}/, not http://elsewhere.test"
+    assert reasons[f"{web.url}/in"] == "an address that crawls may go to, not http://10.0.0.1"
     assert "joe" not in str(found)
 
 
@@ -284,24 +295,37 @@ async def test_wrong_encodings_are_read_as_they_are(ingestion: Running, web: Sit
     assert set(await texts(ingestion)) == {text(1), *expected}
 
 
-async def test_a_page_that_is_down_is_tried_again_and_then_nothing_is_retired(ingestion: Running, web: Site) -> None:
-    web.routes = {"/": html(text(1), "/a", "/b"), "/a": html(text(2)), "/b": html(text(3))}
+async def test_a_page_that_is_down_is_tried_again_and_then_only_what_is_certainly_gone_is_retired(
+    ingestion: Running, web: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = {f"/{name}": html(text(n)) for n, name in enumerate("abcdef", start=2)}
+    web.routes = {"/": html(text(1), *pages), **pages}
     await declare(ingestion, crawl(web))
     await run(ingestion)
-    web.routes = {"/": html(text(1), "/a", "/c"), "/a": Reply(status=503), "/c": html(text(4))}
+    # nothing leads to b, d and e any more: b is gone, d is still there, e is as down as a
+    down = Reply(status=503)
+    web.routes = {"/": html(text(1), "/a", "/c", "/f"), "/a": down, "/c": pages["/c"], "/d": pages["/d"], "/e": down}
     ingestion.clock.advance(60)
+    monkeypatch.setattr(crawling, "PAUSES", (0.5, 0.5))
     number = await ask(ingestion)
-    for _ in range(4):
-        await ingestion.work("fetch")
+    await ingestion.work("fetch")
+    held = await report(ingestion, number)
+    assert (held["state"], held["waits_for"]) == ("running", "pages that did not answer")
+    while (await report(ingestion, number))["state"] == "running":
         ingestion.clock.advance(60)
+        await ingestion.work("fetch")
+        await asyncio.sleep(0.1)
     found = await report(ingestion, number)
-    assert found["state"] == "partial"
+    assert (found["state"], found["waits_for"], found["tried_at"]) == ("partial", None, None)
     assert "did not answer" in found["reason"]
-    assert web.hits.count("/a") == 4
-    assert await retired(ingestion) == []
+    assert "only what was asked for and is gone" in found["reason"]
+    assert [web.hits.count(path) for path in ("/a", "/b", "/d", "/e", "/f")] == [4, 2, 2, 2, 2]
+    by_id = {event.document_id: event.text for event in await ingestion.emitted(DocumentAccepted)}
+    assert {by_id[one.document_id] for one in await retired(ingestion)} == {text(3), text(7)}
+    assert found["counts"]["retired"] == 2
     web.routes["/a"] = html(text(2))
     assert (await run(ingestion))["state"] == "complete"
-    assert len(await retired(ingestion)) == 1
+    assert {by_id[one.document_id] for one in await retired(ingestion)} == {text(n) for n in (3, 5, 6, 7)}
 
 
 async def test_more_pages_than_may_be_read_make_a_run_partial(ingestion: Running, web: Site) -> None:
@@ -311,6 +335,52 @@ async def test_more_pages_than_may_be_read_make_a_run_partial(ingestion: Running
     found = await run(ingestion)
     assert (found["state"], found["counts"]["new"], len(web.pages)) == ("partial", 12, 12)
     assert "12 pages" in found["reason"]
+
+
+async def test_pages_that_nothing_leads_to_are_asked_for_in_turn(ingestion: Running, web: Site) -> None:
+    alone = {f"/{n}": html(text(n)) for n in range(4)}
+    web.routes = {"/": html(text(100), "/a", *alone), "/a": html(text(200)), **alone}
+    await declare(ingestion, crawl(web))
+    await run(ingestion)
+    web.routes |= {"/": html(text(100), "/a"), "/a": Reply(status=503)}
+    await declare(ingestion, crawl(web, pages=3))  # one more than it meets
+    asked = Counter(web.pages)
+    for _ in alone:
+        found = await run(ingestion)
+        assert (found["state"], found["counts"].get("retired")) == ("partial", None)
+    assert [(Counter(web.pages) - asked)[path] for path in alone] == [1, 1, 1, 1]
+
+
+async def test_a_crawl_that_is_not_done_in_its_time_is_gone_on_with_and_nothing_is_retired_on_a_doubt(
+    ingestion: Running, web: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crawling, "AT_ONCE", 3)
+
+    def late(headers: dict[str, str]) -> Reply:
+        ingestion.clock.advance(3 * 3600)
+        return html(text(2))
+
+    pages = {f"/{n}": html(text(n)) for n in range(1, 7)}
+    web.routes = {"/": html(text(0), *pages), **pages, "/6": html(text(6), "/7", "/8"), "/7": html(text(7))}
+    web.routes["/8"] = html(text(8))
+    await declare(ingestion, crawl(web, within="2h"))
+    assert (await run(ingestion))["counts"]["new"] == 9
+    hits = Counter(web.pages)
+    web.routes["/2"] = late
+    first = await run(ingestion)
+    assert (first["state"], first["counts"]["unchanged"]) == ("partial", 4)
+    assert first["reason"] == "it was not done within 2h (`within`): the next goes on from there, and none was retired"
+    # meanwhile the link to 7 moves to a page that has been read; 8 goes
+    web.routes |= {"/1": html(text(1), "/7"), "/6": html(text(6))}
+    del web.routes["/8"]
+    second = await run(ingestion)
+    assert (second["state"], second["reading"], second["counts"]["retired"]) == ("complete", first["run"], 1)
+    by_id = {event.document_id: event.text for event in await ingestion.emitted(DocumentAccepted)}
+    assert [by_id[one.document_id] for one in await retired(ingestion)] == [text(8)]
+    assert Counter(web.pages) - hits == hits, "each once in both"
+    web.routes["/2"] = pages["/2"]
+    third = await run(ingestion)
+    assert (third["state"], third["reading"], third["counts"].get("retired")) == ("complete", None, None)
 
 
 async def test_a_killed_crawl_is_taken_up_again_and_nothing_comes_twice(

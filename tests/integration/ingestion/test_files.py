@@ -7,8 +7,9 @@ import json
 import os
 import shutil
 import zlib
+from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,13 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from harness import Running, make, running, settings_for
+from harness import Running, eventually, make, running, settings_for
 from pypdf import PdfWriter
 from sources_run import ask, codes, declare, lapse, report, retired, run, texts
 from wires import wire
 
 from millrace.chassis import Blobs, Unavailable
-from millrace.events import DocumentAccepted, DocumentRejected, SubjectErased
+from millrace.events import DocumentAccepted, DocumentRejected, ErasureConfirmed, SubjectErased
 from millrace.ingestion import erasures
 from millrace.ingestion.app import build_app
 from millrace.ingestion.sources import apart
@@ -44,6 +45,21 @@ async def ingestion(stack: Endpoints, folder: Path) -> AsyncIterator[Running]:
     more = {"files_root": str(folder.parent), "source_buckets": ("millrace",), "file_bytes": 200_000}
     async with running(stack, "ingestion", build_app, **more) as service:
         yield service
+
+
+ERASURE = str(uuid4())
+
+
+async def forget(ingestion: Running, subject: str) -> None:
+    """Asks for a person to be forgotten; the event is not read by anybody yet."""
+
+    async def delivered(tx: Any, *, within: float = 30.0) -> None:
+        return None
+
+    ingestion.db.delivered = delivered  # type: ignore[method-assign]  # without a relay nothing leaves the outbox
+    async with ingestion.http() as client:
+        answer = await client.post("/v1/workspaces/parcels/erasures", json={"subject": subject, "by": "ada"})
+    assert answer.status_code == 202, answer.text
 
 
 async def shown(ingestion: Running) -> dict[str, Any]:
@@ -302,6 +318,114 @@ async def test_a_killed_run_goes_on_in_the_middle_of_a_file(
     assert set((await texts(ingestion)).values()) == {1}
 
 
+async def test_a_row_that_is_no_document_makes_no_export_be_read_again(ingestion: Running, folder: Path) -> None:
+    def export(day: int, *more: list[str], **rows: int) -> None:
+        table(folder / f"{day}.csv", [*([id, said(n), ""] for id, n in rows.items()), *more])
+
+    bad = ["z", "", ""]
+    await declare(ingestion, files(columns=COLUMNS, ids="source"))
+    export(26, bad, a=1, b=2)
+    export(27, a=10)
+    first = await run(ingestion)
+    assert (first["counts"]["new"], codes(first)) == (2, {"26.csv, row 3": "text"})
+    export(28, bad, a=100)
+    second = await run(ingestion)
+    assert second["counts"]["changed"] == 1
+    assert codes(second) == {"26.csv": "as_before", "28.csv, row 2": "text"}
+    assert f"run {first['run']}" in next(one["reason"] for one in second["troubles"] if one["item"] == "26.csv")
+    # all are read, and the newest says what is so, though what the one before said can't be known whole
+    export(26, a=1, b=20)
+    export(29, a=1000)
+    third = await run(ingestion)
+    assert codes(third) == {"28.csv, row 2": "text"}
+    last = {event.document_id: event.text for event in await ingestion.emitted(DocumentAccepted)}
+    assert sorted(last.values()) == [said(1000), said(20)]
+    assert await retired(ingestion) == []
+
+
+async def test_a_file_that_is_again_what_it_was_before_some_of_it_could_not_be_taken_is_read(
+    ingestion: Running, folder: Path
+) -> None:
+    good = [["1", said(1), ""]]
+    table(folder / "a.csv", good)
+    then = (folder / "a.csv").stat().st_mtime_ns
+    await declare(ingestion, files(columns=COLUMNS))
+    await run(ingestion)
+    table(folder / "a.csv", [["1", said(2), ""], ["2", "", ""]])
+    assert (await run(ingestion))["counts"]["changed"] == 1
+    table(folder / "a.csv", good)
+    os.utime(folder / "a.csv", ns=(then, then))
+    assert (await run(ingestion))["counts"]["changed"] == 1
+    assert (await ingestion.emitted(DocumentAccepted))[-1].text == said(1)
+
+
+async def test_ids_of_the_source_let_a_dated_export_revise_the_one_before(ingestion: Running, folder: Path) -> None:
+    def export(day: int, **rows: int) -> None:
+        table(folder / f"tickets-{day}.csv", [[id, said(n), "late"] for id, n in rows.items()])
+
+    async def ran(**expected: int) -> dict[str, Any]:
+        found = await run(ingestion)
+        names = ("new", "changed", "unchanged", "retired")
+        assert {name: n for name in names if (n := found["counts"].get(name))} == expected, found["counts"]
+        return found
+
+    async def stand() -> dict[str, int]:
+        """What is accepted and not retired, by the number in the text: how often it was accepted."""
+        last = {event.document_id: event.text for event in await ingestion.emitted(DocumentAccepted)}
+        for one in await retired(ingestion):
+            last.pop(one.document_id)
+        return {text.split()[3]: n for text, n in Counter(last.values()).items()}
+
+    await declare(ingestion, files(columns=COLUMNS, ids="source"))
+    export(26, a=1, b=2, c=3)
+    await ran(new=3)
+    export(27, a=1, b=20, d=4)
+    await ran(new=1, changed=1, unchanged=2)  # a of 27, and c of 26, which was not read
+    assert await stand() == dict.fromkeys(("1", "20", "3", "4"), 1)
+    # an older one is written anew: what a later one says of the same ids stands
+    export(26, a=100, b=200, c=30)
+    await ran(changed=1, unchanged=3)
+    assert await stand() == dict.fromkeys(("1", "20", "30", "4"), 1)
+    # the last one breaks: what it said stands
+    (folder / "tickets-27.csv").write_text('id,text,topic\na,"never closed')
+    found = await ran(unchanged=1)
+    assert codes(found) == {"tickets-27.csv": "csv"}
+    assert await stand() == dict.fromkeys(("1", "20", "30", "4"), 1)
+    # and goes: the older one has the last word again
+    (folder / "tickets-27.csv").unlink()
+    await ran(changed=2, unchanged=1, retired=1)
+    assert await stand() == dict.fromkeys(("100", "200", "30"), 1)
+    await ran(unchanged=3)
+    assert not any(event.metadata for event in await ingestion.emitted(DocumentAccepted))
+
+
+async def test_a_run_ends_within_its_time_and_the_next_goes_on(
+    ingestion: Running, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "AT_ONCE", 20)
+    for name in "abc":
+        table(folder / f"{name}.csv", [[n, f"{said(n)} {name}", "late"] for n in range(20)])
+    await declare(ingestion, files(columns=COLUMNS, within="2h"))
+    await run(ingestion)
+    (folder / "c.csv").unlink()
+    for name in "abd":
+        table(folder / f"{name}.csv", [[n, f"{said(n)} again {name}", "late"] for n in range(20)])
+    slow = partial(ingestion.clock.advance, 3 * 3600)
+    ingestion.db.on_emitted.append(slow)
+    found = await run(ingestion)
+    ingestion.db.on_emitted.remove(slow)
+    assert (found["state"], found["counts"]["changed"]) == ("partial", 20)
+    assert found["reason"] == "it was not done within 2h (`within`): the next goes on from there, and none was retired"
+    assert await retired(ingestion) == []
+    began = found["run"]
+    found = await run(ingestion)
+    assert (found["state"], found["reading"]) == ("complete", began)
+    assert [found["counts"][name] for name in ("changed", "new", "retired")] == [20, 20, 20]
+    assert not found["counts"].get("unchanged"), "what was read is not read again"
+    found = await run(ingestion)
+    assert (found["state"], found["reading"], found["counts"]["unchanged"]) == ("complete", None, 60)
+
+
 async def test_what_has_long_been_gone_is_forgotten_and_begins_anew(ingestion: Running, folder: Path) -> None:
     for name in ("a", "b"):
         (folder / f"{name}.md").write_text(f"My parcel {name} is late and nobody answers")
@@ -411,10 +535,9 @@ async def test_rows_of_a_person_who_was_forgotten_are_not_fetched_again(ingestio
     assert (await run(ingestion))["counts"]["new"] == 2
     ingestion.clock.advance(60)
     subject = pseudonym("customer-1", derived_key(ingestion.service.settings.secret.get_secret_value(), "parcels"))
-    erasure = str(uuid4())
-    gone = make(SubjectErased, at=ingestion.clock.now(), erasure=erasure, subject=subject)
+    gone = make(SubjectErased, at=ingestion.clock.now(), erasure=ERASURE, subject=subject)
     async with ingestion.service.db.transaction() as tx:
-        await erasures.append(tx, erasure, "parcels", subject, "ada")
+        await erasures.append(tx, ERASURE, "parcels", subject, "ada")
     await ingestion.deliver([gone])
     (folder / "a.csv").unlink()
     later = (ingestion.clock.now() + timedelta(days=1)).isoformat()
@@ -425,10 +548,95 @@ async def test_rows_of_a_person_who_was_forgotten_are_not_fetched_again(ingestio
     assert (found["counts"]["forgotten"], found["counts"]["new"]) == (1, 2)
     assert set(await texts(ingestion)) == {said(1), said(2), said(3)}
     assert (await texts(ingestion))[said(1)] == 1
+    assert codes(found) == {"rows of people who were forgotten": "forgotten"}
+    assert "columns.at" in found["troubles"][0]["reason"]
     async with ingestion.http() as client:
-        told = (await client.get(f"/v1/workspaces/parcels/erasures/{erasure}")).json()
+        told = (await client.get(f"/v1/workspaces/parcels/erasures/{ERASURE}")).json()
     assert [one["source"] for one in told["still_named_by"]] == ["help"]
     assert "new" not in (await run(ingestion))["counts"]
+
+
+async def test_who_was_forgotten_is_not_fetched_from_the_moment_it_was_asked_and_however_long_ago(
+    ingestion: Running, folder: Path
+) -> None:
+    header = ("id", "text", "topic", "who")
+    table(folder / "a.csv", [["1", said(1), "", "customer-1"], ["2", said(2), "", "customer-2"]], header)
+    await declare(ingestion, files(columns={**COLUMNS, "subject": "who"}))
+    await run(ingestion)
+    ingestion.clock.advance(60)
+    await forget(ingestion, "customer-1")
+    shutil.move(folder / "a.csv", folder / "b.csv")
+    assert (await run(ingestion))["counts"]["forgotten"] == 1
+    await ingestion.deliver(await ingestion.emitted(SubjectErased))
+    await ingestion.work("erase")
+    # topics have long forgotten, and what guards against them has too
+    async with ingestion.db.transaction() as tx:
+        await tx.execute("UPDATE erased SET seen_at = now() - interval '9 days'")
+    await ingestion.db.keep_house()
+    async with ingestion.db.reading() as tx:
+        assert await tx.fetchval("SELECT count(*) FROM erased") == 0
+    ingestion.clock.advance(90 * 86_400)
+    shutil.move(folder / "b.csv", folder / "c.csv")
+    found = await run(ingestion)
+    assert (found["counts"]["forgotten"], found["counts"]["new"]) == (1, 1)
+    assert await texts(ingestion) == {said(1): 1, said(2): 3}
+
+
+async def test_asking_waits_for_who_is_looking_whether_somebody_is_forgotten(ingestion: Running) -> None:
+    await declare(ingestion, files(columns=COLUMNS))
+
+    async def waits() -> bool:
+        query = """SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database d ON d.oid = database
+                       WHERE locktype = 'advisory' AND NOT granted AND datname = current_database())"""
+        async with ingestion.db.reading() as tx:
+            return bool(await tx.fetchval(query))
+
+    async with ingestion.db.transaction() as tx:
+        assert await erasures.asked(tx, "parcels", {"somebody"}) == {}
+        asking = asyncio.create_task(forget(ingestion, "customer-1"))
+        await eventually(waits)
+        ingestion.clock.advance(60)
+    await asking
+    (event,) = await ingestion.emitted(SubjectErased)
+    assert event.known_at == ingestion.clock.now(), "what was taken in meanwhile was known before"
+
+
+async def test_a_row_that_was_erased_stays_out_however_it_is_edited_and_its_source_is_told_at_once(
+    ingestion: Running, folder: Path
+) -> None:
+    header = ("id", "text", "topic", "who", "when")
+    old, other = "2026-01-01T00:00:00Z", ["2", said(2), "", "customer-2", ""]
+    table(folder / "a.csv", [["1", said(1), "", "customer-1", old], other], header)
+    table(folder / "b.csv", [["9", said(9), "", "customer-1", old]], header)
+    await declare(ingestion, files(columns={**COLUMNS, "subject": "who", "at": "when"}))
+    await run(ingestion)
+    ingestion.clock.advance(60)
+    subject = pseudonym("customer-1", derived_key(ingestion.service.settings.secret.get_secret_value(), "parcels"))
+    async with ingestion.service.db.transaction() as tx:
+        await erasures.append(tx, ERASURE, "parcels", subject, "ada")
+    await ingestion.deliver([make(SubjectErased, at=ingestion.clock.now(), erasure=ERASURE, subject=subject)])
+    await ingestion.work("erase")
+    (confirmed,) = await ingestion.emitted(ErasureConfirmed)
+    assert confirmed.erased == {"fetched": 2}
+    async with ingestion.http() as client:
+        told = (await client.get(f"/v1/workspaces/parcels/erasures/{ERASURE}")).json()
+    assert [one["source"] for one in told["still_named_by"]] == ["help"]
+    assert (await shown(ingestion))["documents"] == 1
+    # a trigger dates whatever is edited: the row is the one of before
+    edited = ["1", said(11), "late", "customer-1", (ingestion.clock.now() + timedelta(hours=1)).isoformat()]
+    ingestion.clock.advance(86_400)
+    for day in range(3):  # for longer than what is gone is remembered, in a file that is read and in one that is not
+        table(folder / "a.csv", [edited, other, ["3", said(3 + day), "", "", ""]], header)
+        ingestion.clock.advance(20 * 86_400)
+        found = await run(ingestion)
+        assert found["counts"]["forgotten"] == 1
+    table(folder / "b.csv", [["9", said(19), "", "customer-1", edited[4]]], header)
+    assert (await run(ingestion))["counts"]["forgotten"] == 1
+    assert await retired(ingestion) == []
+    assert not {said(11), said(19)} & set(await texts(ingestion))
+    table(folder / "a.csv", [["1", said(21), "late", "customer-7", ""], other], header)
+    await run(ingestion)
+    assert said(21) in await texts(ingestion), "it names somebody else now"
 
 
 async def test_a_prefix_of_s3_is_read_as_a_folder_is(stack: Endpoints, ingestion: Running, folder: Path) -> None:
@@ -507,4 +715,9 @@ async def test_s3_that_is_down_is_waited_for(stack: Endpoints, folder: Path) -> 
         assert job is not None
         assert job["state"] == "waiting"
         assert "S3" in job["error"]
-        assert (await report(service, number))["state"] == "running"
+        found = await report(service, number)
+        assert (found["state"], found["waits_for"][:3]) == ("running", "S3:")
+        tried_at = datetime.fromisoformat(found["tried_at"])
+        assert timedelta() < tried_at - service.clock.now() <= timedelta(seconds=30)
+        listed = await shown(service)
+        assert (listed["state"], listed["open_run"]["waits_for"]) == ("held up", found["waits_for"])

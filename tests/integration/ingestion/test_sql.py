@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -114,6 +115,29 @@ async def test_a_snapshot_retires_the_rows_that_vanished(ingestion: Running, des
         "retired": 10,
     }
     assert {one.because for one in await retired(ingestion)} == {"vanished"}
+
+
+async def test_a_snapshot_that_takes_longer_than_it_may_is_gone_on_with(
+    ingestion: Running, desk: asyncpg.Connection
+) -> None:
+    await fill(desk, range(250))
+    await declare(ingestion, sql(within="2h"))
+    slow = partial(ingestion.clock.advance, 3 * 3600)
+    ingestion.db.on_emitted.append(slow)
+    parts = [await run(ingestion) for _ in range(2)]
+    ingestion.db.on_emitted.remove(slow)
+    parts.append(await run(ingestion))
+    assert [part["state"] for part in parts] == ["partial", "partial", "complete"]
+    assert [part["counts"]["rows"] for part in parts] == [100, 100, 52], "with the rows at which it goes on"
+    assert len(await texts(ingestion)) == 250
+    await desk.execute("DELETE FROM desk.tickets WHERE id IN (3, 240)")
+    await desk.execute("UPDATE desk.tickets SET topic = 'lost' WHERE id = 20")
+    ingestion.db.on_emitted.append(slow)
+    first = await run(ingestion)
+    ingestion.db.on_emitted.remove(slow)
+    assert (first["state"], first["counts"]["changed"], await retired(ingestion)) == ("partial", 1, [])
+    second = await run(ingestion)
+    assert (second["state"], second["reading"], second["counts"]["retired"]) == ("complete", first["run"], 2)
 
 
 @pytest.mark.parametrize("cursor", [None, "updated_at"])

@@ -1,6 +1,7 @@
 """`millrace sources`, against an ingestion that answers as it is told."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from millrace.cli.commands import sources
 from millrace.cli.main import run
+from millrace.workspace import Files
 
 RUN: dict[str, Any] = {
     "run": 4,
@@ -39,6 +41,9 @@ SOURCE: dict[str, Any] = {
     "rejected": 2,
     "last_at": None,
 }
+DECLARED = Files.model_validate(
+    {"kind": "files", "at": "desk", "include": ["*.csv", "*.md"], "columns": {"id": "ticket", "metadata": ["shop"]}}
+).model_dump(mode="json")
 PUSHED = {**SOURCE, "source": "shop", "kind": None, "state": None, "documents": None, "last_run": None}
 
 
@@ -57,7 +62,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         if path == "":
             return httpx.Response(200, json=[SOURCE, PUSHED])
         if path == "/handbook":
-            return httpx.Response(200, json={**SOURCE, "declared": {"kind": "crawl", "depth": 3}, "runs": [ENDED]})
+            return httpx.Response(200, json={**SOURCE, "declared": DECLARED, "runs": [ENDED]})
         error = {"code": "source_not_found", "message": "desk declares no source 'handbok'; did you mean 'handbook'?"}
         return httpx.Response(404, json={"error": error})
 
@@ -86,11 +91,20 @@ def test_sources_are_listed_with_what_is_pushed(capsys: pytest.CaptureFixture[st
 def test_a_source_and_a_report_are_shown(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, out = said(capsys, tmp_path, "show", "desk", "handbook")
     assert code == 0
-    assert "depth: 3" in out
+    for words in ("at: desk", "include: *.csv, *.md", "columns: id from ticket, text from text, metadata from shop"):
+        assert words in out
+    assert not any(sign in out for sign in ("[", "{", "'", "None", "True", "False"))
     code, out = said(capsys, tmp_path, "show", "desk", "handbook", "--run", "4")
     assert code == 0
     assert "1 pdf" in out
     assert "a PDF that can be read" in out
+
+
+def test_a_run_that_goes_on_with_an_earlier_one_says_so(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, answers: list[dict[str, Any]]
+) -> None:
+    answers[:] = [{**ENDED, "reading": 3}]
+    assert "goes on with what run 3 began" in said(capsys, tmp_path, "show", "desk", "handbook", "--run", "4")[1]
 
 
 def test_a_run_is_followed_to_its_end(
@@ -102,6 +116,25 @@ def test_a_run_is_followed_to_its_end(
     code, out = said(capsys, tmp_path, "run", "desk", "handbook", "--by", "ada")
     assert code == 1
     assert "no database 'crm'" in out
+
+
+def test_a_run_that_is_held_up_says_why_and_when_it_is_tried_again(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, answers: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soon = (datetime.now(UTC) + timedelta(seconds=25)).isoformat()
+    held = {**RUN, "waits_for": "S3: MaxRetryError", "tried_at": soon}
+    answers[:] = [held, held, {**ENDED, "state": "failed", "reason": "S3: MaxRetryError (for 99 s)"}]
+    assert run(["sources", "run", "desk", "handbook", "--by", "ada", "--data", str(tmp_path)]) == 1
+    told = capsys.readouterr()
+    assert told.err.count("held up: S3: MaxRetryError; tried again in 2") == 1
+    assert "(for 99 s)" in told.out
+    answers[:] = [held]
+    _, out = said(capsys, tmp_path, "show", "desk", "handbook", "--run", "4")
+    assert "run 4: held up" in out and "held up: S3: MaxRetryError; tried again in 2" in out
+    monkeypatch.setitem(SOURCE, "open_run", held)
+    monkeypatch.setitem(SOURCE, "state", "held up")
+    _, out = said(capsys, tmp_path, "list", "desk")
+    assert "handbook: held up: S3: MaxRetryError; tried again in 2" in out
 
 
 @pytest.mark.usefixtures("answers")

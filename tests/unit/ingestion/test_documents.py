@@ -20,6 +20,7 @@ from millrace.events import (
 from millrace.ingestion.domain.documents import Document, Mask, Submission, Verdict, judged, masked, submission
 from millrace.ingestion.domain.observations import Observation, judged_observation, masked_observation
 from millrace.ingestion.domain.quarantine import decided
+from millrace.ingestion.domain.urls import sites
 from millrace.privacy import Policy, derived_key
 from millrace.workspace import Workspace, load
 
@@ -39,6 +40,14 @@ def english(text: str) -> Mapping[str, float]:
 def kept(**changes: Any) -> Document:
     given = replace(PLAIN, **changes)
     return masked(given, key=derived_key("s", given.workspace), mask=Mask())
+
+
+def test_the_host_of_a_site_that_is_declared_stays_and_no_other() -> None:
+    given = replace(PLAIN, metadata={"url": "http://10.0.0.7:8080/a?to=joe@example.com", "from": "http://10.9.9.9/"})
+    key = derived_key("s", given.workspace)
+    document = masked(given, key=key, mask=Mask(), sites=sites(("http://10.0.0.7:8080/",), ()))
+    assert document.metadata == {"url": "http://10.0.0.7:8080/a?to=[EMAIL]", "from": "http://[IP]/"}
+    assert masked(given, key=key, mask=Mask()).metadata["url"] == "http://[IP]:8080/a?to=[EMAIL]"
 
 
 def verdict(spec: Workspace = PARCELS, **changes: Any) -> Verdict:

@@ -108,6 +108,10 @@ def test_own_limits_take_the_place_of_a_presets() -> None:
     )
     (reason,) = of_text("My parcel is late", rules(limits={"words": {"min": 5, "max": 9}}))
     assert reason == Reason(code="words", field="text", expected="5 to 9 words, not 4")
+    (reason,) = of_text("late " * 3000, rules(limits={"words": {"max": 2000}}))
+    assert reason.expected == "at most 2,000 words, not 3,000"
+    (reason,) = of_text("late", rules(limits={"words": {"min": 1_500_000, "max": 2_000_000}}))
+    assert reason.expected == "1,500,000 to 2,000,000 words, not 1"
 
 
 def test_a_reason_never_says_what_the_text_says() -> None:

@@ -5,7 +5,7 @@ import random
 import pytest
 from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
 
-from millrace.ingestion.domain.texts import LOOKED_AT, cleaned, looked_at, printable_share, read, unspeakable
+from millrace.ingestion.domain.texts import LOOKED_AT, Read, cleaned, looked_at, printable_share, read, unspeakable
 from millrace.ingestion.engine import Languages
 from millrace.workspace import LANGUAGES
 
@@ -21,12 +21,15 @@ FOREIGN = """Wo ist mein Paket? Es ist seit einer Woche überfällig|¿Dónde es
 |Onde está a minha encomenda?|Где моя посылка?"""
 
 
-def codes(text: str, languages: tuple[str, ...] = ("en",)) -> list[str]:
+def judged(text: str, languages: tuple[str, ...] = ("en",)) -> Read:
     text = text.strip()
-    found = read(
+    return read(
         cleaned(text), length=len(text), printable=printable_share(text), languages=languages, shares=ENGINE.shares
     )
-    return [reason.code for reason in found.reasons]
+
+
+def codes(text: str, languages: tuple[str, ...] = ("en",)) -> list[str]:
+    return [reason.code for reason in judged(text, languages).reasons]
 
 
 @pytest.mark.parametrize("text", [line.strip() for line in ENGLISH.split("|")])
@@ -37,6 +40,9 @@ def test_what_customers_write_is_taken(text: str) -> None:
 @pytest.mark.parametrize("text", [line.strip() for line in FOREIGN.split("|")])
 def test_another_language_is_refused_and_its_own_workspace_takes_it(text: str) -> None:
     assert codes(text) == ["language"]
+    (reason,) = judged(text).reasons
+    language = reason.expected.removeprefix("a text in en, not ")
+    assert len(language) == 2 and not codes(text, (language,))
     assert codes(text, ("de", "es", "fr", "it", "nl", "pl", "pt", "ru")) == []
     assert codes(text, ()) == []
 
@@ -61,6 +67,12 @@ def test_another_language_is_refused_and_its_own_workspace_takes_it(text: str) -
 )
 def test_what_nobody_could_answer_is_refused_with_the_reason(text: str, code: str) -> None:
     assert codes(text) == [code]
+
+
+def test_reasons_say_what_was_found() -> None:
+    assert judged("1 2 3 4 a b").reasons[0].expected == "at least 3 letters, not 2"
+    assert judged("kjhgf lkjhgfd hello").reasons[0].expected == "words, not 71% of what can't be spoken"
+    assert judged("Hello\x00\x01\x02\x03 there").reasons[0].expected == "printable characters, not 27% others"
 
 
 def test_every_reason_is_told_at_once() -> None:

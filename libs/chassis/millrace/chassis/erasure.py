@@ -58,6 +58,16 @@ async def remember(tx: Transaction, events: Sequence[SubjectErased]) -> None:
     )
 
 
+async def share(tx: Transaction, workspaces: Collection[str]) -> None:
+    """Whoever asks from now on for people of these workspaces to be forgotten waits for this transaction."""
+    await tx.execute(SHARE, tx.source, sorted(workspaces))
+
+
+async def hold(tx: Transaction, workspace: str) -> None:
+    """Waits for transactions that looked who is forgotten; none looks before this one has committed."""
+    await tx.execute(WAIT, tx.source, workspace)
+
+
 async def begin(tx: Transaction, events: Sequence[SubjectErased]) -> None:
     """What a service's handler does: remembers who is gone, and queues the service's job of kind `erase`."""
     await remember(tx, events)
@@ -75,7 +85,7 @@ async def carry_out(job: Job, erase: Erase) -> None:
     erasure = job.payload["erasure"]
     who = Forgotten(job.workspace, job.payload["subject"], datetime.fromisoformat(job.payload["until"]))
     async with job.transaction() as tx:
-        await tx.execute(WAIT, tx.source, job.workspace)
+        await hold(tx, job.workspace)
         await _count(tx, erasure, {"dead_letters": n} if (n := await dead_letters.erase(tx, who.subject)) else {})
     found = True
     while found:
@@ -124,7 +134,7 @@ async def _forgotten(tx: Transaction, people: Collection[tuple[str, str]]) -> di
     if not people:
         return {}
     workspaces, subjects = zip(*sorted(people), strict=True)
-    await tx.execute(SHARE, tx.source, sorted(set(workspaces)))
+    await share(tx, set(workspaces))
     rows = await tx.fetch(
         """SELECT workspace, subject, max(known_at) AS until FROM erased
            WHERE (workspace, subject) IN (SELECT * FROM unnest($1::text[], $2::text[])) GROUP BY 1, 2""",

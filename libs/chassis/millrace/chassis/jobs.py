@@ -83,6 +83,11 @@ class Job:
         moment = now or self.db.clock.now()
         return Step(uuid5(self.id, step), moment, moment, self.cycle_id, self.traceparent)
 
+    @property
+    def pause(self) -> timedelta:
+        """How long it rests before it is tried again, where this attempt fails."""
+        return timedelta(seconds=min(0.5 * 2 ** min(self.attempt, 6), 30.0))
+
     @asynccontextmanager
     async def transaction(self, step: str = "") -> AsyncIterator[Transaction]:
         """A step that commits only while this worker holds the job. Raises LeaseLost."""
@@ -224,11 +229,10 @@ class Worker:
             log.exception("job given up", kind=job.kind, key=job.key, attempt=job.attempt)
             await job.fail(why)
             return "failed"
-        pause = min(0.5 * 2 ** min(job.attempt, 6), 30.0)
         (log.warning if foreseen else log.exception)(
-            "job again", kind=job.kind, key=job.key, because=str(error), pause_s=pause
+            "job again", kind=job.kind, key=job.key, because=str(error), pause_s=job.pause.total_seconds()
         )
-        await job.later(self._db.clock.now() + timedelta(seconds=pause), why)
+        await job.later(self._db.clock.now() + job.pause, why)
         return "again"
 
     async def _keep(self, job: Job, running: "asyncio.Task[Any]", lost: list[bool]) -> None:

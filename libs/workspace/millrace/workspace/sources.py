@@ -82,12 +82,16 @@ class Source(Section):
 
 
 class Fetched(Source):
-    """Looked for `every` so often, or by hand where that is null. `label` goes to documents that bring none."""
+    """Looked for `every` so often, or by hand where that is null; a run ends `within` a time, done or not.
+
+    `label` goes to documents that bring none.
+    """
 
     every: Duration | None = None
+    within: Duration = timedelta(days=1)
     label: Label | None = None
 
-    @field_validator("every")
+    @field_validator("every", "within")
     @classmethod
     def _seldom(cls, every: timedelta | None) -> timedelta | None:
         if every is not None and every < SHORTEST_EVERY:
@@ -125,14 +129,24 @@ class Crawl(Fetched):
 
 
 class Files(Fetched):
-    """Files below a prefix or folder whose names match one of `include`: tables by `columns`, others whole."""
+    """Files below a prefix or folder whose names match one of `include`: tables by `columns`, others whole.
+
+    An id of a row is its `file`'s own, or the `source`'s: then the file that comes last by its name says what is so.
+    """
 
     kind: Literal["files"]
     at: Place
     include: Annotated[tuple[Glob, ...], Field(strict=False, min_length=1, max_length=50)] = ("*",)
     columns: Columns = Columns()
+    ids: Literal["file", "source"] = "file"
 
     _once = field_validator("include")(unique)
+
+    @model_validator(mode="after")
+    def _identified(self) -> Files:
+        if self.ids == "source" and self.columns.id is None:
+            raise PydanticCustomError("ids", "file where columns name no id; with one, file or source")
+        return self
 
 
 class Sql(Fetched):

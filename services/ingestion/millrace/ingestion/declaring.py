@@ -21,7 +21,9 @@ log = structlog.get_logger()
 LOOK = 0.5
 """Seconds between looks whether the table has been read to its end."""
 
-_WHEN_AND_HOW = frozenset({"every", "purposes", "rate", "pages", "depth", "sitemap", "private", "include", "overlap"})
+_WHEN_AND_HOW = frozenset(
+    {"every", "within", "purposes", "rate", "pages", "depth", "sitemap", "private", "include", "overlap"}
+)
 """Keys that make no document another one: when they change, what is known of pages and files still holds."""
 
 

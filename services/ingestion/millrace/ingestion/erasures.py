@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from millrace.chassis import NotFound, Transaction, prefixes, retention
+from millrace.chassis import NotFound, Transaction, erasure, prefixes, retention
 from millrace.events import ErasureConfirmed
 
 OWNERS = ("datasets", "dedup", "evaluation", "feedback", "ingestion", "registry", "serving")
@@ -57,6 +57,18 @@ async def confirm(tx: Transaction, events: Sequence[ErasureConfirmed]) -> None:
             for event in events
         ],
     )
+
+
+async def asked(tx: Transaction, workspace: str, subjects: Collection[str]) -> dict[str, datetime]:
+    """Those of the people who ever asked to be forgotten, each with when that was last."""
+    await erasure.share(tx, [workspace])
+    rows = await tx.fetch(
+        """SELECT subject, max(asked_at) AS asked_at FROM erasures
+           WHERE workspace = $1 AND subject = ANY($2) GROUP BY 1""",
+        workspace,
+        sorted(subjects),
+    )
+    return {row["subject"]: row["asked_at"] for row in rows}
 
 
 async def still_named(tx: Transaction, workspace: str, source: str, subjects: Collection[str]) -> None:

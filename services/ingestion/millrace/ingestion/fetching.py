@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from millrace.chassis import Busy, Database, Job, Transaction, erasure
+from millrace.chassis import Busy, Database, Job, Transaction
 from millrace.chassis.dead_letters import Seal
 from millrace.events import DocumentRetired
 from millrace.ingestion import erasures, metrics, runs
@@ -28,7 +28,15 @@ REMEMBERED = timedelta(days=30)
 """How long a document that vanished is remembered: longer than events' ids are, as it begins anew when it is back."""
 
 LONGEST_ITEM = 500
+OF_SITES = frozenset({"private_address", "outside", "redirect", "redirect_loop", "redirects", "down"})
+"""Troubles whose reasons name sites; in others' an address would be out of a row."""
+
 NO_ADDRESSES = Policy(kinds=REDACT.kinds - {"ip"})
+FORGOTTEN = Trouble(
+    "rows of people who were forgotten",
+    "forgotten",
+    "rows of nobody who was forgotten; a new row that is of later by its `columns.at` is taken, and an event is",
+)
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 """When a row is of that does not say."""
 
@@ -48,19 +56,28 @@ class Publisher:
         async with job.transaction() as tx:
             run = await runs.load(tx, about.workspace, about.source, about.run)
             assert run is not None
+            if batch.settled:  # before what others say of the same documents is weighed
+                await runs.settle(tx, about, batch.settled)
             counts = batch.counts + await self._take(tx, job, about, reader, batch)
-            if batch.troubles:
-                await runs.add_troubles(tx, about, [_masked(trouble) for trouble in batch.troubles])
-                counts["troubles"] += len(batch.troubles)
+            # once a run and without its rows' ids, which are a trace of the person
+            troubles = [*batch.troubles, *([FORGOTTEN] if counts["forgotten"] and not run.counts["forgotten"] else [])]
+            if troubles:
+                await runs.add_troubles(tx, about, [_masked(trouble) for trouble in troubles])
+                counts["troubles"] += len(troubles)
             if batch.places:
                 await runs.save_places(tx, about, batch.places)
-            if batch.settled or batch.unchanged:
-                await runs.settle(tx, about, batch.settled | batch.unchanged)
+            if batch.tried:
+                await runs.save_tried(tx, about, batch.tried)
+            if batch.unchanged:
+                await runs.settle(tx, about, batch.unchanged)
                 counts["unchanged"] += await runs.standing_at(tx, about, batch.unchanged)
+            if batch.gone:
+                await runs.absent(tx, about, batch.gone)
             if batch.also:
                 await batch.also(tx)
             run.counts.update(counts)
-            run.position, run.tries, run.moved_at, run.waits_for = self.sealed(batch.position), 0, tx.now, None
+            run.position, run.tries, run.moved_at = self.sealed(batch.position), 0, tx.now
+            run.wait(None, None)
             run.reason = run.reason or batch.partial
             await runs.save(tx, run)
             tx.after_commit.append(lambda: _tell(counts))
@@ -69,35 +86,40 @@ class Publisher:
         if not batch.items:
             return Counter()
         every = documents(about.workspace, about.source, batch.items)
-        items = await self._of_the_remembered(tx, about, every)
+        key = derived_key(self.rules.secret, about.workspace)
+        whose = {id: pseudonym(item.subject, key) for id, item in every.items() if item.subject}
+        items = await self._of_the_remembered(tx, about, every, whose)
         known = await runs.known(tx, about, items)
         revisions = [
-            revise(id, item, known.get(id), run=about.run, key=self.key, last_wins=reader.last_wins)
+            revise(id, item, known.get(id), run=about.reading, key=self.key, last_wins=reader.last_wins)
             for id, item in items.items()
         ]
         counts = Counter[str](one.outcome for one in revisions)
         counts["repeated"] += len(batch.items) - len(every)
         counts["forgotten"] += len(every) - len(items)
         refused = await self._submit(tx, job, about, [one for one in revisions if one.news], counts)
-        await runs.save_revisions(tx, about, revisions, refused)
+        await runs.save_revisions(tx, about, revisions, refused, whose)
         return counts
 
     async def _of_the_remembered(
-        self, tx: Transaction, about: About, items: Mapping[UUID, Item]
+        self, tx: Transaction, about: About, items: Mapping[UUID, Item], whose: Mapping[UUID, str]
     ) -> Mapping[UUID, Item]:
-        """All but what a source still says of people who were forgotten, unless it says that it came after.
+        """All but what a source still says of people who were forgotten, unless it is new and says that it came after.
 
         What is fetched is no news of a person's own: the row may have stood there all the time.
         """
-        key = derived_key(self.rules.secret, about.workspace)
-        named = {id: pseudonym(item.subject, key) for id, item in items.items() if item.subject}
-        if not named:
+        if not whose:
             return items
-        whose = [erasure.About(about.workspace, named[id], _said_at(items[id])) for id in named]
-        standing = await erasure.standing(tx, list(zip(named, whose, strict=True)), lambda one: one[1])
-        gone = named.keys() - {id for id, _ in standing}
+        asked = await erasures.asked(tx, about.workspace, set(whose.values()))
+        before = await runs.kept_out(tx, about, whose)
+        gone = {
+            id
+            for id, person in whose.items()
+            if person in asked and (before.get(id) == person or _said_at(items[id]) <= asked[person])
+        }
         if gone:
-            await erasures.still_named(tx, about.workspace, about.source, {named[id] for id in gone})
+            await erasures.still_named(tx, about.workspace, about.source, {whose[id] for id in gone})
+            await runs.still_there(tx, about, gone)
         return {id: item for id, item in items.items() if id not in gone}
 
     async def _submit(
@@ -121,12 +143,12 @@ class Publisher:
                 _retire(tx, job, about, one.document, "withdrawn", step)
         return {one.document for one in refused}
 
-    async def retire(self, job: Job, about: About) -> None:
-        """Retires what a whole run did not see."""
+    async def retire(self, job: Job, about: About, *, whole: bool) -> None:
+        """Retires what a whole run did not see; of another what it asked for itself and is gone."""
         while True:
             await self._room()
             async with job.transaction() as tx:
-                gone = await runs.vanish(tx, about, RETIRED_AT_ONCE)
+                gone = await runs.vanish(tx, about, RETIRED_AT_ONCE, whole=whole)
                 for document in gone:
                     _retire(tx, job, about, document, "vanished", str(document))
                 if gone:
@@ -138,7 +160,7 @@ class Publisher:
                     metrics.FETCHED.labels("retired").inc(len(gone))
             if len(gone) < RETIRED_AT_ONCE:
                 break
-        while True:
+        while whole:
             async with job.transaction() as tx:
                 if await runs.tidy(tx, about, gone_before=tx.now - REMEMBERED, most=TIDIED_AT_ONCE) < TIDIED_AT_ONCE:
                     return
@@ -181,8 +203,13 @@ def _retire(tx: Transaction, job: Job, about: About, document: UUID, because: st
 def _masked(trouble: Trouble) -> Trouble:
     """Reasons are our own words, with addresses of sites in them and none of people's machines."""
     item = Mask().address(trouble.item, LONGEST_ITEM)[:LONGEST_ITEM]
-    reason = mask(cleaned(trouble.reason[: LONGEST_ITEM + 1]), NO_ADDRESSES).text[:LONGEST_ITEM]
-    return Trouble(item or "unnamed", trouble.code, reason)
+    policy = NO_ADDRESSES if trouble.code in OF_SITES else REDACT
+    return Trouble(item or "unnamed", trouble.code, told(trouble.reason, LONGEST_ITEM, policy))
+
+
+def told(reason: str, most: int = 1000, policy: Policy = NO_ADDRESSES) -> str:
+    """A reason as it is kept: others' words in it may quote a row."""
+    return mask(cleaned(reason[: most + 1]), policy).text[:most]
 
 
 def _tell(counts: Counter[str]) -> None:

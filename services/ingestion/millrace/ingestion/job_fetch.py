@@ -12,10 +12,11 @@ import structlog
 from millrace.chassis import Clock, Job, LeaseLost, Table, Unavailable, Unknown, Unprocessable, works
 from millrace.ingestion import metrics, runs
 from millrace.ingestion.declaring import declaration, fetched, follow
-from millrace.ingestion.fetching import EMITS, Publisher
+from millrace.ingestion.fetching import EMITS, Publisher, told
 from millrace.ingestion.runs import Run
 from millrace.ingestion.sources.batch import About, Reader, Waits
 from millrace.workspace import Fetched, Workspace
+from millrace.workspace.quantities import format_duration
 
 log = structlog.get_logger()
 
@@ -27,6 +28,11 @@ FOUND = ("new", "changed", "unchanged", "rejected", "forgotten")
 
 RUNS_KEPT = 50
 FRONTIER_AT_ONCE = 10_000
+
+
+class OutOfTime(Exception):
+    """A run took longer than it may."""
+
 
 Readers = Callable[[Fetched, About], Reader]
 
@@ -50,19 +56,27 @@ async def job_fetch(job: Job, *, fetching: Fetching) -> None:
     run = await _begin(job, source)
     if run is None or spec is None or source is None:
         return
-    about = About(job.workspace, name, run.run, declaration(source))
+    about = About(job.workspace, name, run.run, declaration(source), run.reading or run.run)
     try:
         reason = await _read(job, fetching, source, about, run)
+    except OutOfTime:
+        await _out_of_time(job, fetching, spec, about, source)
     except LeaseLost:
         raise
     except Waits as waits:
-        await job.later(fetching.clock.now() + waits.pause, str(waits))
+        at = fetching.clock.now() + waits.pause
+        if at > _until(run, source):
+            await _out_of_time(job, fetching, spec, about, source)
+            return
+        await _waits(job, about, str(waits), at)
+        await job.later(at, str(waits))
     except Unprocessable as error:
         await _end(job, spec, about, source, "failed", str(error))
     except Unavailable as error:
         await _unavailable(job, fetching, spec, about, source, error)
     except Exception as error:
         if run.tries < TRIES:
+            await _waits(job, about, f"{type(error).__name__}: {error}", fetching.clock.now() + job.pause)
             raise
         log.exception("run given up", workspace=about.workspace, source=about.source, run=about.run)
         await _end(job, spec, about, source, "failed", f"{type(error).__name__}: {error}")
@@ -86,10 +100,14 @@ async def _begin(job: Job, source: Fetched | None) -> Run | None:
             return None
         if source is None or (run.state == "waiting" and run.asked_by is None and source.every is None):
             run.state, run.ended_at = "cancelled", tx.now
+            run.wait(None, None)
         elif run.state == "waiting" and run.due_at > tx.now:
             later = run.due_at
         else:
+            began = run.state == "running"
             _start(run, source, tx.now)
+            if not began:
+                await runs.go_on(tx, run)
         await runs.save(tx, run)
     if later:
         await job.later(later)
@@ -100,7 +118,7 @@ def _start(run: Run, source: Fetched, now: datetime) -> None:
     """A declaration that has changed while it ran makes a run begin anew."""
     said = declaration(source)
     if run.declaration != said:
-        run.position, run.reason = None, None
+        run.position, run.reason, run.reading = None, None, None
     run.state, run.declaration, run.tries = "running", said, run.tries + 1
     run.started_at, run.moved_at = run.started_at or now, run.moved_at or now
 
@@ -112,52 +130,79 @@ async def _read(job: Job, fetching: Fetching, source: Fetched, about: About, run
     async with contextlib.aclosing(batches):
         async for batch in batches:
             await publisher.publish(job, about, reader, batch)
+            if fetching.clock.now() > _until(run, source):
+                raise OutOfTime
     if not reader.retires:
         return None
-    if reason := await _doubt(job, about):
-        return reason
-    await publisher.retire(job, about)
-    return None
+    reason, nothing = await _doubt(job, about)
+    if not nothing:
+        await publisher.retire(job, about, whole=reason is None)
+    return reason
 
 
-async def _doubt(job: Job, about: About) -> str | None:
-    """Why what this run did not see may still be there."""
+def _until(run: Run, source: Fetched) -> datetime:
+    """When a run ends at the latest, wherever it is then."""
+    assert run.started_at is not None
+    return run.started_at + source.within
+
+
+async def _out_of_time(job: Job, fetching: Fetching, spec: Workspace, about: About, source: Fetched) -> None:
+    """Ends a run where it is. The next goes on from there, unless what one part says hangs on the others."""
+    goes_on = fetching.readers(source, about).goes_on
+    more = "the next goes on from there" if goes_on else "the next begins anew"
+    why = f"it was not done within {format_duration(source.within)} (`within`): {more}, and none was retired"
+    await _end(job, spec, about, source, "partial", why, leave=goes_on)
+
+
+async def _doubt(job: Job, about: About) -> tuple[str | None, bool]:
+    """Why what this run did not see may still be there, and whether it found nothing at all where something was."""
     async with job.transaction() as tx:
         run = await runs.load(tx, about.workspace, about.source, about.run)
         assert run is not None
         stood = await runs.standing(tx, about.workspace, about.source)
-    if run.reason:
-        return run.reason
-    if stood and not sum(run.counts[name] for name in FOUND):
-        return f"it found nothing where {stood} documents stood, so none was retired"
-    return None
+        found = sum(run.counts[name] for name in FOUND) or (about.goes_on and await runs.met(tx, about))
+    nothing = bool(stood) and not found
+    if nothing and not run.reason:
+        return f"it found nothing where {stood} documents stood, so none was retired", True
+    return run.reason, nothing
 
 
 async def _unavailable(
     job: Job, fetching: Fetching, spec: Workspace, about: About, source: Fetched, error: Unavailable
 ) -> None:
-    async with job.transaction() as tx:
-        run = await runs.load(tx, about.workspace, about.source, about.run)
-        assert run is not None
-        waited = tx.now - (run.moved_at or tx.now)
-        run.waits_for = str(error)[:1000]
-        await runs.save(tx, run)
-    if waited < fetching.patience:
+    run = await _waits(job, about, str(error), fetching.clock.now() + job.pause)
+    waited = fetching.clock.now() - (run.moved_at or fetching.clock.now())
+    if waited < fetching.patience and fetching.clock.now() <= _until(run, source):
         raise error
     await _end(job, spec, about, source, "failed", f"{error} (for {waited.total_seconds():.0f} s)")
 
 
-async def _end(job: Job, spec: Workspace, about: About, source: Fetched, state: str, reason: str | None) -> None:
-    """Ends the run and opens the next."""
-    while True:
+async def _waits(job: Job, about: About, why: str, until: datetime) -> Run:
+    """Says what a run waits for, and when it is tried again."""
+    async with job.transaction() as tx:
+        run = await runs.load(tx, about.workspace, about.source, about.run)
+        assert run is not None
+        run.wait(told(why), until)
+        await runs.save(tx, run)
+    return run
+
+
+async def _end(
+    job: Job, spec: Workspace, about: About, source: Fetched, state: str, reason: str | None, *, leave: bool = False
+) -> None:
+    """Ends the run and opens the next, to which it may `leave` what it has not read."""
+    while not leave:
         async with job.transaction() as tx:
             if await runs.clear_frontier(tx, about, FRONTIER_AT_ONCE) < FRONTIER_AT_ONCE:
                 break
     async with job.finish() as tx:
         run = await runs.load(tx, about.workspace, about.source, about.run)
         assert run is not None
-        run.state, run.ended_at, run.moved_at, run.position, run.waits_for = state, tx.now, tx.now, None, None
-        run.reason = reason[:1000] if reason else None
+        if leave and run.position is not None:
+            await runs.leave(tx, run)
+        run.state, run.ended_at, run.moved_at, run.position = state, tx.now, tx.now, None
+        run.wait(None, None)
+        run.reason = told(reason) if reason else None
         await runs.save(tx, run)
         await runs.forget(tx, about.workspace, about.source, keep=RUNS_KEPT)
         await runs.forget_turns(tx, FRONTIER_AT_ONCE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -25,9 +25,10 @@ from millrace.events import (
 from millrace.ingestion import metrics, store
 from millrace.ingestion.domain.documents import Document, Mask, Verdict, judged, masked, submission
 from millrace.ingestion.domain.observations import Observation, judged_observation, masked_observation
+from millrace.ingestion.domain.urls import sites
 from millrace.ingestion.engine import Engine
 from millrace.privacy import Second, derived_key
-from millrace.workspace import Workspace
+from millrace.workspace import Crawl, Workspace
 
 DOCUMENTS = (DocumentAccepted, DocumentRejected)
 OBSERVATIONS = (ObservationAccepted, ObservationRejected)
@@ -102,9 +103,15 @@ def _examine(known: Sequence[tuple[Event, Workspace]], rules: Rules, now: dateti
         if isinstance(event, ObservationSubmitted):
             kept = masked_observation(event, workspace.lanes, key=key, mask=mask)
         else:
-            kept = masked(submission(event), key=key, mask=mask)
+            given = submission(event)
+            kept = masked(given, key=key, mask=mask, sites=_sites(workspace, given.source))
         examined.append(Examined(event, kept, judge(kept, workspace, rules, now)))
     return examined
+
+
+def _sites(workspace: Workspace, source: str) -> Collection[str]:
+    declared = workspace.sources.get(source)
+    return sites(declared.seeds, declared.allow) if isinstance(declared, Crawl) else ()
 
 
 def judge(kept: Kept, workspace: Workspace, rules: Rules, now: datetime) -> Verdict:

@@ -1,6 +1,7 @@
 """millrace sources list, show, run"""
 
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,6 +9,7 @@ from rich.console import Group
 from rich.text import Text
 
 from millrace.cli import Data, Json, Target, console, show, table
+from millrace.cli.output import errors
 from millrace.cli.person import counted, moment, whoami
 
 if TYPE_CHECKING:
@@ -58,7 +60,8 @@ def _listed(found: list[dict[str, Any]]) -> Any:
         for one in found
     ]
     names = ("source", "kind", "state", "documents", "accepted", "rejected", "last", "next", "purposes")
-    return table(names, rows)
+    held = [Text(f"{one['source']}: {why}", style="yellow") for one in found if (why := _waits(one["open_run"] or {}))]
+    return Group(table(names, rows), *held)
 
 
 @commands.command("show")
@@ -88,7 +91,7 @@ def _shown(found: dict[str, Any]) -> Any:
     rows = [
         (
             str(each["run"]),
-            _state(each["state"]),
+            _state_of(each),
             moment(each["started_at"] or each["due_at"]),
             moment(each["ended_at"]),
             _counts(each["counts"]),
@@ -101,7 +104,9 @@ def _shown(found: dict[str, Any]) -> Any:
 
 
 def _report(told: dict[str, Any]) -> Any:
-    head = Text.assemble(f"run {told['run']}: ", _state(told["state"]), f"  {_counts(told['counts'])}")
+    head = Text.assemble(f"run {told['run']}: ", _state_of(told), f"  {_counts(told['counts'])}")
+    if told.get("reading"):
+        head.append(f"  goes on with what run {told['reading']} began", style="dim")
     parts: list[Any] = [head]
     if why := told["reason"] or _waits(told):
         parts.append(Text(why, style="yellow", overflow="fold"))
@@ -135,12 +140,16 @@ def now(
 
 
 def _followed(ingestion: "httpx.Client", path: str, *, quiet: bool) -> dict[str, Any]:
-    """Wait for a run's end, and say meanwhile how far it is."""
+    """Wait for a run's end, and say meanwhile how far it is, and what it waits for wherever that is read."""
+    said = None
     with console.status("waiting for a worker", spinner="dots") if not quiet else _Silent() as status:
         while True:
             told: dict[str, Any] = ingestion.get(path).json()
             if told["state"] not in ("waiting", "running"):
                 return told
+            if (waits := told.get("waits_for")) and waits != said:
+                errors.print(_waits(told), style="yellow", markup=False, soft_wrap=True)
+            said = waits
             status.update("  ".join(filter(None, (told["state"], _counts(told["counts"]), _waits(told)))))
             time.sleep(LOOK)
 
@@ -158,9 +167,17 @@ def _state(state: str | None) -> Text:
     return Text(state or "", style=STATES.get(state or "", "dim"))
 
 
+def _state_of(run: dict[str, Any]) -> Text:
+    return _state("held up" if run.get("waits_for") else run["state"])
+
+
 def _waits(run: dict[str, Any]) -> str:
-    """What a run waits for, which it looks for again and again."""
-    return f"held up, and tried again: {run['waits_for']}" if run.get("waits_for") else ""
+    """What a run waits for, and when it is tried again."""
+    if not run.get("waits_for"):
+        return ""
+    left = (datetime.fromisoformat(run["tried_at"]) - datetime.now(UTC)).total_seconds() if run.get("tried_at") else 0
+    again = f"in {left:.0f} s" if left >= 1 else "now"
+    return f"held up: {run['waits_for']}; tried again {again}"
 
 
 def _said(value: Any) -> str:

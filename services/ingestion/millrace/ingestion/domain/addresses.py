@@ -21,6 +21,15 @@ def allowed(address: str, *, private: bool) -> bool:
     return found.is_global or (private and (found.is_private or found.is_loopback))
 
 
+def is_address(host: str) -> bool:
+    """Whether a host is named by its address."""
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
 def _reserved(address: IPv4Address | IPv6Address) -> bool:
     return address.is_reserved and not address.is_loopback
 

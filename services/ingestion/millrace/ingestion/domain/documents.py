@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import singledispatch
@@ -107,10 +107,13 @@ class Mask:
         self.counts.update(masked.counts)
         return masked.text
 
-    def address(self, text: str, most: int) -> str:
-        """Like any text, but that the host of a web address stays: a site's name is nobody's, be it a number."""
+    def address(self, text: str, most: int, sites: Collection[str] | None = None) -> str:
+        """Like any text, but that the host of a web address stays: a site's name is nobody's, be it a number.
+
+        Of others' words only the hosts of `sites` are known to be such.
+        """
         host = HOST.match(text.strip())
-        if host is None:
+        if host is None or (sites is not None and host[0].partition("://")[2] not in sites):
             return self(text, most)
         return host[0] + self(text.strip()[host.end() :], most - host.end())
 
@@ -150,12 +153,15 @@ def _(event: InteractionLogged) -> Submission:
     )
 
 
-def masked(given: Submission, *, key: bytes, mask: Mask) -> Document:
-    """What may be kept of a submission, whatever a workspace has against it. `key` is the workspace's."""
+def masked(given: Submission, *, key: bytes, mask: Mask, sites: Collection[str] = ()) -> Document:
+    """What may be kept of a submission, whatever a workspace has against it.
+
+    `key` is the workspace's, and `sites` the hosts that it declares this source to be read from.
+    """
     source, text = mask(given.source, LONGEST_NAME), mask(given.text, LONGEST)
     label, suite = mask(given.label or "", LONGEST_LABEL) or None, mask(given.suite or "", LONGEST_NAME) or None
     metadata = {
-        mask(key, LONGEST_VALUE): mask.address(value, LONGEST_VALUE)
+        mask(key, LONGEST_VALUE): mask.address(value, LONGEST_VALUE, sites)
         for key, value in islice(given.metadata.items(), MOST_METADATA)
     }
     return Document(

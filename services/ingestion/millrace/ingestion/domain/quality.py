@@ -47,8 +47,10 @@ def of_text(text: str, quality: Quality) -> Iterator[Reason]:
 
 
 def shown(figure: float) -> str:
-    """Three digits that tell, and all of a whole number."""
-    return f"{figure:,.0f}" if abs(figure) >= 100 or figure == int(figure) else f"{figure:.3g}"
+    """A figure as people write it: all of a whole number, else about three digits that tell."""
+    if float(figure).is_integer():
+        return f"{figure:,.0f}"
+    return f"{figure:,.1f}" if abs(figure) >= 100 else f"{figure:.3g}" if abs(figure) >= 0.001 else f"{figure:.6f}"
 
 
 def of_metadata(metadata: Mapping[str, str], quality: Quality) -> Iterator[Reason]:
@@ -82,8 +84,8 @@ def _expected(typed: Typed) -> str:
 
 def _within(least: float | None, most: float | None) -> str:
     if least is not None and most is not None:
-        return f"{least:g} to {most:g}"
-    return f"at least {least:g}" if least is not None else f"at most {most:g}"
+        return f"{shown(least)} to {shown(most)}"
+    return f"at least {shown(least)}" if least is not None else f"at most {shown(most or 0.0)}"
 
 
 def _wrong(value: float | str, typed: Typed) -> bool:
@@ -94,7 +96,7 @@ def _wrong(value: float | str, typed: Typed) -> bool:
         if number is None:
             return True
         return (typed.min is not None and number < typed.min) or (typed.max is not None and number > typed.max)
-    text = value if isinstance(value, str) else f"{value:g}"
+    text = value if isinstance(value, str) else str(int(value)) if float(value).is_integer() else str(value)
     if typed.one_of is not None and text not in typed.one_of:
         return True
     return typed.pattern is not None and not compiled(typed.pattern).fullmatch(text)

@@ -40,12 +40,16 @@ class Item:
 
 @dataclass(frozen=True)
 class Known:
-    """What is kept of a document: `seen` is the last run that saw it."""
+    """What is kept of a document: `seen` is the last run that saw it.
+
+    `kept_by` is the file that said it last, where this run can't read that: no other may say otherwise meanwhile.
+    """
 
     digest: bytes
     revision: int
     gone: bool
     seen: int
+    kept_by: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,8 @@ def revise(document: UUID, item: Item, known: Known | None, *, run: int, key: by
         return Revision(document, item, digest, 1, "new", False)
     if known.digest == digest and not known.gone:
         return Revision(document, item, digest, known.revision, "unchanged", True)
-    if known.seen == run and not last_wins:
+    kept = known.kept_by not in (None, item.place) and not known.gone
+    if kept or (known.seen == run and not last_wins):
         return Revision(document, item, digest, known.revision, "repeated", not known.gone)
     return Revision(document, item, digest, known.revision + 1, "changed", not known.gone)
 

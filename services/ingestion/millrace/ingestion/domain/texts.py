@@ -58,15 +58,18 @@ def read(text: str, *, length: int, printable: float, languages: Sequence[str], 
     if not text:
         return Read((_reason("empty", "a text"),))
     bare = TAG.sub(" ", text)
-    letters = sum(map(str.isalpha, bare))
+    letters, unsaid = sum(map(str.isalpha, bare)), unspeakable(bare)
     reasons = [
         reason
         for refused, reason in (
             (len(text) < SHORTEST, _reason("too_short", f"at least {SHORTEST} characters, not {len(text)}")),
             (length > LONGEST, _reason("too_long", f"at most {LONGEST} characters, not {length}")),
-            (printable < LEAST_PRINTABLE, _reason("unprintable", "printable characters")),
-            (letters < LEAST_LETTERS, _reason("no_words", f"at least {LEAST_LETTERS} letters")),
-            (unspeakable(bare) > MOST_UNSPEAKABLE, _reason("gibberish", "words")),
+            (
+                printable < LEAST_PRINTABLE,
+                _reason("unprintable", f"printable characters, not {1 - printable:.0%} others"),
+            ),
+            (letters < LEAST_LETTERS, _reason("no_words", f"at least {LEAST_LETTERS} letters, not {letters}")),
+            (unsaid > MOST_UNSPEAKABLE, _reason("gibberish", f"words, not {unsaid:.0%} of what can't be spoken")),
         )
         if refused
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 LONGEST_URL = 2000
@@ -43,6 +44,12 @@ def within(url: str, prefixes: Sequence[str]) -> bool:
 def _below(netloc: str, path: str, prefix: str) -> bool:
     root = urlsplit(normal(prefix) or "")
     return netloc == root.netloc and (path == root.path or path.startswith(root.path.rstrip("/") + "/"))
+
+
+@lru_cache(maxsize=1000)
+def sites(seeds: tuple[str, ...], allow: tuple[str, ...]) -> frozenset[str]:
+    """The hosts, with their ports, that a crawl is declared to go to."""
+    return frozenset(urlsplit(found).netloc for one in prefixes(seeds, allow) if (found := normal(one)))
 
 
 def prefixes(seeds: Sequence[str], allow: Sequence[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query
 from pydantic import Field
 
-from millrace.chassis import Clock, Database, Table, command
+from millrace.chassis import Clock, Database, Table, command, erasure
 from millrace.chassis.signing import Signed
 from millrace.events import SubjectErased
 from millrace.ingestion import erasures
@@ -30,12 +30,13 @@ def routes(db: Database, specs: Table[Workspace], *, clock: Clock, secret: str) 
 
     @router.post("", status_code=202)
     async def erase(name: str, asked: Asked, key: Key = None) -> dict[str, Any]:
-        """The id itself is not kept: what is named by its pseudonym is erased."""
+        """The id itself is not kept: what is named by its pseudonym is erased, and not fetched from this moment on."""
         await specs.get(name)
         await db.admit()
         subject = pseudonymous(asked.subject, derived_key(secret, name))
-        cause = command(now=clock.now(), key=f"erase|{name}|{subject}|{key}" if key else None)
         async with db.transaction(emits=EMITS) as tx:
+            await erasure.hold(tx, name)  # what was fetched until now was known before
+            cause = command(now=clock.now(), key=f"erase|{name}|{subject}|{key}" if key else None)
             await erasures.append(tx, str(cause.id), name, subject, asked.by)
             tx.emit(SubjectErased.caused_by(cause, workspace=name, erasure=str(cause.id), subject=subject))
         await db.delivered(tx)
@@ -48,10 +49,10 @@ def routes(db: Database, specs: Table[Workspace], *, clock: Clock, secret: str) 
         async with db.reading() as tx:
             return await erasures.each(tx, name, limit)
 
-    @router.get("/{erasure}")
-    async def report(name: str, erasure: str) -> dict[str, Any]:
+    @router.get("/{asked_for}")
+    async def report(name: str, asked_for: str) -> dict[str, Any]:
         await specs.get(name)
         async with db.reading() as tx:
-            return await erasures.report(tx, name, erasure)
+            return await erasures.report(tx, name, asked_for)
 
     return router

@@ -1,4 +1,4 @@
-"""Pages and sitemaps that the open run of a crawl knows of."""
+"""Pages and sitemaps that a crawl knows of, as far as it has been read."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def ahead(tx: Transaction, about: About, most: int) -> tuple[list[Ahead], 
            ORDER BY tries, depth, number LIMIT $4""",
         about.workspace,
         about.source,
-        about.run,
+        about.reading,
         most,
     )
     wait = await tx.fetchval(
@@ -49,7 +49,7 @@ async def ahead(tx: Transaction, about: About, most: int) -> tuple[list[Ahead], 
            WHERE workspace = $1 AND source = $2 AND run = $3 AND NOT done AND not_before > clock_timestamp()""",
         about.workspace,
         about.source,
-        about.run,
+        about.reading,
     )
     return [Ahead(**row) for row in rows], wait
 
@@ -57,10 +57,13 @@ async def ahead(tx: Transaction, about: About, most: int) -> tuple[list[Ahead], 
 async def add_ahead(tx: Transaction, about: About, found: Iterable[Ahead], *, done: bool = False) -> None:
     """Pages that are known already stay as they are, but that `done` ones need no second look."""
     await tx.executemany(
-        """INSERT INTO frontier (workspace, source, run, place, url, kind, depth, done)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        """INSERT INTO frontier (workspace, source, run, place, url, kind, depth, tries, done)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
            ON CONFLICT (workspace, source, run, place) DO UPDATE SET done = true WHERE excluded.done""",
-        [(about.workspace, about.source, about.run, one.place, one.url, one.kind, one.depth, done) for one in found],
+        [
+            (about.workspace, about.source, about.reading, one.place, one.url, one.kind, one.depth, one.tries, done)
+            for one in found
+        ],
     )
 
 
@@ -70,20 +73,20 @@ async def try_again(tx: Transaction, about: About, place: UUID, pause: float) ->
            WHERE workspace = $1 AND source = $2 AND run = $3 AND place = $4""",
         about.workspace,
         about.source,
-        about.run,
+        about.reading,
         place,
         pause,
     )
 
 
 async def looked_at(tx: Transaction, about: About, places: Collection[UUID]) -> set[UUID]:
-    """Those of the places that this run has looked at."""
+    """Those of the places that this reading has looked at."""
     rows = await tx.fetch(
         """SELECT place FROM frontier
            WHERE workspace = $1 AND source = $2 AND run = $3 AND done AND place = ANY($4)""",
         about.workspace,
         about.source,
-        about.run,
+        about.reading,
         list(places),
     )
     return {row["place"] for row in rows}
@@ -95,6 +98,6 @@ async def known_ahead(tx: Transaction, about: About) -> int:
             "SELECT count(*) FROM frontier WHERE workspace = $1 AND source = $2 AND run = $3",
             about.workspace,
             about.source,
-            about.run,
+            about.reading,
         )
     )

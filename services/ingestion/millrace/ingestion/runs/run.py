@@ -31,6 +31,14 @@ class Run:
     counts: Counter[str]
     reason: str | None
     waits_for: str | None
+    tried_at: datetime | None
+    """When it is tried again, while it waits."""
+    reading: int | None
+    """The run that began the reading that this one goes on with, where that is another."""
+
+    def wait(self, why: str | None, until: datetime | None) -> None:
+        """What it waits for, and until when; None as soon as it moves."""
+        self.waits_for, self.tried_at = (why[:1000], until) if why else (None, None)
 
     @property
     def key(self) -> str:
@@ -92,7 +100,8 @@ async def started_last(tx: Transaction, workspace: str, source: str) -> datetime
 async def save(tx: Transaction, run: Run) -> None:
     await tx.execute(
         """UPDATE runs SET state = $4, asked_by = $5, due_at = $6, started_at = $7, moved_at = $8, ended_at = $9,
-               declaration = $10, tries = $11, position = $12, counts = $13, reason = $14, waits_for = $15
+               declaration = $10, tries = $11, position = $12, counts = $13, reason = $14, waits_for = $15,
+               tried_at = $16, reading = $17
            WHERE workspace = $1 AND source = $2 AND run = $3""",
         run.workspace,
         run.source,
@@ -109,4 +118,6 @@ async def save(tx: Transaction, run: Run) -> None:
         json.dumps(run.counts),
         run.reason,
         run.waits_for,
+        run.tried_at,
+        run.reading,
     )

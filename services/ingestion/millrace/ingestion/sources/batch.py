@@ -42,13 +42,16 @@ class Place:
     etag: str | None = None
     modified: str | None = None
     links: Sequence[str] = ()
+    url: str | None = None
 
 
 @dataclass
 class Batch:
     """`settled` places are as they were, or could not be read: what came from them is not known to be gone.
 
-    `partial` says why nothing may be retired after this run. `also` writes what the source itself keeps.
+    `tried` are those among them that were read as far as they can be, each with what tells whether it changed.
+    `gone` ones were asked for themselves and are not there. `partial` says why what a run did not see may be there
+    still: after it only what is `gone` is retired. `also` writes what the source itself keeps.
     """
 
     position: Position
@@ -57,6 +60,8 @@ class Batch:
     places: list[Place] = field(default_factory=list)
     settled: set[UUID] = field(default_factory=set)
     unchanged: set[UUID] = field(default_factory=set)
+    tried: dict[UUID, str] = field(default_factory=dict)
+    gone: set[UUID] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)
     partial: str | None = None
     also: Callable[[Transaction], Awaitable[None]] | None = None
@@ -74,18 +79,29 @@ class Batch:
         self.places += later.places
         self.settled |= later.settled
         self.unchanged |= later.unchanged
+        self.tried |= later.tried
+        self.gone |= later.gone
         self.counts += later.counts
         self.partial = self.partial or later.partial
 
 
 @dataclass(frozen=True)
 class About:
-    """The run that a source is read for. `declaration` digests what makes documents what they are."""
+    """The run that a source is read for. `declaration` digests what makes documents what they are.
+
+    `reading` is the run that began to read the source, where this one goes on with that: what has been seen since
+    then has been seen.
+    """
 
     workspace: str
     source: str
     run: int
     declaration: str
+    reading: int
+
+    @property
+    def goes_on(self) -> bool:
+        return self.reading != self.run
 
 
 class Reader(Protocol):
@@ -97,12 +113,15 @@ class Reader(Protocol):
     retires: bool
     """Whether what a whole run does not see is gone."""
 
+    goes_on: bool
+    """Whether what a run that was not done in its time has left may be read by the next."""
+
     def batches(self, position: Position | None) -> AsyncGenerator[Batch, None]: ...
 
 
 class Waits(Exception):
     """Nothing can be done before a while has passed: the run goes on then."""
 
-    def __init__(self, pause: timedelta) -> None:
-        super().__init__(f"{pause.total_seconds():g} s")
+    def __init__(self, pause: timedelta, why: str) -> None:
+        super().__init__(why)
         self.pause = pause

@@ -14,6 +14,8 @@ from uuid import UUID
 
 from millrace.chassis import Database, Transaction, Unavailable, Unprocessable
 from millrace.ingestion import runs
+from millrace.ingestion.domain.addresses import is_address
+from millrace.ingestion.domain.quality import shown
 from millrace.ingestion.domain.revisions import Item, parts, place_of
 from millrace.ingestion.domain.urls import normal, origin, prefixes, within
 from millrace.ingestion.runs import Ahead
@@ -46,6 +48,8 @@ MOST_SITEMAPS = 500
 
 GONE = frozenset({"gone", "robots", "outside"})
 """What says that a page is no longer there for us. After any other trouble it may be, and lead where it did."""
+
+CERTAIN = "only what was asked for and is gone was retired"
 
 PERSONAL = frozenset({"email", "card", "iban"})
 
@@ -82,6 +86,7 @@ class NothingRead(Unprocessable):
 class CrawlReader:
     last_wins = False
     retires = True
+    goes_on = True
 
     def __init__(self, crawl: Crawl, about: About, network: Network, db: Database, *, largest: int) -> None:
         self._crawl = crawl
@@ -112,14 +117,19 @@ class CrawlReader:
                 waiting, wait = await runs.ahead(tx, self._about, min(AT_ONCE, self._left(position)) or 1)
             if waiting and not self._left(position):
                 why = f"only {self._crawl.pages} pages may be read (`pages`), and more were found"
-                yield Batch(position, partial=f"{why}; none was retired")
+                yield Batch(position, partial=f"{why}; {CERTAIN}")
                 return
             if not waiting and wait is None:
                 if not position.get("read", 1):
                     raise NothingRead(position.get("why") or "none was permitted")
-                return
+                if position.get("asked") or not (position.get("lost") or self._about.goes_on):
+                    return
+                # what nothing leads to any more, or did while other pages were read, may be there still
+                position = {**position, "asked": True}
+                yield await self._unseen(position)
+                continue
             if not waiting:
-                raise Waits(timedelta(seconds=max(0.1, wait or 0.0)))
+                raise Waits(timedelta(seconds=max(0.1, wait or 0.0)), "pages that did not answer")
             batch = await self._looked(client, robots, waiting, position)
             position = batch.position
             yield batch
@@ -142,6 +152,16 @@ class CrawlReader:
         seeds = [self._ahead(url, "page", 0) for seed in self._crawl.seeds if (url := normal(seed))]
         found = [*seeds, *(self._ahead(url, "sitemap", 0) for url in maps)]
         return lambda tx: runs.add_ahead(tx, self._about, found)
+
+    async def _unseen(self, position: Position) -> Batch:
+        """Pages that stand and were not met are asked for themselves: each once, and nothing that it leads to."""
+        left = self._left(position)
+        async with self._db.reading() as tx:
+            unseen = await runs.unseen(tx, self._about, left + 1)
+        found = [Ahead(place, url, "page", self._crawl.depth, tries=len(PAUSES)) for place, url in unseen[:left]]
+        why = f"only {self._crawl.pages} pages may be read (`pages`), and more stand that nothing leads to; {CERTAIN}"
+        more = why if len(unseen) > left else None
+        return Batch(position, also=lambda tx: runs.add_ahead(tx, self._about, found), partial=more)
 
     def _ahead(self, url: str, kind: str, depth: int) -> Ahead:
         return Ahead(self._place(url), url, kind, depth)
@@ -196,7 +216,7 @@ class CrawlReader:
         except Down as down:
             if ahead.tries < len(PAUSES):
                 return _Seen(ahead, again=min(max(PAUSES[ahead.tries], down.retry_after or 0.0), LONGEST_PAUSE))
-            trouble = Trouble(ahead.url, "down", f"an answer, after {ahead.tries + 1} tries: {down}")
+            trouble = Trouble(ahead.url, "down", f"an answer: {down}")
             return _Seen(ahead, trouble=trouble, settled=True, lost=True, links=before.links if before else ())
 
     async def _fetched(self, client: Client, robots: Robots, ahead: Ahead, before: Place | None) -> Answer:
@@ -204,7 +224,11 @@ class CrawlReader:
 
         async def permits(url: str) -> None:
             if ahead.kind == "page" and not within(url, self._prefixes):
-                raise Unreadable("outside", f"an address below {', '.join(self._prefixes)}"[:300])
+                if self._inside(url):
+                    raise Unreadable("private_address", f"an address that crawls may go to, not {origin(url)}")
+                raise Unreadable(
+                    "outside", f"an address below {', '.join(self._prefixes)}"[:300] + f", not {origin(url)}"
+                )
             if _personal(url):
                 raise Unreadable("personal_data", "an address without personal data")
             manners = await robots.of(url)
@@ -216,7 +240,7 @@ class CrawlReader:
                 raise Unreadable("robots", "an address that robots.txt lets us read")
             pause = max(self._pause, manners.pause(agent))
             if pause > LONGEST_DELAY:
-                raise Unreadable("crawl_delay", f"a Crawl-delay of at most {LONGEST_DELAY:g} s, not {pause:g} s")
+                raise Unreadable("crawl_delay", f"a Crawl-delay of at most {LONGEST_DELAY:g} s, not {shown(pause)} s")
             await self._turns.wait(urlsplit(url).netloc, pause)
 
         asked = {"If-None-Match": before.etag, "If-Modified-Since": before.modified} if before else {}
@@ -244,7 +268,8 @@ class CrawlReader:
         text, title, links = await self._text(kind, answer)
         personal = sum(_personal(link) for link in links if within(link, self._prefixes))
         links = tuple(link for link in links if self._may(link))
-        place = Place(self._place(answer.url), answer.headers.get("etag"), answer.headers.get("last-modified"), links)
+        etag, modified = answer.headers.get("etag"), answer.headers.get("last-modified")
+        place = Place(self._place(answer.url), etag, modified, links, answer.url)
         about = {"url": answer.url, **({"title": title} if title else {})}
         items = [
             Item(
@@ -297,6 +322,7 @@ class CrawlReader:
         async def also(tx: Transaction) -> None:
             await runs.add_ahead(tx, self._about, done, done=True)
             await runs.add_ahead(tx, self._about, new)
+            await runs.locate(tx, self._about, {one.ahead.place: one.ahead.url for one in seen if one.unchanged})
             for place, pause in again:
                 await runs.try_again(tx, self._about, place, pause)
 
@@ -318,9 +344,12 @@ class CrawlReader:
         if one.trouble is None or self._expected(one):
             return
         batch.troubles.append(one.trouble)
+        if one.trouble.code in GONE and one.ahead.kind == "page":
+            batch.gone.add(one.ahead.place)
         if one.lost:
+            batch.position["lost"] = True
             what = "a sitemap could not be read" if one.ahead.kind == "sitemap" else "a page did not answer"
-            batch.partial = f"{what}, and what it leads to is not known; none was retired"
+            batch.partial = f"{what}, and what it leads to is not known; {CERTAIN}"
 
     def _expected(self, one: _Seen) -> bool:
         """A sitemap that nobody promised is none."""
@@ -339,6 +368,11 @@ class CrawlReader:
 
     def _pages(self, links: Iterable[str], depth: int) -> list[Ahead]:
         return [self._ahead(link, "page", depth) for link in links if self._may(link)]
+
+    def _inside(self, url: str) -> bool:
+        """Whether an address is a number, of a network where crawls have no business."""
+        host = urlsplit(url).hostname or ""
+        return is_address(host) and not self._network.allowed(host, private=self._crawl.private)
 
     def _may(self, link: str) -> bool:
         return within(link, self._prefixes) and not _personal(link)

@@ -32,6 +32,9 @@ LOOKED_UP = 200
 
 WHOLE = ("txt", "md", "markdown", "html", "htm", "pdf")
 
+Tried = tuple[str, int]
+"""What a file was like when it could not be taken whole, and the run that names why."""
+
 _FRONT_MATTER = re.compile(r"\A---\n.{0,20000}?\n---\n", re.DOTALL)
 _HEADING = re.compile(r"^#\s+(.{1,300})$", re.MULTILINE)
 
@@ -44,19 +47,27 @@ class _At:
     tag: str = ""
     row: int | None = 0
     whole: bool = True
+    anew: bool = False
 
     def written(self) -> Position:
-        return {"file": self.file, "tag": self.tag, "row": self.row, "whole": self.whole}
+        return {"file": self.file, "tag": self.tag, "row": self.row, "whole": self.whole, "anew": self.anew}
 
 
 class FilesReader:
-    """Reads the files of a place in the order of their names."""
+    """Reads the files of a place in the order of their names; from the last on where ids are the source's own.
+
+    Then what one table says hangs on what others say: unless tables have only been added at the end, all are read
+    `anew`, and else none of those that are as they were, were it because some of their rows can't be taken.
+    """
 
     last_wins = False
     retires = True
 
     def __init__(self, files: Files, about: About, folder: Callable[[], Folder], db: Database, largest: int) -> None:
         self._files = files
+        self._of_source = files.ids == "source"
+        # a row may have moved meanwhile from a file that was still to be read to one that comes later by its name
+        self.goes_on = not self._of_source
         self._about = about
         self._folder = folder
         self._db = db
@@ -64,19 +75,46 @@ class FilesReader:
 
     async def batches(self, position: Position | None) -> AsyncGenerator[Batch, None]:
         at = _At(**position) if position else _At()
-        found = await self._folder().files()
-        wanted = [file for file in found if self._wants(file) and file.name >= at.file]
+        wanted = [file for file in await self._folder().files() if self._wants(file)]
+        if self._of_source:
+            wanted.reverse()
+            at = at if position else replace(at, anew=await self._mixed(wanted))
+        if at.file:
+            wanted = [file for file in wanted if self._is_ahead(file.name, at.file)]
         batch = Batch(position=at.written())
         for start in range(0, len(wanted), LOOKED_UP):
             some = wanted[start : start + LOOKED_UP]
-            before = await self._before(some)
+            before, tried = ({}, {}) if at.anew else await self._before(some)
             for file in some:
-                async for part in self._file(file, before.get(self._place(file)), _on(at, file)):
+                place = self._place(file)
+                async for part in self._file(file, before.get(place), tried.get(place), _on(at, file)):
+                    if part.settled and self._of_source:  # it binds the tables that come after it, not those before
+                        yield batch
+                        batch = Batch(position=batch.position)
                     batch.take(part)
                     if batch.size >= AT_ONCE:
                         yield batch
                         batch = Batch(position=batch.position)
         yield batch
+
+    def _is_ahead(self, name: str, last: str) -> bool:
+        return name <= last if self._of_source else name >= last
+
+    async def _mixed(self, files: Sequence[File]) -> bool:
+        """Whether anything else has come about since the last run than tables at the end."""
+        known: list[bool] = []  # from the last on
+        files = [file for file in files if file.kind in TABLES]
+        for start in range(0, len(files), LOOKED_UP):
+            some = files[start : start + LOOKED_UP]
+            before, tried = await self._before(some)
+            for file in some:
+                place = self._place(file)
+                tags = [tried[place][0]] if place in tried else [before[place].etag] if place in before else []
+                if tags not in ([], [file.tag]):
+                    return True
+                known.append(bool(tags))
+        async with self._db.reading() as tx:
+            return known != sorted(known) or await runs.vanished(tx, self._about, list(map(self._place, files)))
 
     def _wants(self, file: File) -> bool:
         name = file.name.rpartition("/")[2]
@@ -86,31 +124,48 @@ class FilesReader:
     def _place(self, file: File) -> UUID:
         return place_of(self._about.workspace, self._about.source, file.name)
 
-    async def _before(self, files: Sequence[File]) -> dict[UUID, Place]:
+    async def _before(self, files: Sequence[File]) -> tuple[dict[UUID, Place], dict[UUID, Tried]]:
+        """Files that were read whole, and tables that hang on others and were read as far as they can be."""
+        places = [self._place(file) for file in files]
         async with self._db.reading() as tx:
-            return await runs.places(tx, self._about, [self._place(file) for file in files])
+            tried = await runs.tried(tx, self._about, places) if self._of_source else {}
+            return await runs.places(tx, self._about, places), tried
 
-    async def _file(self, file: File, before: Place | None, at: _At) -> AsyncGenerator[Batch, None]:
+    async def _file(
+        self, file: File, before: Place | None, tried: Tried | None, at: _At
+    ) -> AsyncGenerator[Batch, None]:
         if at.row is None:
             return
         place, end = self._place(file), replace(at, row=None).written()
         if before is not None and before.etag == file.tag:
             yield Batch(position=end, unchanged={place}, counts=Counter(files=1))
             return
+        if tried is not None and tried[0] == file.tag:
+            trouble = Trouble(file.name, "as_before", f"what run {tried[1]} could not take of it; it is as it was then")
+            yield Batch(position=end, troubles=[trouble], unchanged={place}, counts=Counter(files=1))
+            return
         try:
             async for part in self._read(file, place, at):
                 at = _At(**part.position)
                 yield part
         except Unreadable as error:
-            trouble = Trouble(file.name, error.code, error.expected)
-            yield Batch(position=end, troubles=[trouble], settled={place}, counts=Counter(files=1))
+            yield self._partly(file, end, Trouble(file.name, error.code, error.expected))
         except FileNotFoundError:
             yield Batch(position=end, settled={place})  # it went while the others were read: the next run will see
         except Interrupted as error:
             raise Unavailable(str(error)) from error
         else:
-            read = {"places": [Place(place, file.tag)]} if at.whole else {"settled": {place}}
-            yield Batch(position=replace(at, row=None).written(), counts=Counter(files=1), **read)
+            end = replace(at, row=None).written()
+            if at.whole:
+                yield Batch(position=end, places=[Place(place, file.tag)], counts=Counter(files=1))
+            else:
+                yield self._partly(file, end)
+
+    def _partly(self, file: File, end: Position, *troubles: Trouble) -> Batch:
+        """The end of a file of which not all could be taken."""
+        place = self._place(file)
+        tried = {place: file.tag} if file.kind in TABLES else {}
+        return Batch(position=end, troubles=[*troubles], settled={place}, tried=tried, counts=Counter(files=1))
 
     async def _read(self, file: File, place: UUID, at: _At) -> AsyncGenerator[Batch, None]:
         if file.kind in TABLES:
@@ -153,14 +208,14 @@ class FilesReader:
         try:
             if isinstance(said, Unreadable):
                 raise said
-            made = item(said, columns, place, label=self._files.label, name=file.name)
+            # the same row in the next file is no news, so it is not told by its file
+            made = item(said, columns, place, label=self._files.label, name="" if self._of_source else file.name)
             if columns.id and said.get(columns.id) in (None, ""):
                 raise Unreadable("id", f"an id in {columns.id!r}")
             own = str(said[columns.id]) if columns.id else _content(made)
-            # an id is unique within its file: two files may each count from 1
-            batch.items.append(
-                replace(made, own_id=f"{file.name}#{own}", occurred_at=made.occurred_at or file.modified)
-            )
+            # an id is unique within its file where nothing else is declared: two files may each count from 1
+            own = own if self._of_source else f"{file.name}#{own}"
+            batch.items.append(replace(made, own_id=own, occurred_at=made.occurred_at or file.modified))
         except Unreadable as error:
             batch.troubles.append(Trouble(f"{file.name}, row {number}", error.code, error.expected))
 
@@ -219,7 +274,7 @@ def _some(found: Iterator[Row]) -> tuple[list[Row], Unreadable | None]:
 
 def _on(at: _At, file: File) -> _At:
     """Where to begin with a file: where the run stopped, if it is still the same."""
-    return at if (at.file, at.tag) == (file.name, file.tag) else _At(file.name, file.tag)
+    return at if (at.file, at.tag) == (file.name, file.tag) else _At(file.name, file.tag, anew=at.anew)
 
 
 def _content(item: Item) -> str:

@@ -91,8 +91,7 @@ class _Guarded(httpcore.AsyncNetworkBackend):
         if not may:
             raise Unreadable(
                 "private_address",
-                f"an address that crawls may go to: {host} is at {', '.join(found)}; "
-                "a site of your own network needs `private: true` in the declaration",
+                f"an address that crawls may go to: {host} is at {', '.join(found)}{self._advice(found)}",
             )
         for address in may[:-1]:
             try:
@@ -100,6 +99,11 @@ class _Guarded(httpcore.AsyncNetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 continue
         return await self._below.connect_tcp(may[-1], port, timeout, local_address, socket_options)
+
+    def _advice(self, found: Iterable[str]) -> str:
+        if self._private or not any(self._network.allowed(one, private=True) for one in found):
+            return ""
+        return "; a site of your own network needs `private: true` in the declaration"
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

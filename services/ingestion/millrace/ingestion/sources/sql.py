@@ -61,7 +61,7 @@ class SqlReader:
         self._db = db
         self._connect = connect
         self.last_wins = sql.cursor is not None
-        self.retires = sql.cursor is None
+        self.retires = self.goes_on = sql.cursor is None  # with one each run goes on from the last
 
     async def batches(self, position: Position | None) -> AsyncGenerator[Batch, None]:
         dsn = self._dsns.get(self._sql.dsn)
