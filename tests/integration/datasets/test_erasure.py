@@ -1,6 +1,7 @@
 """What is retired, erased or too old stands no more, and what is erased is in no file any more."""
 
 import io
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -134,14 +135,25 @@ async def test_an_erased_person_is_in_no_file_any_more_and_versions_say_so(datas
     assert "secret" not in await texts_in_s3(datasets)
     after = await manifest_of(datasets, first)
     assert after["digest"] == first.dataset == digest_of(after["content"]) and after["content"] == before["content"]
-    assert after["redacted"] == {"rows": 3, "reproducible": False}
+    assert (after["redacted"]["rows"], after["redacted"]["reproducible"]) == (3, False)
+    assert sum(after["sources"].values()) == after["documents"] == before["documents"] - 3
+    assert "desk" not in after["sources"]
     assert after["training"]["count"] == before["training"]["count"] - 2
     assert after["training"]["digest"] != before["training"]["digest"]
     assert await ids_of(datasets, first) == {f"d{n}" for n in range(30)}
     async with datasets.http() as client:
         shown = (await client.get("/v1/datasets/parcels@1")).json()
+        versions = (await client.get("/v1/datasets", params={"workspace": "parcels"})).json()
         exported = await client.get("/v1/datasets/parcels@1/files/train.parquet")
         listed = (await client.get("/v1/erasures", params={"workspace": "parcels"})).json()
+    held = Counter[tuple[str, str]]()
+    for file in (after["training"], *after["suites"].values()):
+        held.update((row["split"], row["label"]) for row in await rows_of(datasets, file))
+    told = {(split, label): n for split, each in shown["standing"].items() for label, n in each["labels"].items() if n}
+    assert told == dict(held), "what is shown is what is there"
+    assert shown["rows"] == {split: each["rows"] for split, each in shown["standing"].items()}
+    assert sum(shown["rows"].values()) == sum(held.values()) == 30
+    assert (versions["datasets"][-1]["name"], sum(versions["datasets"][-1]["rows"].values())) == ("parcels@1", 30)
     assert shown["redacted"]["rows"] == 3 and exported.status_code == 200
     assert listed[0]["done_at"] and listed[0]["rows"] == 4
     async with datasets.db.reading() as tx:

@@ -80,6 +80,19 @@ def test_moves_are_signed(service: Any, capsys: pytest.CaptureFixture[str]) -> N
     assert "is current" in capsys.readouterr().out
 
 
+def test_a_version_that_lost_rows_is_shown_as_it_stands(service: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    content = {"splits": {"train": {"rows": 248, "labels": {"late": 240, "lost": 8}}}}
+    standing = {"train": {"rows": 234, "labels": {"late": 230, "lost": 4}}}
+    redacted = {"rows": 14, "reproducible": False, "left": standing}
+    more: dict[str, Any] = {"content": content, "standing": standing, "redacted": redacted, "labels": ["late", "lost"]}
+    more |= {"lineage": {"because": "hand", "left_out": {}}, "sources": {"desk": 234}, "offsets": {}}
+    service({"/v1/datasets/parcels@2": {**VERSION, **more}})
+    assert run(["datasets", "show", "parcels@2"]) == 0
+    told = capsys.readouterr().out
+    assert "is current, lost 14 rows to erasure" in told and "{" not in told
+    assert "234" in told and "230" in told and "248" not in told
+
+
 def test_a_list_shows_what_is_current_and_what_people_did(service: Any, capsys: pytest.CaptureFixture[str]) -> None:
     moves = [{"at": VERSION["created_at"], "move": "pin", "version": 2, "by": "ada", "reason": "the paper"}]
     service({"/v1/datasets": {"datasets": [{**VERSION, "redacted": 3}], "cuts": [], "moves": moves}})

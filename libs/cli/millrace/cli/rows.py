@@ -172,18 +172,15 @@ def _cell(name: str, cell: Any, *, text: bool) -> float | str | None:
     if cell is None or (isinstance(cell, str) and cell.strip().lower() in NOTHING):
         return None
     if isinstance(cell, datetime | date):
-        return cell.isoformat()
-    if isinstance(cell, str):
-        cell = cell if text or not NUMBER.fullmatch(cell.strip()) else float(cell)
-    elif isinstance(cell, bool | int | float | Decimal):
-        cell = str(cell) if text else float(cell)
-    else:
+        return str(cell.isoformat())
+    if not isinstance(cell, str | bool | int | float | Decimal):
         raise Unreadable(f"{name}: a number or a text")
-    if isinstance(cell, float) and not isfinite(cell):
-        if isnan(cell):
-            return None
+    if text or (isinstance(cell, str) and not NUMBER.fullmatch(cell.strip())):
+        return str(cell)
+    number = float(cell)
+    if not isfinite(number) and not isnan(number):
         raise Unreadable(f"{name}: a finite number")
-    return cell
+    return None if isnan(number) else number
 
 
 def _moment(name: str, value: Any) -> datetime:

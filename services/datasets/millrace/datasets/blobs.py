@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -107,14 +108,22 @@ async def verify(blobs: Blobs, blob: str, sha256: str, folder: Path) -> None:
         raise Unavailable(f"S3: {blob} came back as {found}")
 
 
+WENT = ("split", "label", "source")
+Went = tuple[str, str, str]
+
+
 class Rewritten(NamedTuple):
-    """What a rewritten file holds, and how many rows it `lost`; nothing else is told where that is none."""
+    """What a rewritten file holds, and how many rows it `lost`; nothing else is told where that is none.
+
+    Of a version's file `went` counts those by split, label and source.
+    """
 
     digest: str
     rows: int
     lost: int
     untrusted: int
     bytes: int
+    went: Mapping[Went, int]
 
 
 def without(path: Path, target: Path, gone: Gone) -> Rewritten:
@@ -123,8 +132,9 @@ def without(path: Path, target: Path, gone: Gone) -> Rewritten:
         schema = file.schema_arrow
         version = "seq" not in schema.names
         if not any(gone(batch).any() for batch in file.iter_batches(PAGE, columns=_KEYS[version])):
-            return Rewritten("", 0, 0, 0, 0)
+            return Rewritten("", 0, 0, 0, 0, {})
         hasher, rows, lost, untrusted = hashlib.sha256(), 0, 0, 0
+        went: Counter[Went] = Counter()
         with pq.ParquetWriter(target, schema, compression="zstd") as writer:
             for batch in file.iter_batches(PAGE):
                 stays = ~gone(batch)
@@ -134,10 +144,12 @@ def without(path: Path, target: Path, gone: Gone) -> Rewritten:
                     writer.write_batch(kept)
                     rows += kept.num_rows
                 if version:
+                    columns = [batch.filter(pa.array(~stays)).column(name).to_pylist() for name in WENT]
+                    went.update(zip(*columns, strict=True))
                     for row in kept.to_pylist():
                         hasher.update(line(row))
                         untrusted += not row["trusted"]
-    return Rewritten(f"sha256:{hasher.hexdigest()}", rows, lost, untrusted, target.stat().st_size)
+    return Rewritten(f"sha256:{hasher.hexdigest()}", rows, lost, untrusted, target.stat().st_size, went)
 
 
 _KEYS = {False: ["seq"], True: ["id", "origin_event"]}

@@ -15,6 +15,7 @@ from starlette.background import BackgroundTask
 
 from millrace.chassis import Blobs, Conflict, Database, NotFound, Table, Transaction
 from millrace.datasets import comparison, exporting, store
+from millrace.datasets.domain import standing
 from millrace.datasets.version_files import NoSuchFile, RowsGone, fetch
 from millrace.workspace import Workspace
 
@@ -62,7 +63,7 @@ def told(version: store.Version) -> dict[str, Any]:
         "dataset": version.digest,
         "manifest": version.manifest,
         "created_at": version.created_at,
-        "rows": {split: content["rows"] for split, content in body["content"]["splits"].items()},
+        "rows": {split: each["rows"] for split, each in standing(body).items()},
         "because": body["lineage"].get("because"),
         "parent": version.parent,
         "current": version.current,
@@ -103,7 +104,7 @@ def _looking(db: Database, workspaces: Table[Workspace]) -> APIRouter:
         """The manifest, and what became of the version since."""
         async with db.reading() as tx:
             found = await store.version(tx, version)
-        return {**told(found), **found.body}
+        return {**told(found), "standing": standing(found.body), **found.body}
 
     return router
 

@@ -1,5 +1,6 @@
 """Takes marked rows out of every file that holds them -> erasure.confirmed"""
 
+from collections import Counter
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -82,7 +83,8 @@ async def _version(holding: Holding, version: store.Version, keys: Keys, blobs: 
     rewritten = {name: one.plain() for name, one in new.items()}
     if "training" in new:
         rewritten["training"]["untrusted"] = new["training"].rewritten.untrusted
-    body = redacted(version.body, rewritten, sum(one.rewritten.lost for one in new.values()))
+    went = sum((Counter(one.rewritten.went) for one in new.values()), Counter())
+    body = redacted(version.body, rewritten, went)
     await blobs.put(version.manifest, encoded(body))
     async with job.transaction("version") as tx:
         await store.lock(tx, job.workspace)

@@ -143,8 +143,10 @@ def _move(data: Path, version: str, move: str, body: dict[str, Any], as_json: bo
 def _state(version: dict[str, Any]) -> list[str]:
     words = {"current": "is current", "pinned": "is pinned"}
     told = [text for key, text in words.items() if version[key]]
-    if version["redacted"]:
-        told.append(f"lost {version['redacted']} rows to erasure")
+    lost = version["redacted"]
+    if lost:
+        lost = lost["rows"] if isinstance(lost, dict) else lost  # a manifest says more of it than a line in the list
+        told.append(f"lost {lost:,} {'row' if lost == 1 else 'rows'} to erasure")
     return [*told, "rows gone"] if version["emptied_at"] else told
 
 
@@ -185,7 +187,7 @@ def _shown(found: dict[str, Any]) -> Group:
         "state": ", ".join(_state(found)),
     }
     told = [Text(f"{name:9} {text}", overflow="fold") for name, text in facts.items() if text]
-    splits = found["content"]["splits"]
+    splits = found["standing"]
     rows = [(label, *(f"{splits[name]['labels'].get(label, 0):,}" for name in splits)) for label in found["labels"]]
     total = [("in all", *(f"{splits[name]['rows']:,}" for name in splits))]
     return Group(Text(found["name"], style="bold"), *told, Text(), table(("label", *splits), rows + total))

@@ -84,19 +84,34 @@ def parts(body: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {"training": body["training"], **{name: body["suites"][name] for name in SUITES if name in body["suites"]}}
 
 
-def redacted(body: Mapping[str, Any], rewritten: Mapping[str, Mapping[str, Any]], lost: int) -> dict[str, Any]:
-    """A manifest whose files are others, without erased rows. Digest and content tell what once was.
+def standing(body: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Rows and labels of each split that are still there: `content` tells what once was."""
+    splits = body.get("redacted", {}).get("left") or body["content"]["splits"]
+    return {split: {"rows": each["rows"], "labels": dict(each["labels"])} for split, each in splits.items()}
 
-    The digest names the version still, but no longer can be made from its rows.
+
+def redacted(
+    body: Mapping[str, Any], rewritten: Mapping[str, Mapping[str, Any]], went: Mapping[tuple[str, str, str], int]
+) -> dict[str, Any]:
+    """A manifest whose files are others, without the rows that `went`, counted by split, label and source.
+
+    Digest and content tell what once was. The digest names the version still, but no longer can be made from its rows.
     """
     suites = {name: {**suite, **rewritten.get(name, {})} for name, suite in body["suites"].items()}
+    lost = sum(went.values())
     rows = body.get("redacted", {}).get("rows", 0) + lost
+    left, sources = standing(body), Counter(body["sources"])
+    for (split, label, source), count in went.items():
+        left[split]["rows"] -= count
+        left[split]["labels"][label] -= count
+        sources[source] -= count
     return {
         **body,
         "training": {**body["training"], **rewritten.get("training", {})},
         "suites": suites,
         "documents": body["documents"] - lost,
-        "redacted": {"rows": rows, "reproducible": False},
+        "sources": dict(+sources),
+        "redacted": {"rows": rows, "reproducible": False, "left": left},
     }
 
 
