@@ -232,9 +232,9 @@ async def test_a_workspace_without_features_keeps_none_and_has_no_table(datasets
     await datasets.deliver([event])
     assert (await datasets.snapshot())["observations"] == []
     async with datasets.http() as client:
-        refused = await client.post("/v1/workspaces/parcels/feature-tables", json={})
+        refused = await client.post("/v1/workspaces/parcels/feature-tables", json={"by": "ada"})
         assert (refused.status_code, refused.json()["error"]["task"]) == (422, "classify")
-        assert (await client.post("/v1/workspaces/nobody/feature-tables", json={})).status_code == 404
+        assert (await client.post("/v1/workspaces/nobody/feature-tables", json={"by": "ada"})).status_code == 404
 
 
 PERSON = pseudonym("customer-17", derived_key(SECRET, "stations"))
@@ -602,7 +602,7 @@ async def test_a_range_that_can_not_be_is_told_by_its_field(datasets: Running) -
     async with datasets.http() as client:
 
         async def refused(**body: Any) -> str:
-            answer = await client.post("/v1/workspaces/stations/feature-tables", json=body)
+            answer = await client.post("/v1/workspaces/stations/feature-tables", json={"by": "ada", **body})
             assert answer.status_code == 422, answer.text
             return str(answer.json()["error"]["message"])
 

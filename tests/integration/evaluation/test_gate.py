@@ -268,10 +268,11 @@ async def test_labels_of_a_person_who_is_forgotten_and_of_retired_documents_judg
 
 
 async def test_a_label_that_means_the_same_as_an_older_one_judges_no_more(evaluation: Running) -> None:
-    await evaluation.deliver([kept(1), kept(2)])
+    await evaluation.deliver([kept(1), kept(2), kept(3)])
     about = {"source": "desk", "duplicate_of": "k-0", "similarity": 0.97, "cluster": "k-0", "at": kept(1).known_at}
     await evaluation.deliver([make(DocumentDuplicated, document_id="k-1", kind="semantic", **about)])
     await evaluation.deliver([make(DocumentDuplicated, document_id="k-2", kind="near", **about)])
+    await evaluation.deliver([make(DocumentDuplicated, document_id="k-9", kind="near", ends="k-3", **about)])
     assert await arrived(evaluation) == ["k-2"]
 
 

@@ -8,9 +8,12 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
+PIPE = 10**6
+"""Columns of an output that is no terminal: nothing in it is cut or folded."""
 ID = re.compile(r"(p-)?[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}")
 
 
@@ -26,7 +29,14 @@ def show(data: Any, as_json: bool, render: Callable[[], RenderableType]) -> None
         printed(data)
     else:
         made = render()
-        console.print(made, soft_wrap=isinstance(made, str))  # a command in a sentence can be copied whole
+        page = console if console.is_terminal else Console(highlight=False, width=PIPE)
+        page.print(made, soft_wrap=isinstance(made, str))  # a command in a sentence can be copied whole
+
+
+def short(text: str, most: int) -> str:
+    """Return a text in one line; of a long one the beginning, where somebody looks rather than a program."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= most or not console.is_terminal else flat[: most - 1] + "\u2026"
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[RenderableType]], title: str | None = None) -> Table:
@@ -42,4 +52,4 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[RenderableType]], titl
 
 
 def _is_id(cell: RenderableType) -> bool:
-    return isinstance(cell, str) and ID.fullmatch(cell) is not None
+    return isinstance(cell, str | Text) and ID.fullmatch(str(cell)) is not None

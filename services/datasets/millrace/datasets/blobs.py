@@ -108,14 +108,10 @@ async def verify(blobs: Blobs, blob: str, sha256: str, folder: Path) -> None:
         raise Unavailable(f"S3: {blob} came back as {found}")
 
 
-WENT = ("split", "label", "source")
-Went = tuple[str, str, str]
-
-
 class Rewritten(NamedTuple):
     """What a rewritten file holds, and how many rows it `lost`; nothing else is told where that is none.
 
-    Of a version's file `went` counts those by split, label and source.
+    Of a version's file, `gone` counts the lost rows by split and label, `sources` by source.
     """
 
     digest: str
@@ -123,7 +119,8 @@ class Rewritten(NamedTuple):
     lost: int
     untrusted: int
     bytes: int
-    went: Mapping[Went, int]
+    gone: Counter[tuple[str, str]]
+    sources: Counter[str]
 
 
 def without(path: Path, target: Path, gone: Gone) -> Rewritten:
@@ -132,9 +129,10 @@ def without(path: Path, target: Path, gone: Gone) -> Rewritten:
         schema = file.schema_arrow
         version = "seq" not in schema.names
         if not any(gone(batch).any() for batch in file.iter_batches(PAGE, columns=_KEYS[version])):
-            return Rewritten("", 0, 0, 0, 0, {})
+            return Rewritten("", 0, 0, 0, 0, Counter(), Counter())
         hasher, rows, lost, untrusted = hashlib.sha256(), 0, 0, 0
-        went: Counter[Went] = Counter()
+        went: Counter[tuple[str, str]] = Counter()
+        sources: Counter[str] = Counter()
         with pq.ParquetWriter(target, schema, compression="zstd") as writer:
             for batch in file.iter_batches(PAGE):
                 stays = ~gone(batch)
@@ -144,12 +142,13 @@ def without(path: Path, target: Path, gone: Gone) -> Rewritten:
                     writer.write_batch(kept)
                     rows += kept.num_rows
                 if version:
-                    columns = [batch.filter(pa.array(~stays)).column(name).to_pylist() for name in WENT]
-                    went.update(zip(*columns, strict=True))
                     for row in kept.to_pylist():
                         hasher.update(line(row))
                         untrusted += not row["trusted"]
-    return Rewritten(f"sha256:{hasher.hexdigest()}", rows, lost, untrusted, target.stat().st_size, went)
+                    left = batch.filter(pa.array(~stays)).select(["split", "label", "source"]).to_pylist()
+                    went.update((row["split"], row["label"]) for row in left)
+                    sources.update(row["source"] for row in left)
+    return Rewritten(f"sha256:{hasher.hexdigest()}", rows, lost, untrusted, target.stat().st_size, went, sources)
 
 
 _KEYS = {False: ["seq"], True: ["id", "origin_event"]}

@@ -45,7 +45,7 @@ class Asked(BaseModel):
     """Moments from `since` on and before `until`; as far as there are any where one is not said."""
 
     model_config = ConfigDict(extra="forbid")
-    by: str = Field(default="a person", min_length=1, max_length=200)
+    by: str = Field(min_length=1, max_length=200)
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
 

@@ -83,8 +83,9 @@ async def _version(holding: Holding, version: store.Version, keys: Keys, blobs: 
     rewritten = {name: one.plain() for name, one in new.items()}
     if "training" in new:
         rewritten["training"]["untrusted"] = new["training"].rewritten.untrusted
-    went = sum((Counter(one.rewritten.went) for one in new.values()), Counter())
-    body = redacted(version.body, rewritten, went)
+    gone = sum((one.rewritten.gone for one in new.values()), Counter())
+    sources = sum((one.rewritten.sources for one in new.values()), Counter())
+    body = redacted(version.body, rewritten, gone, sources)
     await blobs.put(version.manifest, encoded(body))
     async with job.transaction("version") as tx:
         await store.lock(tx, job.workspace)
@@ -158,5 +159,6 @@ async def _end(holding: Holding) -> None:
                 service="datasets",
                 erased={"rows": erasure.rows, "files": erasure.files, **{what: n for what, n in more.items() if n}},
                 datasets=erasure.datasets,
+                dataset_names=await store.erasures.names(tx, erasure),
             )
         )

@@ -26,7 +26,7 @@ class Training(BaseModel):
     """
 
     note: str = ""
-    by: str = Field(default="a person", min_length=1)
+    by: str = Field(min_length=1, max_length=200)
     since: AwareDatetime | None = None
     min_labels: int | None = Field(default=None, ge=0)
     methods: list[str] = Field(default_factory=list)

@@ -8,7 +8,8 @@ from rich.console import Group
 from rich.text import Text
 
 from millrace.cli import Data, Failure, Json, Target, show, table
-from millrace.cli.person import moment, whoami
+from millrace.cli.options import named
+from millrace.cli.person import counted, moment, whoami
 
 if TYPE_CHECKING:
     import httpx
@@ -105,6 +106,7 @@ def profile(
     as_json: Json = False,
 ) -> None:
     """Look at a version's data: one page that can be mailed, and its figures."""
+    named(out, ".html", ".json")
     with Target(data).http("datasets") as http:
         form = "html" if out is not None and out.suffix != ".json" else "json"
         answer = http.get(f"/v1/datasets/{version}/profile.{form}")
@@ -143,10 +145,8 @@ def _move(data: Path, version: str, move: str, body: dict[str, Any], as_json: bo
 def _state(version: dict[str, Any]) -> list[str]:
     words = {"current": "is current", "pinned": "is pinned"}
     told = [text for key, text in words.items() if version[key]]
-    lost = version["redacted"]
-    if lost:
-        lost = lost["rows"] if isinstance(lost, dict) else lost  # a manifest says more of it than a line in the list
-        told.append(f"lost {lost:,} {'row' if lost == 1 else 'rows'} to erasure")
+    if version["redacted"]:
+        told.append(f"has lost {counted(version['redacted'], 'row')} to erasure")
     return [*told, "rows gone"] if version["emptied_at"] else told
 
 
@@ -187,9 +187,9 @@ def _shown(found: dict[str, Any]) -> Group:
         "state": ", ".join(_state(found)),
     }
     told = [Text(f"{name:9} {text}", overflow="fold") for name, text in facts.items() if text]
-    splits = found["standing"]
-    rows = [(label, *(f"{splits[name]['labels'].get(label, 0):,}" for name in splits)) for label in found["labels"]]
-    total = [("in all", *(f"{splits[name]['rows']:,}" for name in splits))]
+    splits = found["left"]
+    rows = [(label, *(f"{splits[name].get(label, 0):,}" for name in splits)) for label in found["labels"]]
+    total = [("in all", *(f"{sum(splits[name].values()):,}" for name in splits))]
     return Group(Text(found["name"], style="bold"), *told, Text(), table(("label", *splits), rows + total))
 
 
@@ -201,7 +201,7 @@ def _compared(found: dict[str, Any]) -> Group:
     counts = "  ".join(f"{found[kind]:,} {kind}" for kind in kinds)
     moved = sorted(labels["shares"].items(), key=lambda item: -abs(item[1]["after"] - item[1]["before"]))[:10]
     shares = [
-        (label, f"{each['before']:.1%}", f"{each['after']:.1%}", f"{each['after'] - each['before']:+.1%}")
+        (label, f"{each['before']:.1%}", f"{each['after']:.1%}", _moved(each["after"] - each["before"]))
         for label, each in moved
     ]
     flows = [f"{each['rows']:,} {each['from']} to {each['to']}" for each in found["relabelled_from_to"][:5]]
@@ -226,6 +226,11 @@ def profiled(found: dict[str, Any]) -> Group:
     notes = [Text(f"- {note['text']}", overflow="fold") for note in found["notes"]]
     heading = Text(f"{found['version']['name']}: {found['rows']:,} rows", style="bold")
     return Group(heading, *notes, Text("--out profile.html writes the page", style="dim"))
+
+
+def _moved(share: float) -> str:
+    """A share's change; one that rounds to nothing has no sign."""
+    return f"{share:+.1%}" if abs(share) >= 0.0005 else "0.0%"
 
 
 def _figure(value: float | None) -> str:

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from millrace.cli import Data, Failure, Json, Target, printed, show, table
+from millrace.cli.options import named
 from millrace.cli.person import moment
 
 commands = typer.Typer(name="evaluations", help="How versions were judged at the gate.", no_args_is_help=True)
@@ -62,8 +63,7 @@ def one(
     as_json: Json = False,
 ) -> None:
     """Show how a version was judged: every condition with its bounds, every score with its interval."""
-    if out is not None and out.suffix not in {".html", ".json"}:
-        raise Failure(f"--out {out}: a name that ends in .html or .json", kind="usage")
+    named(out, ".html", ".json")
     workspace = version.rpartition("-")[0] or version
     with Target(data).http("evaluation") as http:
         every = http.get("/v1/evaluations", params={"workspace": workspace, "limit": 200}).json()

@@ -9,7 +9,7 @@ from rich.console import Group
 
 from millrace.cli import Data, Failure, Json, Target, show, table
 from millrace.cli.commands.datasets import profiled
-from millrace.cli.options import instant
+from millrace.cli.options import instant, named
 from millrace.cli.output import errors
 from millrace.cli.person import moment, whoami
 
@@ -61,8 +61,7 @@ def rows(
     """Write what a model would train on: moments whose truth is known, with the features as they were known then."""
     if out.exists():
         raise Failure(f"{out} is there already", kind="exists")
-    if out.suffix != ".parquet":
-        raise Failure(f"{out} is not named as a Parquet file", hint="end it in .parquet", kind="misnamed")
+    named(out, ".parquet")
     asked = _asked(by, since, until)
     with Target(data).http("datasets") as datasets:
         told = datasets.post(f"/v1/workspaces/{workspace}/feature-tables", json=asked).json()

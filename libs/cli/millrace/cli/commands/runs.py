@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from millrace.cli import Data, Failure, Json, Target, console, printed, show, table
+from millrace.cli.options import named
 from millrace.cli.person import moment, scores
 
 commands = typer.Typer(name="runs", help="What was trained: parameters, scores, costs, curves.", no_args_is_help=True)
@@ -134,8 +135,7 @@ def compare(
     """Compare runs: only what differs, and their curves."""
     if len(runs) < 2:
         raise Failure("two runs or more are needed to compare", kind="usage")
-    if out is not None and out.suffix != ".html":
-        raise Failure(f"--out {out}: a name that ends in .html", kind="usage")
+    named(out, ".html")
     form = "" if out is None else ".html"
     with Target(data).http("training") as training:
         answer = training.get(f"/v1/compared-runs{form}", params={"run": runs})
