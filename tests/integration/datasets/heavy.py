@@ -142,7 +142,7 @@ async def compared(datasets: Running, number: int) -> dict[str, Any]:
 
 async def tabled(datasets: Running, number: int) -> dict[str, Any]:
     async with datasets.http() as client:
-        table = (await client.post("/v1/workspaces/stations/feature-tables", json={})).json()["table"]
+        table = (await client.post("/v1/workspaces/stations/feature-tables", json={"by": "t"})).json()["table"]
         await datasets.work("tabulate")
         told = (await client.get(f"/v1/feature-tables/{table}")).json()
     assert told["state"] == "made" and told["profile"] and told["history"], told

@@ -91,7 +91,7 @@ FEW, MANY = 20_000, int(os.environ.get("DATASETS_HEAVY_ROWS", "120000"))
 
 @pytest.mark.timeout(1800)
 def test_the_service_grows_with_no_step_as_rows_do(stack: Endpoints, tmp_path: Path) -> None:
-    """Flush, cut, profile, export, diff and a table of features, whole, on real Postgres and S3, with few rows and many.
+    """Flush, cut, profile, export, diff and a table of features, on real Postgres and S3, with few rows and many.
 
     A row that was held would take more than a kilobyte: its text alone has 470 characters. DATASETS_HEAVY_ROWS asks for
     more of them.
