@@ -1,6 +1,7 @@
 """What is retired, erased or too old stands no more, and what is erased is in no file any more."""
 
 import io
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -150,6 +151,12 @@ async def test_an_erased_person_is_in_no_file_any_more_and_versions_say_so(datas
     rows = {split: one["rows"] for split, one in before["content"]["splits"].items()}
     assert sum(rows.values()) - sum(shown["rows"].values()) == 3 and shown["rows"]["train"] < rows["train"]
     assert {split: sum(labels.values()) for split, labels in shown["left"].items()} == shown["rows"]
+    assert sum(after["sources"].values()) == after["documents"] == 30 and "desk" not in after["sources"]
+    held = Counter[tuple[str, str]]()
+    for file in (after["training"], *after["suites"].values()):
+        held.update((row["split"], row["label"]) for row in await rows_of(datasets, file))
+    told = {(split, label): n for split, labels in shown["left"].items() for label, n in labels.items() if n}
+    assert told == dict(held), "what is shown is what is there"
     assert sum(shown["rows"][split] for split in ("train", "validation")) == after["training"]["count"]
     assert shown["redacted"] == 3 and exported.status_code == 200
     assert listed[0]["done_at"] and listed[0]["rows"] == 4

@@ -57,5 +57,40 @@ def test_a_team_sees_its_features_and_what_would_be_trained_on(whole: Whole) -> 
     made = whole.millrace("features", "table", "stations", "--out", str(out), "--json")
     assert made.code == 0, made
     assert pq.read_table(out).num_rows == made.json["rows"] == 20
+    page = out.with_suffix(".html")
+    assert whole.millrace("features", "profile", "stations", "--out", str(page)).code == 0
+    assert "<svg" in page.read_text()
     refused = whole.millrace("train", "stations", "--json")
     assert (refused.code, refused.json["error"]["code"]) == (1, "not_trained")
+
+
+@pytest.mark.timeout(300)
+def test_a_history_in_a_file_makes_rows_to_train_on(whole: Whole) -> None:
+    folder = Path(whole.running.data)
+    named = STATIONS.replace("workspace: stations", "workspace: depots")
+    (folder / "depots.yaml").write_text(named)
+    assert whole.millrace("apply", str(folder / "depots.yaml")).code == 0
+    then = datetime.now(UTC) - timedelta(days=200)
+    lines = ["depot,measured,entered,load,region"]
+    for number in range(50):
+        at = then + timedelta(minutes=number)
+        lines.append(f"d-{number % 2},{at.isoformat()},{(at + timedelta(seconds=5)).isoformat()},{number}.5,n")
+    (folder / "history.csv").write_text("\n".join(lines))
+    columns = ("--entity", "depot", "--time", "measured", "--known-since", "entered")
+    publish = ("publish", str(folder / "history.csv"), "-w", "depots", "-s", "archive", *columns, "--json")
+    refused = whole.millrace(*publish)
+    assert refused.code == 1 and "history" in str(refused)
+    (folder / "depots.yaml").write_text(named + "sources: {archive: {kind: events, history: true}}\n")
+    assert whole.millrace("apply", str(folder / "depots.yaml")).code == 0
+    held = whole.millrace("quarantine", "replay", "depots", "--reason", "history", "--json")
+    assert held.code == 0, held
+
+    def tabled() -> dict[str, Any] | None:
+        out = folder / "depots.parquet"
+        out.unlink(missing_ok=True)
+        made: dict[str, Any] = whole.millrace("features", "table", "depots", "--out", str(out), "--json").json
+        return made if made["rows"] == 50 else None
+
+    made = until(tabled)
+    assert (made["history"], made["left_out"]) == (50, {})
+    assert max(row["n_1h"] for row in pq.read_table(folder / "depots.parquet").to_pylist()) == 24

@@ -1,11 +1,15 @@
 """Files of documents: what is readable is read, what is not is counted by its line."""
 
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from millrace.cli import Failure
-from millrace.cli.rows import Unreadable, each_row
+from millrace.cli.rows import Columns, Unreadable, columns_of, each_observation, each_row
 
 
 def written(folder: Path, name: str, text: str) -> Path:
@@ -74,3 +78,83 @@ def test_a_file_in_another_encoding_is_refused_with_the_place(tmp_path: Path) ->
     path.write_bytes(b"text\ncaf\xe9\n")
     with pytest.raises(Failure, match="not UTF-8"):
         list(each_row(path))
+
+
+AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
+
+
+def observations(path: Path, **columns: Any) -> list[object]:
+    return [
+        str(row).partition(":")[0] if isinstance(row, Unreadable) else row
+        for _, row in each_observation(path, Columns(**columns))
+    ]
+
+
+def test_every_other_column_of_an_observation_is_a_value(tmp_path: Path) -> None:
+    text = (
+        "entity,time,load,region,plan,note,known_since,id\n"
+        "a,2026-01-05T09:00:00Z,3.5,n,007,,2026-01-05 09:00,r1\n"
+        "b,2026-01-05T10:00:00+01:00,NaN,s,,1e3,,\n"
+    )
+    assert observations(written(tmp_path, "rows.csv", text), texts=frozenset(["plan"])) == [
+        {
+            "entity": "a",
+            "values": {"load": 3.5, "region": "n", "plan": "007"},
+            "time": AT,
+            "known_since": AT,
+            "id": "r1",
+        },
+        {"entity": "b", "values": {"region": "s", "note": 1000.0}, "time": AT},
+    ]
+
+
+def test_a_row_that_is_no_observation_says_what_is_wanted(tmp_path: Path) -> None:
+    good = '{"entity": "a", "time": "2026-01-05T09:00", "load": %s}'
+    lines = [good % 1, good % "null", good % "[1]", good % "1e999", good % "true", '{"time": "x", "load": 1}']
+    lines += ['{"entity": "a", "time": "noon", "load": 1}', '{"entity": "a", "load": 1}', "[]"]
+    path = written(tmp_path, "rows.jsonl", "\n".join(lines))
+    assert observations(path) == [
+        {"entity": "a", "values": {"load": 1.0}, "time": AT},
+        "values",
+        "load",
+        "load",
+        {"entity": "a", "values": {"load": 1.0}, "time": AT},
+        "entity",
+        "time",
+        "time",
+        "the line",
+    ]
+
+
+def test_parquet_is_read_as_it_is_typed(tmp_path: Path) -> None:
+    columns = {
+        "station": ["a", "b", None],
+        "at": pa.array([AT.replace(tzinfo=None)] * 3, pa.timestamp("us")),
+        "load": [1, None, 2],
+        "region": ["1", "2", "3"],
+        "source": ["meters", None, None],
+    }
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table(columns), path)
+    assert columns_of(path) == list(columns)
+    assert observations(path, entity="station", time="at", texts=frozenset(["region"])) == [
+        {"entity": "a", "values": {"load": 1.0, "region": "1"}, "time": AT, "source": "meters"},
+        {"entity": "b", "values": {"region": "2"}, "time": AT},
+        "station",
+    ]
+    pq.write_table(pa.table({"text": ["one", ""], "label": ["late", None]}), path)
+    assert [row if isinstance(row, dict) else "unreadable" for _, row in each_row(path)] == [
+        {"text": "one", "label": "late"},
+        "unreadable",
+    ]
+
+
+def test_a_file_without_the_column_of_the_entity_or_the_time_names_those_it_has(tmp_path: Path) -> None:
+    path = written(tmp_path, "rows.csv", "entity,at,load\na,2026-01-05,1\n")
+    with pytest.raises(Failure, match="no column `time`") as caught:
+        observations(path)
+    assert "entity, at, load" in caught.value.hint and "--time" in caught.value.hint
+    broken = tmp_path / "rows.parquet"
+    broken.write_bytes(b"PAR1 and no more")
+    with pytest.raises(Failure, match="no Parquet"):
+        columns_of(broken)

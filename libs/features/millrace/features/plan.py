@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 
 from millrace.features.figures import OF_CELLS, OF_NUMBERS, Cell, Number
 from millrace.features.sources import Sources
-from millrace.workspace import Events, Feature, Workspace
+from millrace.workspace import Feature, Workspace
 
 Scalar = Number | str
 Vector = dict[str, Scalar]
@@ -91,10 +91,7 @@ class Plan:
     @classmethod
     def of(cls, spec: Workspace) -> Self:
         definitions = tuple(Definition.of(name, feature) for name, feature in spec.features.items())
-        history = frozenset(
-            name for name, events in spec.sources.items() if isinstance(events, Events) and events.history
-        )
-        return cls(definitions, Sources.of(spec), spec.data.retention, history)
+        return cls(definitions, Sources.of(spec), spec.data.retention, spec.histories)
 
     @property
     def longest(self) -> timedelta:

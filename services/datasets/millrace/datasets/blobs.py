@@ -111,7 +111,7 @@ async def verify(blobs: Blobs, blob: str, sha256: str, folder: Path) -> None:
 class Rewritten(NamedTuple):
     """What a rewritten file holds, and how many rows it `lost`; nothing else is told where that is none.
 
-    Of a version's file, `gone` counts the lost rows by split and label.
+    Of a version's file, `gone` counts the lost rows by split and label, `sources` by source.
     """
 
     digest: str
@@ -120,6 +120,7 @@ class Rewritten(NamedTuple):
     untrusted: int
     bytes: int
     gone: Counter[tuple[str, str]]
+    sources: Counter[str]
 
 
 def without(path: Path, target: Path, gone: Gone) -> Rewritten:
@@ -128,9 +129,10 @@ def without(path: Path, target: Path, gone: Gone) -> Rewritten:
         schema = file.schema_arrow
         version = "seq" not in schema.names
         if not any(gone(batch).any() for batch in file.iter_batches(PAGE, columns=_KEYS[version])):
-            return Rewritten("", 0, 0, 0, 0, Counter())
+            return Rewritten("", 0, 0, 0, 0, Counter(), Counter())
         hasher, rows, lost, untrusted = hashlib.sha256(), 0, 0, 0
         went: Counter[tuple[str, str]] = Counter()
+        sources: Counter[str] = Counter()
         with pq.ParquetWriter(target, schema, compression="zstd") as writer:
             for batch in file.iter_batches(PAGE):
                 stays = ~gone(batch)
@@ -143,9 +145,10 @@ def without(path: Path, target: Path, gone: Gone) -> Rewritten:
                     for row in kept.to_pylist():
                         hasher.update(line(row))
                         untrusted += not row["trusted"]
-                    left = batch.filter(pa.array(~stays)).select(["split", "label"]).to_pylist()
+                    left = batch.filter(pa.array(~stays)).select(["split", "label", "source"]).to_pylist()
                     went.update((row["split"], row["label"]) for row in left)
-    return Rewritten(f"sha256:{hasher.hexdigest()}", rows, lost, untrusted, target.stat().st_size, went)
+                    sources.update(row["source"] for row in left)
+    return Rewritten(f"sha256:{hasher.hexdigest()}", rows, lost, untrusted, target.stat().st_size, went, sources)
 
 
 _KEYS = {False: ["seq"], True: ["id", "origin_event"]}

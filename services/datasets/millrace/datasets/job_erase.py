@@ -83,7 +83,9 @@ async def _version(holding: Holding, version: store.Version, keys: Keys, blobs: 
     rewritten = {name: one.plain() for name, one in new.items()}
     if "training" in new:
         rewritten["training"]["untrusted"] = new["training"].rewritten.untrusted
-    body = redacted(version.body, rewritten, sum((one.rewritten.gone for one in new.values()), Counter()))
+    gone = sum((one.rewritten.gone for one in new.values()), Counter())
+    sources = sum((one.rewritten.sources for one in new.values()), Counter())
+    body = redacted(version.body, rewritten, gone, sources)
     await blobs.put(version.manifest, encoded(body))
     async with job.transaction("version") as tx:
         await store.lock(tx, job.workspace)

@@ -21,7 +21,7 @@ from pydantic_core import PydanticCustomError, PydanticKnownError
 from millrace.workspace.conditions import ConditionText
 from millrace.workspace.lanes import lane_key
 from millrace.workspace.section import Section
-from millrace.workspace.sources import Sources, known_kinds, purposes_of
+from millrace.workspace.sources import Events, Sources, known_kinds, purposes_of
 from millrace.workspace.spec.corpora import Corpus
 from millrace.workspace.spec.data import Data
 from millrace.workspace.spec.features import Feature, Target
@@ -109,6 +109,12 @@ class Workspace(Section):
     def purposes_of(self, source: str) -> tuple[str, ...]:
         """What the documents of a source may serve: as it declares, or else `data.purposes`."""
         return purposes_of(self.sources.get(source), self.data.purposes)
+
+    @property
+    def histories(self) -> frozenset[str]:
+        """Sources that may say since when they have known what they tell."""
+        each = self.sources.items()
+        return frozenset(name for name, events in each if isinstance(events, Events) and events.history)
 
     def lane_key(self, id: str) -> str:
         return lane_key(self.workspace, id, self.lanes)

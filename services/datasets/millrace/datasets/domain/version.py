@@ -86,7 +86,9 @@ def parts(body: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {"training": body["training"], **{name: body["suites"][name] for name in SUITES if name in body["suites"]}}
 
 
-def redacted(body: Mapping[str, Any], rewritten: Mapping[str, Mapping[str, Any]], gone: Gone) -> dict[str, Any]:
+def redacted(
+    body: Mapping[str, Any], rewritten: Mapping[str, Mapping[str, Any]], gone: Gone, sources: Counter[str]
+) -> dict[str, Any]:
     """A manifest whose files are others, without erased rows. Digest and content tell what once was.
 
     The digest names the version still, but no longer can be made from its rows.
@@ -100,6 +102,7 @@ def redacted(body: Mapping[str, Any], rewritten: Mapping[str, Mapping[str, Any]]
         "training": {**body["training"], **rewritten.get("training", {})},
         "suites": suites,
         "documents": body["documents"] - gone.total(),
+        "sources": dict(Counter(body["sources"]) - sources),
         "redacted": {"rows": rows, "reproducible": False, "lost": _by_split(lost)},
     }
 

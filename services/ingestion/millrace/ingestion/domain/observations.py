@@ -12,7 +12,7 @@ from millrace.ingestion.domain.documents import FUTURE, LONGEST_NAME, LONGEST_VA
 from millrace.ingestion.domain.quality import of_values
 from millrace.ingestion.domain.texts import cleaned
 from millrace.privacy import entity_name, pseudonymous
-from millrace.workspace import Events, Workspace, stable_lane
+from millrace.workspace import Workspace, stable_lane
 
 MOST_VALUES = 500
 
@@ -91,10 +91,10 @@ def judged_observation(observation: Observation, workspace: Workspace, *, now: d
 
 def _claimed(observation: Observation, workspace: Workspace, now: datetime) -> Iterator[Reason]:
     """Against what it says of since when it was known: only sources of history may say so."""
-    since, source = observation.known_since, workspace.sources.get(observation.source)
+    since = observation.known_since
     if since is None:
         return
-    if not (isinstance(source, Events) and source.history):
+    if observation.source not in workspace.histories:
         expected = "nothing, but from a source that is declared with history: true"
         yield Reason(code="history", field="known_since", expected=expected)
     if since > now + FUTURE:
