@@ -6,7 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
+from rich.console import Console
 
+from millrace.cli.commands import duplicates
 from millrace.cli.main import run
 from millrace.cli.person import counted
 
@@ -85,6 +87,24 @@ def test_what_both_say_is_marked_where_there_are_no_colours(answering: Any, caps
     assert run(["duplicates", "show", "b"]) == 0
     told = capsys.readouterr().out
     assert "my [parcel is late]" in told and "your [parcel is late]" in told
+
+
+def test_a_passage_that_is_found_twice_is_marked_once(answering: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    twice = [{"document": [3, 9], "duplicate_of": [5, 11]}, {"document": [6, 17], "duplicate_of": [5, 11]}]
+    answering("dedup", {"/v1/duplicates/b": PAIR | {"overlaps": twice}})
+    assert run(["duplicates", "show", "b"]) == 0
+    told = capsys.readouterr().out
+    assert "my [parcel is late]" in told and "your [parcel] is late" in told
+
+
+def test_a_terminal_without_colours_has_brackets_too(
+    answering: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering("dedup", {"/v1/duplicates/b": PAIR})
+    for colours in (None, "truecolor"):
+        monkeypatch.setattr(duplicates, "console", Console(force_terminal=True, color_system=colours, width=80))
+        assert run(["duplicates", "show", "b"]) == 0
+        assert ("[parcel is late]" in capsys.readouterr().out) == (colours is None)
 
 
 def test_a_document_that_is_repeated_is_shown_with_what_repeats_it(

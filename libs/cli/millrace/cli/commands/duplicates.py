@@ -145,7 +145,7 @@ def _pair(found: dict[str, Any]) -> Group:
     sides = ("document", "duplicate_of")
     for side in sides:
         both.add_column(_about(found[side]), ratio=1, overflow="fold")
-    plain = not console.is_terminal
+    plain = not console.is_terminal or console.no_color or console.color_system is None
     both.add_row(*(_marked(found[side]["text"], [span[side] for span in found["overlaps"]], plain) for side in sides))
     if len(steps) > 1:
         told += ": " + ", ".join(steps)
@@ -172,10 +172,21 @@ def _about(document: dict[str, Any]) -> Text:
 def _marked(text: str, spans: list[list[int]], plain: bool) -> Text:
     """What both say, in colour; between brackets where there are no colours."""
     if plain:
-        for start, end in sorted(spans, reverse=True):
+        for start, end in reversed(_merged(spans)):
             text = f"{text[:start]}[{text[start:end]}]{text[end:]}"
         return Text(text)
     marked = Text(text)
     for start, end in spans:
         marked.stylize("black on green", start, end)
     return marked
+
+
+def _merged(spans: list[list[int]]) -> list[list[int]]:
+    """Spans that touch or overlap as one: a passage may be found twice."""
+    merged: list[list[int]] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1][1] = max(merged[-1][1], end)
+        else:
+            merged.append([start, end])
+    return merged

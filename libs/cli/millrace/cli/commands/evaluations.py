@@ -7,7 +7,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from millrace.cli import Data, Failure, Json, Target, printed, show, table
+from millrace.cli import Data, Failure, Json, Target, show, table
 from millrace.cli.options import named
 from millrace.cli.person import moment
 
@@ -78,9 +78,6 @@ def one(
             out.write_bytes(content)
             show({"file": str(out), "bytes": len(content)}, as_json, lambda: f"{out}: {len(content):,} bytes")
             return
-    if as_json:
-        printed(found)
-        return
     show(found, as_json, lambda: _shown(found))
 
 

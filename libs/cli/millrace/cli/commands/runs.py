@@ -10,8 +10,9 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from millrace.cli import Data, Failure, Json, Target, console, printed, show, table
+from millrace.cli import Data, Failure, Json, Target, console, show, table
 from millrace.cli.options import named
+from millrace.cli.output import short
 from millrace.cli.person import moment, scores
 
 commands = typer.Typer(name="runs", help="What was trained: parameters, scores, costs, curves.", no_args_is_help=True)
@@ -70,7 +71,7 @@ def _listed(found: Sequence[dict[str, Any]], total: int, offset: int) -> Rendera
             Text(run["method"], style="bold" if run["picked"] else ""),
             run["base"],
             run["version"] or run["state"],
-            scores(run["scores"]) or (run["failed"] or "")[:60],
+            scores(run["scores"]) or short(run["failed"] or "", 60),
             f"{run['seconds']:,.0f} s",
             "" if run["cost"] is None else f"{run['cost']:.4f}",
         )
@@ -144,10 +145,7 @@ def compare(
         show({"file": str(out), "bytes": len(answer.content)}, as_json, lambda: f"{out}: {len(answer.content):,} bytes")
         return
     found = answer.json()
-    if as_json:
-        printed(found)
-        return
-    console.print(_compared(found))
+    show(found, as_json, lambda: _compared(found))
 
 
 def _compared(found: dict[str, Any]) -> RenderableType:
