@@ -22,10 +22,10 @@ def each(
     workspace: Workspace,
     data: Data,
     kind: Annotated[str | None, typer.Option(help="Only exact, near or semantic ones.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the last that came first.")] = 30,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the last found first.")] = 30,
     as_json: Json = False,
 ) -> None:
-    """List documents that repeat another, the last that came first; it may have been found later than it came."""
+    """List documents that repeat another, the last found first."""
     asked: dict[str, Any] = {"workspace": workspace, "limit": limit} | ({"kind": kind} if kind else {})
     with Target(data).http("dedup") as dedup:
         found = dedup.get("/v1/duplicates", params=asked).json()
