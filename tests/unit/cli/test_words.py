@@ -32,40 +32,10 @@ def test_one_is_not_several(number: int, what: str, several: str, told: str) -> 
     assert counted(number, what, several) == told
 
 
-def held_alone(answering: Any, records: list[dict[str, Any]], act: dict[str, Any]) -> None:
-    """A quarantine that has the records, none of which fits what is asked for first."""
-
-    class Once(dict[str, Any]):
-        def get(self, path: str, default: Any = None) -> Any:
-            if path != "/v1/quarantine":
-                return act
-            found, self["seen"] = (records if self else []), True
-            return found
-
-    answering("ingestion", Once())
-
-
-@pytest.mark.parametrize(
-    ("option", "name", "meant"), [("--reason", "wrods", "words"), ("--source", "crn", "crm"), ("--reason", "zzz", None)]
-)
-def test_a_reason_or_source_that_no_record_has_is_asked_about(
-    answering: Any, capsys: pytest.CaptureFixture[str], option: str, name: str, meant: str | None
-) -> None:
-    held_alone(answering, [RECORD], NOBODY)
-    assert run(["quarantine", "list", "parcels", option, name]) == 0
-    told = capsys.readouterr().out
-    assert told.startswith("nothing held in quarantine that fits")
-    assert (f"none has {option} {name}: did you mean {meant}?" in told) == (meant is not None)
-
-
-def test_what_is_done_with_records_of_a_misspelt_reason_is_no_success(
-    answering: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    answering("ingestion", {"/v1/quarantine": [RECORD], "/v1/quarantine/drop": NOBODY})
-    assert run(["quarantine", "drop", "parcels", "--reason", "wrods"]) == 1
-    assert "did you mean words?" in capsys.readouterr().err
-    assert run(["quarantine", "drop", "parcels", "--reason", "words"]) == 0, "such there are, and all are settled"
+def test_all_of_a_workspace_leaves_nothing_to_narrow_it(answering: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = answering("ingestion", {})
     assert run(["quarantine", "drop", "parcels", "--all", RECORD["event_id"]]) == 1
+    assert "leave out what would narrow it" in capsys.readouterr().err and not asked
 
 
 def test_what_a_replay_leaves_is_still_refused(answering: Any, capsys: pytest.CaptureFixture[str]) -> None:
