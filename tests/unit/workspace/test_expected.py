@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
@@ -10,7 +11,8 @@ from pydantic import AwareDatetime, BaseModel, Field, ValidationError, field_val
 from pydantic_core import PydanticKnownError
 from pydantic_core.core_schema import ErrorType
 
-from millrace.workspace.expected import expected
+from millrace.learn.bases.row import NAME
+from millrace.workspace.expected import PATTERNS, expected, faults
 
 
 class Told(BaseModel, extra="forbid"):
@@ -94,6 +96,28 @@ def _raised(kind: ErrorType) -> PydanticKnownError:
         return PydanticKnownError(kind, CONTEXT)
     except TypeError:
         return PydanticKnownError(kind)
+
+
+PATTERN = re.compile(r"""pattern=(?:r?"([^"]+)"|([A-Z_]+))""")
+ROOT = Path(__file__).parents[3]
+
+
+def test_what_a_pattern_means_is_told_without_it() -> None:
+    """Of every pattern that a model has, by the source: models hide theirs in annotations."""
+    texts = [path.read_text() for folder in ("libs", "services") for path in (ROOT / folder).rglob("*.py")]
+    found = {literal for text in texts for literal, _ in PATTERN.findall(text) if literal} | {NAME}
+    assert len(found) > 8 and found <= PATTERNS.keys(), found - PATTERNS.keys()
+    for pattern, words in PATTERNS.items():
+        assert re.compile(pattern) and not set(words) & set("^$[]{}\\?"), words
+
+
+def test_all_that_failed_is_told_by_its_place_and_never_what_was_given() -> None:
+    with pytest.raises(ValidationError) as refused:
+        Told.model_validate({"number": 99, "few": ["a"], "inside": {"a": "a secret"}})
+    assert faults(refused.value) == "number: at most 10; inside.a: a whole number"
+    with pytest.raises(ValidationError) as refused:
+        Told.model_validate(3)
+    assert faults(refused.value) == "the whole: a mapping of keys to values"
 
 
 def test_numbers_are_told_as_people_write_them() -> None:
