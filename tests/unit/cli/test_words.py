@@ -10,26 +10,12 @@ from rich.console import Console
 
 from millrace.cli.commands import duplicates
 from millrace.cli.main import run
-from millrace.cli.person import counted
 
 RECORD: dict[str, Any] = {
     "event_id": "0524920a-85e0-431e-8000-000000000001", "rejected_at": "2026-01-05T09:00:00Z", "source": "crm",
     "reasons": [{"code": "words", "field": "text", "expected": "at least 5 words"}], "masked_text": "hi",
 }  # fmt: skip
 NOBODY: dict[str, Any] = {"released": 0, "dropped": 0, "kept": 0, "refused": 0, "left": 0, "job": None, "records": []}
-
-
-@pytest.mark.parametrize(
-    ("number", "what", "several", "told"),
-    [
-        (1, "row", "", "1 row"),
-        (1200, "row", "", "1,200 rows"),
-        (0, "row", "", "0 rows"),
-        (2, "body", "bodies", "2 bodies"),
-    ],
-)
-def test_one_is_not_several(number: int, what: str, several: str, told: str) -> None:
-    assert counted(number, what, several) == told
 
 
 def test_all_of_a_workspace_leaves_nothing_to_narrow_it(answering: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,6 +28,15 @@ def test_what_a_replay_leaves_is_still_refused(answering: Any, capsys: pytest.Ca
     answering("ingestion", {"/v1/quarantine/replay": NOBODY | {"kept": 3, "released": 1}})
     assert run(["quarantine", "replay", "parcels", "--all"]) == 0
     assert capsys.readouterr().out == "1 released, 3 still refused\n"
+
+
+@pytest.mark.parametrize(("left", "said"), [(1, "1 more is looked at"), (1200, "1,200 more are looked at")])
+def test_what_a_job_does_is_counted_as_people_do(
+    answering: Any, capsys: pytest.CaptureFixture[str], left: int, said: str
+) -> None:
+    answering("ingestion", {"/v1/quarantine/drop": NOBODY | {"dropped": 200, "left": left, "job": "j"}})
+    assert run(["quarantine", "drop", "parcels", "--all"]) == 0
+    assert f"200 dropped\n{said} by job j" in capsys.readouterr().out
 
 
 PAIR: dict[str, Any] = {

@@ -15,6 +15,7 @@ from millrace.ingestion.declaring import declaration, fetched, follow
 from millrace.ingestion.fetching import EMITS, Publisher
 from millrace.ingestion.runs import Run
 from millrace.ingestion.sources.batch import About, Reader, Waits
+from millrace.pages.words import counted
 from millrace.workspace import Fetched, Workspace
 
 log = structlog.get_logger()
@@ -129,7 +130,7 @@ async def _doubt(job: Job, about: About) -> str | None:
     if run.reason:
         return run.reason
     if stood and not sum(run.counts[name] for name in FOUND):
-        return f"it found nothing where {stood} documents stood, so none was retired"
+        return f"it found nothing where {counted(stood, 'document')} stood, so none was retired"
     return None
 
 

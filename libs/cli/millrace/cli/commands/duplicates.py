@@ -115,9 +115,10 @@ def _rebuilt(told: dict[str, Any]) -> str:
             + " kept as before"
         )
     if told["missing"]:
-        lines.append(f"{told['missing']:,} that stood are gone: the log says that they ended or are past the retention")
-    lines.append(f"{told['told']:,} were told anew, since they were told otherwise before" if told["told"] else
-                 "nothing is otherwise than it was told before")  # fmt: skip
+        gone = counted(told["missing"], "that stood is gone", "that stood are gone")
+        lines.append(f"{gone}: ended, as the log says, or past the retention")
+    anew = counted(told["told"], "was told anew, since it was", "were told anew, since they were")
+    lines.append(f"{anew} told otherwise before" if told["told"] else "nothing is otherwise than it was told before")
     return "\n".join(lines)
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 from millrace.cli import Data, Failure, Json, Target, console, printed, show, table
 from millrace.cli.options import By
 from millrace.cli.output import short
-from millrace.cli.person import moment, whoami
+from millrace.cli.person import counted, moment, whoami
 
 commands = typer.Typer(name="quarantine", help="What ingestion rejected, and why.", no_args_is_help=True)
 
@@ -135,7 +135,7 @@ def _named(**given: Any) -> dict[str, Any]:
 def _told(told: dict[str, Any]) -> str:
     said = [", ".join(f"{told[end]} {words}" for end, words in ENDS.items() if told[end]) or NOTHING]
     if told["job"]:
-        said.append(f"{told['left']} more are looked at by job {told['job']}")
+        said.append(f"{counted(told['left'], 'more is', 'more are')} looked at by job {told['job']}")
     said += [
         f"{one['event_id']}: {ENDS.get(one['end'], one['end'])}: {one['because']}"
         for one in told["records"]

@@ -13,7 +13,7 @@ from rich.text import Text
 from millrace.cli import Data, Failure, Json, Target, console, show, table
 from millrace.cli.options import named
 from millrace.cli.output import short
-from millrace.cli.person import moment, scores
+from millrace.cli.person import counted, moment, scores
 
 commands = typer.Typer(name="runs", help="What was trained: parameters, scores, costs, curves.", no_args_is_help=True)
 
@@ -142,7 +142,11 @@ def compare(
         answer = training.get(f"/v1/compared-runs{form}", params={"run": runs})
     if out is not None:
         out.write_bytes(answer.content)
-        show({"file": str(out), "bytes": len(answer.content)}, as_json, lambda: f"{out}: {len(answer.content):,} bytes")
+        show(
+            {"file": str(out), "bytes": len(answer.content)},
+            as_json,
+            lambda: f"{out}: {counted(len(answer.content), 'byte')}",
+        )
         return
     found = answer.json()
     show(found, as_json, lambda: _compared(found))
@@ -154,7 +158,7 @@ def _compared(found: dict[str, Any]) -> RenderableType:
     rows = [(name, *(_told(value) for value in values)) for name, values in found["differs"].items()]
     if any(run["curve"] for run in runs):
         rows.append(("loss", *(line([p["loss"] for p in run["curve"]], 16) if run["curve"] else "" for run in runs)))
-    same = f"{len(found['same'])} more are the same in all: --json tells them"
+    same = f"{counted(len(found['same']), 'more is', 'more are')} the same in all: --json has them"
     return Group(table(heads, rows), Text(same, style="dim"))
 
 
