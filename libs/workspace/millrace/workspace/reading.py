@@ -17,7 +17,7 @@ from millrace.workspace.patterns import PatternRefused, compiled
 from millrace.workspace.problems import Problem, WorkspaceInvalid, nearest
 from millrace.workspace.quality import MEASURES
 from millrace.workspace.scopes import Scope
-from millrace.workspace.sources import KINDS
+from millrace.workspace.sources import KINDS, Events
 from millrace.workspace.spec import Quality, Workspace
 from millrace.workspace.tasks import Task, tasks
 from millrace.workspace.yaml_tree import Path, Tree, dotted, read_tree
@@ -155,6 +155,7 @@ def _dishonoured(workspace: Workspace, tree: Tree, added: Mapping[str, str]) -> 
     yield from _searched(workspace, tree)
     yield from _emptied(workspace, tree)
     yield from _computed(workspace, tree)
+    yield from _remembered(workspace, tree)
     yield from _monitored(workspace, tree)
     yield from _measured(workspace.data.quality, tree)
 
@@ -235,6 +236,14 @@ def _computed(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
             path = ("features", name)
             expected = "over and target.horizon shorter together than data.retention, else no table has a row"
             yield Problem(dotted(path), tree.line(path), expected)
+
+
+def _remembered(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
+    """History is of observations: a document is known when it comes."""
+    for name, source in workspace.sources.items():
+        if isinstance(source, Events) and source.history and not workspace.features:
+            path = ("sources", name, "history")
+            yield Problem(dotted(path), tree.line(path), f"false: a workspace of task {workspace.task} has no features")
 
 
 def _monitored(workspace: Workspace, tree: Tree) -> Iterator[Problem]:

@@ -117,7 +117,7 @@ def routes(db: Database, blobs: Blobs, workspaces: Table[Workspace], clock: Cloc
 def _told(table: dict[str, Any]) -> dict[str, Any]:
     names = (
         "workspace", "asked_at", "by", "since", "until", "state", "rows", "bytes", "digest", "left_out", "unused",
-        "reason",
+        "history", "reason",
     )  # fmt: skip
     spec = table["spec"]
     declared = {name: spec[name] for name in ("entity", "features", "target")}

@@ -145,6 +145,7 @@ def _vector(told: dict[str, Any]) -> Group:
 
 def _told(told: dict[str, Any]) -> str:
     rows = f"{told['out']}: {counted(told['rows'], 'row')}, {counted(len(told['features']), 'feature')}"
+    rows += f"; {counted(told['history'], 'row')} from history" if told.get("history") else ""
     for what, by in (("moments left out", told["left_out"]), ("observations not used", told["unused"])):
         rows += f"; {what}: {', '.join(f'{n:,} {why}' for why, n in sorted(by.items()))}" if by else ""
     return rows
