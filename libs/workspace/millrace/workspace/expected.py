@@ -32,7 +32,7 @@ PATTERNS = {
 """What our models' patterns mean; a test looks for those that are not here."""
 WORDS = {
     "missing": KEY,
-    "extra_forbidden": "no such key",
+    "extra_forbidden": "another key: there is none of this name",
     "string_type": "text",
     "string_too_long": "text of at most {max_length} characters",
     "int_type": "a whole number",
@@ -105,7 +105,7 @@ WORDS = {
     "missing_argument": KEY,
     "missing_keyword_only_argument": KEY,
     "missing_positional_only_argument": KEY,
-    "unexpected_keyword_argument": "no such key",
+    "unexpected_keyword_argument": "another key: there is none of this name",
     "unexpected_positional_argument": "fewer values",
     "multiple_argument_values": "one value, not several",
     "union_tag_invalid": "one of {expected_tags}",
