@@ -286,4 +286,4 @@ async def test_what_is_done_with_a_version_is_signed(datasets: Running) -> None:
             assert "by" in refused.text
             refused = await client.post(f"/v1/datasets/parcels@1/{move}", json={"by": "ada", "reason": ""})
             assert refused.status_code == 422
-            assert refused.json()["error"]["problems"] == [{"field": "reason", "expected": "text"}]
+            assert refused.json()["error"]["problems"] == [{"field": "reason", "expected": "text that is not empty"}]

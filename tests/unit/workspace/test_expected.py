@@ -43,7 +43,7 @@ class Told(BaseModel, extra="forbid"):
         ({"text": "abcdef"}, "text of at most 5 characters"),
         ({"text": "ABC"}, "text that matches the pattern ^[a-z]+$"),
         ({"text": 3}, "text"),
-        ({"name": ""}, "text"),
+        ({"name": ""}, "text that is not empty"),
         ({"number": 0}, "at least 1"),
         ({"number": 11}, "at most 10"),
         ({"number": 1.5}, "a whole number"),

@@ -155,7 +155,7 @@ def expected(error: ErrorDetails) -> str:
         return PATTERNS.get(context["pattern"], f"text that matches the pattern {context['pattern']}")
     if kind == "string_too_short":
         least = context["min_length"]
-        return "text" if least == 1 else f"text of at least {least} characters"
+        return "text that is not empty" if least == 1 else f"text of at least {least} characters"
     if kind == "too_short":
         least = context["min_length"]
         return f"at least {'one' if least == 1 else least}, not {context['actual_length'] or 'none'}"

@@ -62,7 +62,7 @@ def _cut(row: dict[str, Any]) -> dict[str, Any]:
     if error:
         waits = jobs.tried_again("cut", error)
     elif job == "running":
-        waits = f"the cut, which runs since {since:%H:%M:%S} UTC"
+        waits = f"the cut, which began at {since:%H:%M:%S} UTC and is not done"
     elif row["seen"] < row["min_labels"]:
         waits = f"labels: {row['seen']:,} of {row['min_labels']:,} have come since the change"
     else:
