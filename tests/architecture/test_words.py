@@ -27,15 +27,16 @@ def caught(tree: ast.AST) -> Iterator[ast.ExceptHandler]:
 def spoken(handler: ast.ExceptHandler) -> Iterator[int]:
     """Lines where the error itself is put into words."""
     for node in ast.walk(handler):
-        parts: list[ast.expr] = []
-        if isinstance(node, ast.FormattedValue):
-            parts = [node.value]
+        if isinstance(node, ast.FormattedValue) and _is(node.value, handler):
+            yield node.lineno
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("str", "repr"):
-            parts = node.args
+            yield from (node.lineno for part in node.args if _is(part, handler))
         elif isinstance(node, ast.Subscript) and getattr(node.slice, "value", "") == "msg":
             yield node.lineno
-        if any(isinstance(part, ast.Name) and part.id == handler.name for part in parts):
-            yield node.lineno
+
+
+def _is(part: ast.expr, handler: ast.ExceptHandler) -> bool:
+    return isinstance(part, ast.Name) and part.id == handler.name
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
