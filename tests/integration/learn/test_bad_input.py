@@ -39,7 +39,7 @@ def test_one_class_only(tmp_path: Path, method: str) -> None:
 
 
 def test_one_row(tmp_path: Path) -> None:
-    refused(tmp_path, rows()[:1], TooFewRows, "split train has 1 rows or labels")
+    refused(tmp_path, rows()[:1], TooFewRows, "split train has too few rows or labels")
 
 
 def test_no_row(tmp_path: Path) -> None:
