@@ -369,7 +369,7 @@ async def test_a_consumer_that_fetches_nothing_though_events_wait_is_ill(
     kafka.pause(*kafka.assignment())
     await bus.publish(document())
     assert (
-        await eventually(stuck) == f"{watched.intake.consumer}: has fetched nothing for over 0.5 s though 1 events wait"
+        await eventually(stuck) == f"{watched.intake.consumer}: has fetched nothing for over 0.5 s though 1 event waits"
     )
     kafka.resume(*kafka.assignment())
     await eventually(lambda: _is(counted(live_probe), 2))

@@ -327,7 +327,7 @@ async def test_a_cut_says_what_it_waits_for(datasets: Running, monkeypatch: pyte
         stopped.setattr(Blobs, "put_file", down)
         await datasets.deliver(many(range(12, 40)))
         await datasets.work("cut")
-        assert await waits() == "Unavailable: S3: down (tried again)"
+        assert await waits() == "the job cut, which is tried again: S3: down"
     datasets.clock.advance(31)
     await datasets.work("cut")
     assert await waits() is None

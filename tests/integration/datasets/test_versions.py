@@ -66,6 +66,12 @@ async def test_a_beginning_that_several_digests_share_is_refused_with_their_name
     async with datasets.http() as client:
         answer = await client.get("/v1/datasets/abababab")
     assert answer.status_code == 409 and all(digest in answer.json()["error"]["message"] for digest in twins)
+    await datasets.deliver([request(1, dataset="abababab")])
+    await datasets.work("cut")
+    (failed,) = await datasets.emitted(DatasetFailed)
+    assert failed.reason.startswith("more than one dataset begins with abababab"), (
+        "whoever asks for one is told at once"
+    )
 
 
 async def test_a_diff_tells_rows_added_removed_relabelled_and_reworded(datasets: Running) -> None:
@@ -280,4 +286,4 @@ async def test_what_is_done_with_a_version_is_signed(datasets: Running) -> None:
             assert "by" in refused.text
             refused = await client.post(f"/v1/datasets/parcels@1/{move}", json={"by": "ada", "reason": ""})
             assert refused.status_code == 422
-            assert refused.json()["error"]["problems"] == [{"field": "reason", "expected": "text"}]
+            assert refused.json()["error"]["problems"] == [{"field": "reason", "expected": "text that is not empty"}]

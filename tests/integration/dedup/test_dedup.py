@@ -246,6 +246,8 @@ async def test_pairs_over_http(dedup: Running) -> None:
         ]
         older = {"workspace": "parcels", "before": found[0]["number"]}
         assert [one["document_id"] for one in (await client.get("/v1/duplicates", params=older)).json()] == ["b/1"]
+        strange = await client.get("/v1/duplicates", params={"workspace": "parcels", "before": 1})
+        assert strange.status_code == 422 and "a document that repeats another; 1 is none" in strange.text
         kind = {"workspace": "parcels", "kind": "near"}
         assert [one["document_id"] for one in (await client.get("/v1/duplicates", params=kind)).json()] == ["c"]
         assert (await client.get("/v1/duplicates/b%2F1")).json()["similarity"] == 1.0

@@ -215,6 +215,22 @@ async def test_what_repeated_one_that_fell_is_explained_step_by_step_and_weighs_
     assert because["similarity"] == pytest.approx(0.98, abs=0.01)
 
 
+async def test_what_is_found_last_is_listed_first_whenever_it_came(dedup: Running) -> None:
+    await dedup.tables.put(configured("parcels", revision=2, semantic=0.95))
+    await dedup.deliver([said("a"), said("b", minute=1)])
+    dedup.clock.advance(60)
+    await dedup.deliver([said("a", id="a2", minute=2)])
+    dedup.clock.advance(60)
+    await dedup.work("semantic")
+    async with dedup.http() as client:
+        asked = {"workspace": "parcels"}
+        found = (await client.get("/v1/duplicates", params=asked)).json()
+        assert [(one["document_id"], one["kind"]) for one in found] == [("b", "semantic"), ("a2", "exact")]
+        assert [one["found_at"] for one in found] == sorted((one["found_at"] for one in found), reverse=True)
+        rest = (await client.get("/v1/duplicates", params={**asked, "before": found[0]["number"]})).json()
+    assert [one["document_id"] for one in rest] == ["a2"]
+
+
 async def test_policies_hold_for_meaning_too(dedup: Running) -> None:
     await dedup.tables.put(configured("parcels", revision=2, semantic=0.95, then="weight"))
     await dedup.deliver([said("a"), said("b", minute=1)])

@@ -1,12 +1,14 @@
 """The gate on real Postgres and S3, with an engine that needs no model."""
 
 import json
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from harness import Running, make
 from worlds import LABELS, SmallEngine, configured, deployment, kept, put_dataset, put_model, request
 
+from millrace.chassis import Blobs, Unavailable
 from millrace.events import (
     DocumentDuplicated,
     DocumentRetired,
@@ -60,6 +62,28 @@ async def test_a_better_candidate_passes_with_every_figure_and_condition(evaluat
         fresh["flips"]["mended"]["rows"][0] | {"production": "lost", "truth": "late"}
         == fresh["flips"]["mended"]["rows"][0]
     )
+
+
+async def test_a_judgement_that_is_tried_again_says_why(evaluation: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def waits() -> str | None:
+        async with evaluation.http() as client:
+            (one,) = (await client.get("/v1/evaluations", params={"workspace": "parcels"})).json()
+        said: str | None = one["waits_for"]
+        return said
+
+    async def down(*_: Any, **__: Any) -> None:
+        raise Unavailable("S3: down")
+
+    manifest = await prepared(evaluation, candidate=0.02, production=0.3)
+    await evaluation.deliver([request(manifest)])
+    assert await waits() is None
+    with monkeypatch.context() as stopped:
+        stopped.setattr(Blobs, "get", down)
+        await evaluation.work()
+        assert await waits() == "the job evaluate, which is tried again: S3: down"
+    evaluation.clock.advance(31)
+    await evaluation.work()
+    assert await waits() is None and len(await evaluation.emitted(ModelEvaluated)) == 1
 
 
 async def test_a_report_is_a_page_with_texts_as_far_as_they_are_kept(evaluation: Running) -> None:

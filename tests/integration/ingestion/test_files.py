@@ -256,7 +256,7 @@ async def test_an_empty_place_retires_nothing_and_says_so(ingestion: Running, fo
     (folder / "a.md").unlink()
     found = await run(ingestion)
     assert (found["state"], await retired(ingestion)) == ("partial", [])
-    assert "nothing where 1 documents stood" in found["reason"]
+    assert "nothing where 1 document stood" in found["reason"]
 
 
 async def test_a_revision_that_is_refused_withdraws_the_one_before(ingestion: Running, folder: Path) -> None:

@@ -345,6 +345,7 @@ async def test_records_of_a_release_that_kept_none_can_only_be_dropped(ingestion
         ("burn", {"all": True}, 422),
         ("drop", {"all": True, "resaon": "words"}, 422),
         ("drop", {"all": True, "workspace": "parcls"}, 404),
+        ("drop", {"reason": "wrods"}, 422),
     ],
 )
 async def test_an_act_that_names_nothing_or_something_unknown_is_refused(
@@ -355,6 +356,45 @@ async def test_an_act_that_names_nothing_or_something_unknown_is_refused(
     assert answer.status_code == status, answer.text
     if "resaon" in asked:
         assert "resaon" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("field", "given", "meant"),
+    [
+        ("reason", "wrods", "words"),
+        ("reason", "pii_emial", "pii_email"),
+        ("reason", "zzz", None),
+        ("source", "crn", "crm"),
+        ("source", "zzz", None),
+        ("topic", "document.submited.v1", "document.submitted.v1"),
+    ],
+)
+async def test_a_name_that_no_record_can_have_is_refused(
+    ingestion: Running, field: str, given: str, meant: str | None
+) -> None:
+    await ingestion.deliver([submitted()])
+    (row,) = await held(ingestion)
+    async with ingestion.http() as client:
+        listed = await client.get("/v1/quarantine", params={"workspace": "parcels", field: given})
+        acted = await client.post("/v1/quarantine/drop", json={"workspace": "parcels", "by": "ada", field: given})
+    for answer in (listed, acted):
+        told = answer.json()["error"]
+        assert answer.status_code == 422 and told["message"].startswith(f"{field}: expected "), answer.text
+        assert f"not {given}" in told["message"] and ("did you mean" in told["message"]) == (meant is not None)
+        assert meant is None or told["message"].endswith(f"did you mean {meant}?")
+    assert await held(ingestion) == [row], "a slip settles nothing"
+
+
+async def test_a_name_that_a_record_could_have_finds_nothing_and_is_no_error(ingestion: Running) -> None:
+    reading = make(ObservationSubmitted, source="meters", entity="station-7", values={"load": 1.0})
+    await ingestion.deliver([submitted(), reading])
+    named = (
+        {"reason": "pii_card"}, {"reason": "top_2gram"}, {"source": "meters"}, {"topic": ObservationSubmitted.topic},
+    )  # fmt: skip
+    async with ingestion.http() as client:
+        for asked in named:
+            answer = await client.get("/v1/quarantine", params={"workspace": "parcels", **asked})
+            assert answer.status_code == 200 and answer.json() == [], asked
 
 
 async def test_another_workspaces_records_are_out_of_reach(ingestion: Running) -> None:

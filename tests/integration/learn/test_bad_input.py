@@ -34,12 +34,12 @@ def refused(folder: Path, given: list[dict[str, Any]], kind: type[Exception], be
 @METHODS
 def test_one_class_only(tmp_path: Path, method: str) -> None:
     given = [row for row in rows() if row["label"] == "late"]
-    because = "split train has 1 rows or labels that can be used, 2 are needed"
+    because = "split train has too few rows or labels that can be used: 1, where it needs 2"
     refused(tmp_path, given, TooFewRows, because, method=method)
 
 
 def test_one_row(tmp_path: Path) -> None:
-    refused(tmp_path, rows()[:1], TooFewRows, "split train has 1 rows or labels")
+    refused(tmp_path, rows()[:1], TooFewRows, "split train has too few rows or labels")
 
 
 def test_no_row(tmp_path: Path) -> None:

@@ -138,7 +138,20 @@ async def test_a_run_is_found_by_how_its_id_begins(training: Running) -> None:
     shown = (await ask(training, f"/v1/runs/{run['id'][:13]}")).json()
     assert shown["id"] == run["id"] and shown["version"] == "parcels-1" and shown["curve"] == []
     assert (await ask(training, f"/v1/runs/{UUID(int=1)}")).status_code == 404
-    assert (await ask(training, "/v1/runs/%25")).status_code == 404
+    for wrong in ("%25", run["id"][:7], "7c1f2a9e-zzz"):
+        refused = await ask(training, f"/v1/runs/{wrong}")
+        assert refused.status_code == 422 and "the first 8 or more of its hex digits" in refused.text, wrong
+    twins = [UUID(run["id"]), UUID(run["id"][:-1] + ("0" if run["id"][-1] != "0" else "1"))]
+    async with training.service.db.transaction() as tx:
+        await tx.execute(
+            """INSERT INTO runs SELECT t.* FROM runs r,
+               jsonb_populate_record(r, jsonb_build_object('id', $2::uuid, 'number', r.number + 100)) t
+               WHERE r.id = $1""",
+            *twins,
+        )
+    refused = await ask(training, f"/v1/runs/{run['id'][:8]}")
+    assert refused.status_code == 409 and all(str(twin) in refused.text for twin in twins)
+    assert (await ask(training, f"/v1/runs/{run['id'].upper()}")).json()["id"] == run["id"]
 
 
 async def test_runs_side_by_side_tell_what_differs_as_figures_and_as_a_page(training: Running) -> None:

@@ -13,7 +13,7 @@ import pytest
 from harness import START, Running, eventually, make, running
 from training_data import children, put_dataset
 
-from millrace.chassis import Blobs
+from millrace.chassis import Blobs, Unavailable
 from millrace.events import (
     DatasetFailed,
     DatasetGrown,
@@ -29,6 +29,7 @@ from millrace.events import (
     TrainingStarted,
     WorkspaceConfigured,
 )
+from millrace.training import job_plan
 from millrace.training.app import build_app
 from millrace.training.rows import fetch, select
 from millrace.workspace import load
@@ -129,6 +130,25 @@ async def test_drift_asks_for_rows_since_its_change_point(training: Running) -> 
     assert (asked.min_labels, asked.drift_id, asked.workspace_revision) == (50, str(alarm.id), 1)
     (cycle,) = await get(training, "cycles")
     assert UUID(cycle["id"]) == asked.cycle_id and cycle["state"] == "waiting"
+
+
+async def test_a_cycle_says_which_of_its_jobs_is_tried_again(
+    training: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def down(*_: Any) -> None:
+        raise Unavailable("S3: down")
+
+    asked = await post(training)
+    await cut(training, UUID(asked["cycle"]))
+    with monkeypatch.context() as stopped:
+        stopped.setattr(job_plan, "read_training", down)
+        await training.work("plan")
+        (cycle,) = await get(training, "cycles")
+        assert cycle["waits_for"] == "the job plan, which is tried again: S3: down"
+    training.clock.advance(31)
+    await training.work("plan")
+    (cycle,) = await get(training, "cycles")
+    assert (cycle["state"], cycle["waits_for"]) == ("training", None)
 
 
 async def test_a_redelivered_batch_counts_once(training: Running) -> None:

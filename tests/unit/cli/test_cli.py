@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import typer
 
-from millrace.cli import Failure, show, table
+from millrace.cli import Failure, console, show, table
+from millrace.cli.commands.doctor import _show
 from millrace.cli.main import _report, build, run
 from millrace.cli.options import pairs
-from millrace.cli.output import short
+from millrace.cli.output import errors, short
 from millrace.cli.tail import each_line
 
 
@@ -100,6 +101,18 @@ def test_what_no_terminal_reads_is_neither_cut_nor_folded(capsys: pytest.Capture
     words = " ".join(["word"] * 400)
     show(None, False, lambda: table(("record", "repeats", "text"), [(Text(ids[0]), ids[1], Text(short(words, 60)))]))
     assert capsys.readouterr().out.splitlines()[1].split() == [*ids, *words.split()]
+
+
+def test_nothing_that_a_command_prints_is_folded_where_no_terminal_reads_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = " ".join(["word"] * 60)
+    console.print(words)
+    errors.print(words)
+    _show({"hop": "registry has it", "took_s": 1.0, "ok": False, "saw": words, "look": words})
+    said = capsys.readouterr()
+    assert said.out.splitlines()[0] == words and said.err.splitlines() == [words]
+    assert [line.endswith(words) for line in said.out.splitlines()] == [True] * 3
 
 
 def test_a_failure_that_no_terminal_reads_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from millrace.cli.main import run
 
 CYCLE: dict[str, Any] = {
     "id": "c-1", "opened_at": "2026-01-05T09:00:00Z", "because": "drift", "attempt": 1, "state": "waiting",
-    "outcome": None, "became": None, "note": "", "reason": None,
+    "outcome": None, "became": None, "note": "", "reason": None, "waits_for": None,
 }  # fmt: skip
 
 
@@ -35,6 +35,29 @@ def test_a_cycle_that_waits_says_for_what(
     said = capsys.readouterr().out
     assert "drift, attempt 1: waiting" in said
     assert told in said
+
+
+@pytest.mark.parametrize(
+    ("cycle", "evaluations", "told"),
+    [
+        ({"state": "training", "waits_for": "the job run, which is tried again: S3: down"}, [], "the job run, which"),
+        ({"state": "judging"}, [{"waits_for": None}, {"waits_for": "the job evaluate"}], "waits for the job evaluate"),
+        ({"state": "judging"}, [{"waits_for": None}], "waits for the gate or a rollout"),
+        ({"state": "training"}, [], None),
+    ],
+)
+def test_a_cycle_that_trains_or_is_judged_says_what_holds_it_up(
+    answering: Any,
+    capsys: pytest.CaptureFixture[str],
+    cycle: dict[str, Any],
+    evaluations: list[dict[str, Any]],
+    told: str | None,
+) -> None:
+    answering("training", {"/v1/cycles": [CYCLE | cycle], "/v1/runs": []})
+    answering("evaluation", {"/v1/evaluations": evaluations})
+    assert run(["cycles", "parcels"]) == 0
+    said = capsys.readouterr().out
+    assert told in said if told else "waits for" not in said
 
 
 def test_a_cycle_that_has_ended_asks_nobody(answering: Any, capsys: pytest.CaptureFixture[str]) -> None:

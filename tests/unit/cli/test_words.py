@@ -6,9 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
+from rich.console import Console
 
+from millrace.cli.commands import duplicates
 from millrace.cli.main import run
-from millrace.cli.person import counted
 
 RECORD: dict[str, Any] = {
     "event_id": "0524920a-85e0-431e-8000-000000000001", "rejected_at": "2026-01-05T09:00:00Z", "source": "crm",
@@ -17,59 +18,25 @@ RECORD: dict[str, Any] = {
 NOBODY: dict[str, Any] = {"released": 0, "dropped": 0, "kept": 0, "refused": 0, "left": 0, "job": None, "records": []}
 
 
-@pytest.mark.parametrize(
-    ("number", "what", "several", "told"),
-    [
-        (1, "row", "", "1 row"),
-        (1200, "row", "", "1,200 rows"),
-        (0, "row", "", "0 rows"),
-        (2, "body", "bodies", "2 bodies"),
-    ],
-)
-def test_one_is_not_several(number: int, what: str, several: str, told: str) -> None:
-    assert counted(number, what, several) == told
-
-
-def held_alone(answering: Any, records: list[dict[str, Any]], act: dict[str, Any]) -> None:
-    """A quarantine that has the records, none of which fits what is asked for first."""
-
-    class Once(dict[str, Any]):
-        def get(self, path: str, default: Any = None) -> Any:
-            if path != "/v1/quarantine":
-                return act
-            found, self["seen"] = (records if self else []), True
-            return found
-
-    answering("ingestion", Once())
-
-
-@pytest.mark.parametrize(
-    ("option", "name", "meant"), [("--reason", "wrods", "words"), ("--source", "crn", "crm"), ("--reason", "zzz", None)]
-)
-def test_a_reason_or_source_that_no_record_has_is_asked_about(
-    answering: Any, capsys: pytest.CaptureFixture[str], option: str, name: str, meant: str | None
-) -> None:
-    held_alone(answering, [RECORD], NOBODY)
-    assert run(["quarantine", "list", "parcels", option, name]) == 0
-    told = capsys.readouterr().out
-    assert told.startswith("nothing held in quarantine that fits")
-    assert (f"none has {option} {name}: did you mean {meant}?" in told) == (meant is not None)
-
-
-def test_what_is_done_with_records_of_a_misspelt_reason_is_no_success(
-    answering: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    answering("ingestion", {"/v1/quarantine": [RECORD], "/v1/quarantine/drop": NOBODY})
-    assert run(["quarantine", "drop", "parcels", "--reason", "wrods"]) == 1
-    assert "did you mean words?" in capsys.readouterr().err
-    assert run(["quarantine", "drop", "parcels", "--reason", "words"]) == 0, "such there are, and all are settled"
+def test_all_of_a_workspace_leaves_nothing_to_narrow_it(answering: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = answering("ingestion", {})
     assert run(["quarantine", "drop", "parcels", "--all", RECORD["event_id"]]) == 1
+    assert "leave out what would narrow it" in capsys.readouterr().err and not asked
 
 
 def test_what_a_replay_leaves_is_still_refused(answering: Any, capsys: pytest.CaptureFixture[str]) -> None:
     answering("ingestion", {"/v1/quarantine/replay": NOBODY | {"kept": 3, "released": 1}})
     assert run(["quarantine", "replay", "parcels", "--all"]) == 0
     assert capsys.readouterr().out == "1 released, 3 still refused\n"
+
+
+@pytest.mark.parametrize(("left", "said"), [(1, "1 more is looked at"), (1200, "1,200 more are looked at")])
+def test_what_a_job_does_is_counted_as_people_do(
+    answering: Any, capsys: pytest.CaptureFixture[str], left: int, said: str
+) -> None:
+    answering("ingestion", {"/v1/quarantine/drop": NOBODY | {"dropped": 200, "left": left, "job": "j"}})
+    assert run(["quarantine", "drop", "parcels", "--all"]) == 0
+    assert f"200 dropped\n{said} by job j" in capsys.readouterr().out
 
 
 PAIR: dict[str, Any] = {
@@ -85,6 +52,24 @@ def test_what_both_say_is_marked_where_there_are_no_colours(answering: Any, caps
     assert run(["duplicates", "show", "b"]) == 0
     told = capsys.readouterr().out
     assert "my [parcel is late]" in told and "your [parcel is late]" in told
+
+
+def test_a_passage_that_is_found_twice_is_marked_once(answering: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    twice = [{"document": [3, 9], "duplicate_of": [5, 11]}, {"document": [6, 17], "duplicate_of": [5, 11]}]
+    answering("dedup", {"/v1/duplicates/b": PAIR | {"overlaps": twice}})
+    assert run(["duplicates", "show", "b"]) == 0
+    told = capsys.readouterr().out
+    assert "my [parcel is late]" in told and "your [parcel] is late" in told
+
+
+def test_a_terminal_without_colours_has_brackets_too(
+    answering: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering("dedup", {"/v1/duplicates/b": PAIR})
+    for colours in (None, "truecolor"):
+        monkeypatch.setattr(duplicates, "console", Console(force_terminal=True, color_system=colours, width=80))
+        assert run(["duplicates", "show", "b"]) == 0
+        assert ("[parcel is late]" in capsys.readouterr().out) == (colours is None)
 
 
 def test_a_document_that_is_repeated_is_shown_with_what_repeats_it(

@@ -4,6 +4,7 @@ import pytest
 from millrace.evaluation.domain.answers import Answers
 from millrace.evaluation.domain.figures import estimate
 from millrace.evaluation.domain.gate import Evidence, judge_gate
+from millrace.workspace import load
 from millrace.workspace.conditions import Condition
 
 
@@ -59,6 +60,22 @@ def test_without_production_its_conditions_hold_and_say_so() -> None:
     judged = judge_gate([Condition.parse(text) for text in conditions], evidence)
     assert judged.verdict == "pass"
     assert [bool(result.note) for result in judged.conditions] == [True, True, False]
+
+
+def test_the_gate_of_five_lines_asks_for_no_golden_rows_but_a_declared_one_does() -> None:
+    file = "workspace: parcels\nowner: team\ntask: classify\nlabels: {names: [late, lost]}\n"
+    candidate, production = versions(1, rows=400, accuracy=0.9, differing=0.3, loss=-0.25)
+    first = Evidence({("candidate", "fresh"): candidate}, production=False)
+    assert judge_gate(load(file).gate, first).verdict == "pass"
+    assert judge_gate(load(file).gate, Evidence({}, production=False)).verdict == "pass", "not even fresh ones"
+    better, worse = (
+        against_production("fresh", candidate, production),
+        against_production("fresh", production, candidate),
+    )
+    assert [judge_gate(load(file).gate, evidence).verdict for evidence in (better, worse)] == ["pass", "fail"]
+    for declared in ("typos.macro_f1 >= 0.9 * golden.macro_f1", "golden.macro_f1 >= 0.5"):
+        judged = judge_gate(load(file + f"gate: ['{declared}']").gate, first)
+        assert (judged.verdict, judged.conditions[0].note) == ("inconclusive", f"no rows in {declared.split('.')[0]}")
 
 
 def test_a_suite_without_rows_is_inconclusive() -> None:

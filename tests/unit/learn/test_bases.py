@@ -180,7 +180,19 @@ def test_a_name_a_digest_and_a_source_are_held_to_what_they_are(cache: Path, fol
         bases.add("tiny", str(folder), digest="sha256:0")
     with pytest.raises(BaseRefused, match="a base of this release has that name"):
         bases.add("minilm", str(folder))
-    with pytest.raises(BaseRefused, match="a name matches"):
+    with pytest.raises(BaseRefused, match="a name has up to 63 of a-z"):
         bases.add("Tiny One", str(folder))
     with pytest.raises(BaseRefused, match="is no folder, and no source that starts with wheel:, hub:, s3://"):
         bases.add("tiny", "ftp://tiny")
+
+
+def test_a_row_in_s3_that_is_not_ours_is_refused_in_our_words() -> None:
+    class Bucket:
+        def each(self, prefix: str) -> list[str]:
+            return ["bases/odd/base.json"]
+
+        def get(self, key: str) -> bytes:
+            return b'{"name": "odd"}'
+
+    with pytest.raises(BaseRefused, match=r"bases/odd/base.json in S3: .*this key, which is required"):
+        bases.shared(Bucket())  # type: ignore[arg-type]

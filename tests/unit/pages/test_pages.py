@@ -3,8 +3,11 @@
 import re
 from xml.etree import ElementTree
 
+import pytest
+
 from millrace.pages import charts, page, table
 from millrace.pages.charts import curves, judged
+from millrace.pages.words import counted
 
 
 def numbers(svg: str, attribute: str) -> list[float]:
@@ -66,3 +69,17 @@ def test_reliability_leaves_out_empty_bins_and_stays_in_its_frame() -> None:
     assert svg.count('<circle class="bin"') == 2
     assert "90 answers of confidence 95%: 90% right" in svg
     assert all(0 <= value <= judged.SIDE for value in (*numbers(svg, "cx"), *numbers(svg, "cy")))
+
+
+@pytest.mark.parametrize(
+    ("number", "what", "several", "told"),
+    [
+        (1, "row", "", "1 row"),
+        (0, "row", "", "0 rows"),
+        (1200, "row", "", "1,200 rows"),
+        (1, "body", "bodies", "1 body"),
+        (2, "body", "bodies", "2 bodies"),
+    ],
+)
+def test_one_is_not_several(number: int, what: str, several: str, told: str) -> None:
+    assert counted(number, what, several) == told

@@ -146,7 +146,7 @@ def test_a_wrong_name_is_told_with_its_line_and_the_nearest(added: str, key: str
         ("corpora: {wiki: {}}", "this key, which is required"),
         ("corpora: {wiki: {sources: [a], chunk: {words: 10, overlap: 5}}}", "at least 20"),
         ("corpora: {wiki: {sources: [a], chunk: {words: 50}}}", "at most half of its words"),
-        ("corpora: {Wiki: {sources: [a]}}", "matches the pattern"),
+        ("corpora: {Wiki: {sources: [a]}}", "a name: 3 to 63 of a-z"),
         ("corpora: [wiki]", "a mapping"),
         (
             "corpora: {wiki: {sources: [a]}}\nsources: {a: {kind: events, purposes: [train]}}",

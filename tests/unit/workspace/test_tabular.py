@@ -121,7 +121,7 @@ def test_a_wrong_name_is_told_with_its_line_and_the_nearest(
         ("over: 1h", "over: 400d", "features.load_1h", "at most 366d"),
         ("over: 1h", "over: 1h, unknown: x", "features.load_1h", "unknown beside category only"),
         ("[n, s]", "[1, 2]", "features.region.category[0]", "text"),
-        ("load_1h", "1h_load", "features.1h_load", "pattern"),
+        ("load_1h", "1h_load", "features.1h_load", "a name: up to 64 letters"),
         ("load_1h", "target_at", "features.target_at", "another name"),
         ("arrives_within: 3h", "arrives_within: soon", "target.arrives_within", "a duration such as"),
         ("entity:", "data: {retention: 30d}\nentity:", "features.region", "shorter together than data.retention"),

@@ -219,7 +219,8 @@ class Consumer:
         if self._trying_since is not None and time.monotonic() - self._trying_since > STUCK:
             return f"{name}: one try of a batch has taken over {STUCK:g} s"
         if self._lag and self._committing.done() and time.monotonic() - self._fetched_at > STUCK:
-            return f"{name}: has fetched nothing for over {STUCK:g} s though {self._lag} events wait"
+            waits = "1 event waits" if self._lag == 1 else f"{self._lag:,} events wait"
+            return f"{name}: has fetched nothing for over {STUCK:g} s though {waits}"
         if any(task.done() for task in self.subscriber.tasks):
             return f"{name}: its consume loop has ended"
         if self._committing.done() and (error := self._committing.exception()):

@@ -57,6 +57,11 @@ AGAIN = """
     WHERE id = $1 AND token = $2 AND state = 'running' RETURNING id"""
 
 
+def tried_again(kind: str, error: str) -> str:
+    """What is waited for where a job did not succeed yet, and why it did not."""
+    return f"the job {kind}, which is tried again: {error.removeprefix('Unavailable: ')}"
+
+
 class Job:
     """A claimed job: what it is about, and the transactions that only its holder can commit."""
 

@@ -73,8 +73,7 @@ def _report(failure: Failure, as_json: bool) -> int:
         printed({"error": {"code": failure.kind, "message": failure.message, "hint": failure.hint}})
     else:
         errors.print("[bold red]error[/]", end=" ")
-        whole = not errors.is_terminal
-        errors.print(failure.message, markup=False, soft_wrap=whole)
+        errors.print(failure.message, markup=False)
         if failure.hint:
-            errors.print(failure.hint, style="dim", markup=False, soft_wrap=whole)
+            errors.print(failure.hint, style="dim", markup=False)
     return failure.code

@@ -6,15 +6,30 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleDimensions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
 PIPE = 10**6
 """Columns of an output that is no terminal: nothing in it is cut or folded."""
 ID = re.compile(r"(p-)?[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}")
+
+
+class Printer(Console):
+    """A console that cuts and folds nothing where no terminal reads it."""
+
+    @property
+    def size(self) -> ConsoleDimensions:
+        told = super().size
+        return told if self.is_terminal else ConsoleDimensions(PIPE, told.height)
+
+    @size.setter
+    def size(self, size: tuple[int, int]) -> None:
+        self._width, self._height = size
+
+
+console = Printer(highlight=False)
+errors = Printer(stderr=True, highlight=False)
 
 
 def printed(data: Any) -> None:
@@ -29,8 +44,7 @@ def show(data: Any, as_json: bool, render: Callable[[], RenderableType]) -> None
         printed(data)
     else:
         made = render()
-        page = console if console.is_terminal else Console(highlight=False, width=PIPE)
-        page.print(made, soft_wrap=isinstance(made, str))  # a command in a sentence can be copied whole
+        console.print(made, soft_wrap=isinstance(made, str))  # a command in a sentence can be copied whole
 
 
 def short(text: str, most: int) -> str:

@@ -4,6 +4,8 @@ import getpass
 from datetime import datetime
 from typing import Any
 
+from millrace.pages.words import counted as counted
+
 TELLING = {"macro_f1", "accuracy", "mae", "win_rate", "support"}
 
 
@@ -13,11 +15,6 @@ def whoami() -> str:
         return getpass.getuser()
     except (OSError, KeyError):
         return "a person"
-
-
-def counted(number: int, what: str, several: str = "") -> str:
-    """Return how many of something: `1 row`, `1,200 rows`."""
-    return f"{number:,} {what if number == 1 else several or what + 's'}"
 
 
 def moment(text: str | None) -> str:

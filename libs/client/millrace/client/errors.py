@@ -33,7 +33,7 @@ class Unreachable(MillraceError):
     """`last` is the last answer's status or the last failure's words."""
 
     def __init__(self, url: str, attempts: int, last: str) -> None:
-        super().__init__(f"{url} gave no answer in {attempts} attempts: {last}")
+        super().__init__(f"{url} gave no answer in {attempts} {'attempt' if attempts == 1 else 'attempts'}: {last}")
         self.url = url
         self.attempts = attempts
         self.last = last
@@ -43,6 +43,6 @@ class Undelivered(MillraceError):
     """`ids` are those of the events that were not taken; publishing them again under these ids is safe."""
 
     def __init__(self, ids: Sequence[str], because: MillraceError) -> None:
-        super().__init__(f"{len(ids)} events were not delivered: {because}")
+        super().__init__(f"{len(ids)} {'event was' if len(ids) == 1 else 'events were'} not delivered: {because}")
         self.ids = list(ids)
         self.because = because

@@ -18,6 +18,7 @@ from millrace.events import (
     TrainingFailed,
     TrainingStarted,
 )
+from millrace.pages.words import counted
 
 
 @singledispatch
@@ -30,7 +31,7 @@ def sentence(event: Event) -> str | None:
 def _(event: DriftDetected) -> str:
     return (
         f"[bold red]drift[/]: {event.monitor} of {event.version} went from {event.before:.2f} to {event.after:.2f}, "
-        f"says {event.detector} after {event.since_change} predictions"
+        f"says {event.detector} after {counted(event.since_change, 'prediction')}"
     )
 
 
@@ -43,7 +44,7 @@ def _(event: RetrainingRequested) -> str:
 @sentence.register
 def _(event: DatasetReleased) -> str:
     rows = ", ".join(f"{count} {name}" for name, count in event.rows.items())
-    return f"dataset [bold]{_short(event.dataset)}[/] is cut: {rows}; {len(event.labels)} labels"
+    return f"dataset [bold]{_short(event.dataset)}[/] is cut: {rows}; {counted(len(event.labels), 'label')}"
 
 
 @sentence.register

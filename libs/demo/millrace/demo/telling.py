@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console, Group
 from rich.live import Live
 from rich.panel import Panel
+from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
@@ -38,7 +39,7 @@ class Telling:
     def begins(self, title: str) -> None:
         self._title = title
         self._console.print()
-        self._console.rule(f"[bold]{title}[/]", align="left", style="dim")
+        _headed(self._console, title)
 
     def says(self, words: str) -> None:
         self._line(Text.from_markup(f"[dim]{self._clock()}[/]  {words}"))
@@ -111,12 +112,17 @@ class Telling:
         return f"{minutes}:{seconds:02d}"
 
 
+def _headed(console: Console, title: str) -> None:
+    """A log has no width to rule, either."""
+    console.print(Rule(f"[bold]{title}[/]", align="left", style="dim"), width=None if console.is_terminal else 80)
+
+
 def conclude(
     console: Console, facts: Facts, told: dict[str, Any], *, console_url: str, serving: str, name: str, text: str
 ) -> None:
     """The table of versions, the story in figures, and where to look next: `text` is one to ask about."""
     console.print()
-    console.rule("[bold]What happened[/]", align="left", style="dim")
+    _headed(console, "What happened")
     console.print(_versions(told["versions"]))
     before, worst, after = (told["regained"][key] for key in ("before", "worst", "after"))
     if _known(before, worst, after):

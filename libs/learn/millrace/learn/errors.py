@@ -77,7 +77,7 @@ class WrongRows(Unlearnable):
 
 class TooFewRows(Unlearnable):
     def __init__(self, split: str, found: int, needed: int) -> None:
-        super().__init__(f"split {split} has {found} rows or labels that can be used, {needed} are needed")
+        super().__init__(f"split {split} has too few rows or labels that can be used: {found}, where it needs {needed}")
         self.split, self.found, self.needed = split, found, needed
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from millrace.learn.errors import DamagedModel, UnsafeFile
+from millrace.workspace.expected import faults
 
 FILES = frozenset({"version.json", "weights.safetensors", "tokenizer.json", "config.json"})
 PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"})
@@ -113,7 +114,7 @@ def read_version(folder: Path) -> Version:
     except FileNotFoundError:
         raise DamagedModel(str(folder), "it has no version.json") from None
     except ValidationError as error:
-        raise DamagedModel(str(folder), f"version.json: {error}") from None
+        raise DamagedModel(str(folder), f"version.json: {faults(error)}") from None
 
 
 def check(folder: Path) -> list[Path]:

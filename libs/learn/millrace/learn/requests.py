@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from millrace.learn.errors import WrongRequest
 from millrace.learn.folder import POSITIONS
-from millrace.workspace.expected import expected
+from millrace.workspace.expected import faults
 
 
 class _Request(BaseModel):
@@ -78,5 +78,4 @@ def parsed(kind: type[R], raw: object, what: str = "request") -> R:
     try:
         return kind.model_validate(raw)
     except ValidationError as error:
-        faults = (f"{'.'.join(map(str, fault['loc']))}: {expected(fault)}" for fault in error.errors())
-        raise WrongRequest(f"{what}: " + "; ".join(faults)) from None
+        raise WrongRequest(f"{what}: {faults(error)}") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, ValidationError
 
 TIME = "a time with its zone, such as 2026-11-21T10:00:00Z"
 DATE = "a date such as 2026-11-21"
@@ -14,12 +14,27 @@ URL = "an address such as https://example.com/"
 KEY = "this key, which is required"
 NESTED = "something that is nested less deeply"
 OTHER = "another value"
+PATTERNS = {
+    r"^[a-z][a-z0-9-]{1,61}[a-z0-9]$": "3 to 63 of a-z, 0-9 and -, a letter first and no - last",
+    r"^[a-z][a-z0-9-]{0,61}$": "up to 62 of a-z, 0-9 and -, a letter first",
+    r"^[a-z0-9][a-z0-9.-]{0,62}$": "up to 63 of a-z, 0-9, . and -, a letter or digit first",
+    r"^[A-Za-z][A-Za-z0-9_]{0,63}$": "up to 64 letters, digits and _, a letter first",
+    r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$": "up to 100 letters, digits, _, . and -, a letter or digit first",
+    r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$": "up to 100 letters, digits, _, . and -, a letter or digit first",
+    r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,99}$": "up to 100 letters, digits, _, ., / and -, a letter or digit first",
+    r"^[A-Za-z_][A-Za-z0-9_]{0,62}(\.[A-Za-z_][A-Za-z0-9_]{0,62})?$": "a table, or schema.table: letters, digits, _",
+    r"^[\w.-]+$": "letters, digits, _, . and -",
+    r"^[^\s/][^\s]{0,199}$": "up to 200 characters without spaces, no / first",
+    r"^\S(.*\S)?$": "text in one line without spaces around it",
+    r"^[a-z]{2}$": "a language's code of two letters, such as en",
+    r"^sha256:[0-9a-f]{64}$": "sha256: and 64 hex digits",
+}
+"""What our models' patterns mean; a test looks for those that are not here."""
 WORDS = {
     "missing": KEY,
-    "extra_forbidden": "no such key",
+    "extra_forbidden": "another key: there is none of this name",
     "string_type": "text",
     "string_too_long": "text of at most {max_length} characters",
-    "string_pattern_mismatch": "text that matches the pattern {pattern}",
     "int_type": "a whole number",
     "int_parsing": "a whole number",
     "int_from_float": "a whole number",
@@ -90,7 +105,7 @@ WORDS = {
     "missing_argument": KEY,
     "missing_keyword_only_argument": KEY,
     "missing_positional_only_argument": KEY,
-    "unexpected_keyword_argument": "no such key",
+    "unexpected_keyword_argument": "another key: there is none of this name",
     "unexpected_positional_argument": "fewer values",
     "multiple_argument_values": "one value, not several",
     "union_tag_invalid": "one of {expected_tags}",
@@ -136,13 +151,21 @@ def expected(error: ErrorDetails) -> str:
     kind, context = error["type"], error.get("ctx") or {}
     if kind in {"value_error", "assertion_error"}:
         return str(context.get("error", error["msg"]))
+    if kind == "string_pattern_mismatch":
+        return PATTERNS.get(context["pattern"], f"text that matches the pattern {context['pattern']}")
     if kind == "string_too_short":
         least = context["min_length"]
-        return "text" if least == 1 else f"text of at least {least} characters"
+        return "text that is not empty" if least == 1 else f"text of at least {least} characters"
     if kind == "too_short":
         least = context["min_length"]
         return f"at least {'one' if least == 1 else least}, not {context['actual_length'] or 'none'}"
     return WORDS[kind].format_map(_plain(context)) if kind in WORDS else error["msg"]
+
+
+def faults(error: ValidationError) -> str:
+    """Every place that failed with what was expected there, without what was given: it may be a person's text."""
+    found = error.errors(include_url=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'the whole'}: {expected(one)}" for one in found)
 
 
 def _plain(context: Mapping[str, Any]) -> dict[str, str]:

@@ -122,7 +122,7 @@ def _problem(error: ErrorDetails, tree: Tree) -> Problem:
     if kind == "union_tag_not_found":
         return Problem(dotted(path), tree.line(path), f"a kind, one of {', '.join(KINDS)}")
     if kind == "string_pattern_mismatch" and error["loc"][-1] == "[key]":
-        return Problem(dotted(path), tree.line(path), f"a name that matches the pattern {error['ctx']['pattern']}")
+        return Problem(dotted(path), tree.line(path), f"a name: {expected(error)}")
     if kind == "literal_error":
         return _misnamed(path, given, _QUOTED.findall(error["ctx"]["expected"]), tree)
     return Problem(dotted(path), tree.line(path), expected(error))

@@ -5,6 +5,7 @@ from html import escape
 
 from millrace.console.domain import LINKS, Link, Node
 from millrace.console.domain.nodes import compact
+from millrace.pages.words import counted
 
 BOX_W, BOX_H, PAD = 166, 78, 14
 GAP_WIDE = (74, 84)
@@ -83,7 +84,7 @@ def arrow(frame: Picture, link: Link, topics: Mapping[str, int], rates: Mapping[
     c1, c2 = (x1 + BOW * out1[0], y1 + BOW * out1[1]), (x2 + BOW * out2[0], y2 + BOW * out2[1])
     middle = ((x1 + 3 * c1[0] + 3 * c2[0] + x2) / 8, (y1 + 3 * c1[1] + 3 * c2[1] + y2) / 8)
     curve = f"M{x1:.1f},{y1:.1f}C{c1[0]:.1f},{c1[1]:.1f} {c2[0]:.1f},{c2[1]:.1f} {x2:.1f},{y2:.1f}"
-    told = f"{', '.join(link.topics)}: {count:,} events, {rate:.1f} a second"
+    told = f"{', '.join(link.topics)}: {counted(count, 'event')}, {rate:.1f} a second"
     place = f'x="{middle[0]:.1f}" y="{middle[1] + 3.5:.1f}"'
     label = f'<text {place} text-anchor="middle" data-count="">{compact(count)}</text>' if count else ""
     state = "moving" if rate else "used" if count else "unused"

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from millrace.chassis import Unprocessable
 from millrace.datasets import store
 from millrace.datasets.domain import SPLITS, line, parts
+from millrace.pages.words import counted
 
 BATCH = 2048
 FORMATS = ("parquet", "jsonl", "huggingface")
@@ -119,7 +120,7 @@ def _words(version: store.Version) -> Iterator[str]:
     yield f"- digest `{version.digest}`"
     yield f"- parent `{version.parent}`" if version.parent else "- no parent"
     if version.redacted:
-        lost = "1 row was" if version.redacted == 1 else f"{version.redacted:,} rows were"
+        lost = counted(version.redacted, "row was", "rows were")
         yield f"- redacted: {lost} erased since, so its digest can't be made from these rows"
     yield f"- labels: {', '.join(f'`{label}`' for label in body['labels'])}"
     yield ""

@@ -8,6 +8,7 @@ from typing import Any
 from millrace.chassis import (
     AlreadyExists,
     Blobs,
+    Conflict,
     Database,
     Job,
     NotFound,
@@ -160,7 +161,7 @@ async def _release(job: Job, cut: store.Cut, name: str) -> None:
                 raise VersionGone(name, job.workspace)
             await store.end_cut(tx, cut, state="released", dataset=version.digest)
             _emit(job, tx, cut, version.body, version.manifest, version.parent)
-    except NotFound as error:
+    except (NotFound, Conflict) as error:
         await _fail(job, cut, str(error), {})
 
 

@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from millrace.pages import charts, page, table
+from millrace.pages.words import counted
 
 ORDER = {"fail": 0, "inconclusive": 1, "pass": 2}
 METRICS = {"macro_f1": "macro F1", "accuracy": "accuracy"}
@@ -87,7 +88,7 @@ def _value(score: Mapping[str, float] | None) -> str:
 
 def _suite(suite: Report, texts: Texts) -> str:
     late = suite["since_the_cut"]
-    told = f"{suite['rows']:,} rows" + (f", {late:,} of which came after the training cut" if late else "")
+    told = counted(suite["rows"], "row") + (f", {late:,} of which came after the training cut" if late else "")
     told += "; golden rows, misspelt as people misspell" if suite["perturb"] == "typos" else ""
     blocks = "".join(_blocks(suite, texts))
     return f'<p class="lead">{told}.</p>{blocks}'

@@ -82,7 +82,8 @@ def _event(fields: dict[str, Any], now: datetime) -> FeedbackGiven:
     try:
         return FeedbackGiven.create(envelope, **told)
     except TypeError as error:
-        raise Malformed("body", f"the fields of feedback.given: {error}") from error
+        unknown = sorted(told.keys() - FeedbackGiven.model_fields.keys())
+        raise Malformed(unknown[0] if unknown else "body", "another key: there is none of this name") from error
     except ValidationError as error:
         raise wire.malformed(error) from error
 

@@ -15,6 +15,7 @@ from millrace.ingestion.declaring import declaration, fetched, follow
 from millrace.ingestion.fetching import EMITS, Publisher, told
 from millrace.ingestion.runs import Run
 from millrace.ingestion.sources.batch import About, Reader, Waits
+from millrace.pages.words import counted
 from millrace.workspace import Fetched, Workspace
 from millrace.workspace.quantities import format_duration
 
@@ -163,7 +164,7 @@ async def _doubt(job: Job, about: About) -> tuple[str | None, bool]:
         found = sum(run.counts[name] for name in FOUND) or (about.goes_on and await runs.met(tx, about))
     nothing = bool(stood) and not found
     if nothing and not run.reason:
-        return f"it found nothing where {stood} documents stood, so none was retired", True
+        return f"it found nothing where {counted(stood, 'document')} stood, so none was retired", True
     return run.reason, nothing
 
 

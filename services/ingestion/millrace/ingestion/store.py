@@ -86,6 +86,19 @@ async def save_sources(tx: Transaction, outcomes: Mapping[tuple[str, str], Count
     )
 
 
+async def reasons_told(tx: Transaction, workspace: str) -> list[str]:
+    """The reasons that records of a workspace were ever rejected for."""
+    return [
+        row["detail"]
+        for row in await tx.fetch("SELECT detail FROM counts WHERE workspace = $1 AND what = 'reason'", workspace)
+    ]
+
+
+async def sources_heard(tx: Transaction, workspace: str) -> list[str]:
+    """The sources that ever sent a workspace something."""
+    return [row["source"] for row in await tx.fetch("SELECT source FROM sources WHERE workspace = $1", workspace)]
+
+
 @dataclass(frozen=True)
 class Held:
     """A record in quarantine, as a decision on it needs it. `kept` is None where only the reasons are known."""

@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 from millrace.chassis import Unavailable, loops
 from millrace.events import Arm
 from millrace.learn import Parameters, Prediction, Shelf
+from millrace.pages.words import counted
 from millrace.serving import metrics
 
 PADDED_TOKENS = 1024
@@ -53,7 +54,7 @@ class Overloaded(Unavailable):
     """Refused before it was accepted: nothing was asked."""
 
     def __init__(self, arm: str, waiting: int) -> None:
-        super().__init__(f"{waiting} texts wait for {arm}")
+        super().__init__(f"{counted(waiting, 'text waits', 'texts wait')} for {arm}")
         self.retry_after = 1.0
 
 

@@ -16,6 +16,7 @@ from millrace.serving import metrics
 from millrace.serving.blobs import Artifacts
 from millrace.serving.domain import Report, deployment
 from millrace.serving.engine import Engine, Model
+from millrace.workspace.expected import faults
 
 log = structlog.get_logger()
 
@@ -161,7 +162,7 @@ class Routes:
         try:
             parameters = Parameters.model_validate(wanted.parameters)
         except ValidationError as error:
-            raise Unprocessable(f"version {wanted.version}: parameters: {error}") from None
+            raise Unprocessable(f"version {wanted.version}: parameters: {faults(error)}") from None
         key = f"{wanted.version}|{wanted.digest}|{parameters.model_dump_json()}"
         if (loaded := self._loaded.get(key)) is None:
             folder = await self._fetched(wanted)

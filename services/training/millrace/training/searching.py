@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from millrace.chassis import Malformed, NotFound, Transaction
+from millrace.chassis import Malformed, NotFound, Transaction, prefixes
 from millrace.training.domain.conditions import Condition, Field, Order, nearest
 
 COLUMNS = {
@@ -101,12 +101,13 @@ async def _named(tx: Transaction, workspace: str | None, fields: Sequence[Field]
 
 
 async def one(tx: Transaction, run_id: str) -> dict[str, Any]:
-    """A run by its id or how that begins, with the points of its loss. Raises RunNotFound, Malformed."""
-    rows = await tx.fetch(f"SELECT {RUN} {FROM} WHERE starts_with(r.id::text, $1) LIMIT 2", run_id.lower())
-    if not rows or not run_id:
+    """A run by its id or how that begins, with the points of its loss. Raises RunNotFound, Malformed, Ambiguous."""
+    first, last = prefixes.span("run", run_id)
+    rows = await tx.fetch(
+        f"SELECT {RUN} {FROM} WHERE r.id BETWEEN $1 AND $2 ORDER BY r.id LIMIT $3", first, last, prefixes.SOME
+    )
+    if prefixes.only("run", run_id, [row["id"] for row in rows]) is None:
         raise RunNotFound(run_id)
-    if len(rows) > 1:
-        raise Malformed("run", f"more of the id: several begin with {run_id!r}")
     points = await tx.fetch("SELECT step, loss, seconds FROM points WHERE run_id = $1 ORDER BY step", rows[0]["id"])
     return {**_told(rows[0]), "curve": [dict(point) for point in thinned(points)]}
 

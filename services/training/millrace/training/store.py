@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 from pydantic import TypeAdapter
 
-from millrace.chassis import Transaction
+from millrace.chassis import Transaction, jobs
 from millrace.events import Deployment
 from millrace.training.domain import Alerted, Ask, Closed, Cycle, Track
 from millrace.training.domain.track import REMEMBERED
@@ -143,13 +143,24 @@ async def alert(tx: Transaction, workspace: str, alerted: Alerted) -> None:
 
 
 async def each_cycle(tx: Transaction, workspace: str | None, limit: int) -> list[dict[str, Any]]:
-    """The newest first."""
+    """The newest first. One that trains says which of its jobs did not succeed yet, and why."""
     rows = await tx.fetch(
-        "SELECT * FROM cycles WHERE $1::text IS NULL OR workspace = $1 ORDER BY opened_at DESC LIMIT $2",
+        """SELECT c.*, j.kind AS job, j.error FROM cycles c LEFT JOIN LATERAL (
+               SELECT kind, error FROM jobs WHERE c.state = 'training' AND error IS NOT NULL AND finished_at IS NULL
+                   AND kind IN ('plan', 'run', 'pick')
+                   AND key IN (SELECT c.id::text UNION ALL SELECT id::text FROM runs WHERE cycle_id = c.id)
+               ORDER BY run_at DESC LIMIT 1) j ON true
+           WHERE $1::text IS NULL OR c.workspace = $1 ORDER BY c.opened_at DESC LIMIT $2""",
         workspace,
         limit,
     )
-    return [{**dict(row), "plan": json.loads(row["plan"]) if row["plan"] else None} for row in rows]
+    return [_told(dict(row)) for row in rows]
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    kind, error = row.pop("job"), row.pop("error")
+    plan = json.loads(row["plan"]) if row["plan"] else None
+    return {**row, "plan": plan, "waits_for": jobs.tried_again(kind, error) if error else None}
 
 
 async def each_alert(tx: Transaction, workspace: str | None, limit: int) -> list[dict[str, Any]]:

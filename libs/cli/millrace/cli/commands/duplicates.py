@@ -22,10 +22,10 @@ def each(
     workspace: Workspace,
     data: Data,
     kind: Annotated[str | None, typer.Option(help="Only exact, near or semantic ones.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the last that came first.")] = 30,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the last found first.")] = 30,
     as_json: Json = False,
 ) -> None:
-    """List documents that repeat another, the last that came first; it may have been found later than it came."""
+    """List documents that repeat another, the last found first."""
     asked: dict[str, Any] = {"workspace": workspace, "limit": limit} | ({"kind": kind} if kind else {})
     with Target(data).http("dedup") as dedup:
         found = dedup.get("/v1/duplicates", params=asked).json()
@@ -115,9 +115,10 @@ def _rebuilt(told: dict[str, Any]) -> str:
             + " kept as before"
         )
     if told["missing"]:
-        lines.append(f"{told['missing']:,} that stood are gone: the log says that they ended or are past the retention")
-    lines.append(f"{told['told']:,} were told anew, since they were told otherwise before" if told["told"] else
-                 "nothing is otherwise than it was told before")  # fmt: skip
+        gone = counted(told["missing"], "that stood is gone", "that stood are gone")
+        lines.append(f"{gone}: ended, as the log says, or past the retention")
+    anew = counted(told["told"], "was told anew, since it was", "were told anew, since they were")
+    lines.append(f"{anew} told otherwise before" if told["told"] else "nothing is otherwise than it was told before")
     return "\n".join(lines)
 
 
@@ -145,7 +146,7 @@ def _pair(found: dict[str, Any]) -> Group:
     sides = ("document", "duplicate_of")
     for side in sides:
         both.add_column(_about(found[side]), ratio=1, overflow="fold")
-    plain = not console.is_terminal
+    plain = not console.is_terminal or console.no_color or console.color_system is None
     both.add_row(*(_marked(found[side]["text"], [span[side] for span in found["overlaps"]], plain) for side in sides))
     if len(steps) > 1:
         told += ": " + ", ".join(steps)
@@ -172,10 +173,21 @@ def _about(document: dict[str, Any]) -> Text:
 def _marked(text: str, spans: list[list[int]], plain: bool) -> Text:
     """What both say, in colour; between brackets where there are no colours."""
     if plain:
-        for start, end in sorted(spans, reverse=True):
+        for start, end in reversed(_merged(spans)):
             text = f"{text[:start]}[{text[start:end]}]{text[end:]}"
         return Text(text)
     marked = Text(text)
     for start, end in spans:
         marked.stylize("black on green", start, end)
     return marked
+
+
+def _merged(spans: list[list[int]]) -> list[list[int]]:
+    """Spans that touch or overlap as one: a passage may be found twice."""
+    merged: list[list[int]] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1][1] = max(merged[-1][1], end)
+        else:
+            merged.append([start, end])
+    return merged

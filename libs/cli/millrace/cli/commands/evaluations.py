@@ -7,9 +7,9 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from millrace.cli import Data, Failure, Json, Target, printed, show, table
+from millrace.cli import Data, Failure, Json, Target, show, table
 from millrace.cli.options import named
-from millrace.cli.person import moment
+from millrace.cli.person import counted, moment
 
 commands = typer.Typer(name="evaluations", help="How versions were judged at the gate.", no_args_is_help=True)
 
@@ -76,11 +76,8 @@ def one(
             form = ".html" if out.suffix == ".html" else ""
             content = http.get(f"/v1/evaluations/{found['id']}{form}").content
             out.write_bytes(content)
-            show({"file": str(out), "bytes": len(content)}, as_json, lambda: f"{out}: {len(content):,} bytes")
+            show({"file": str(out), "bytes": len(content)}, as_json, lambda: f"{out}: {counted(len(content), 'byte')}")
             return
-    if as_json:
-        printed(found)
-        return
     show(found, as_json, lambda: _shown(found))
 
 

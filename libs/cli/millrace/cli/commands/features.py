@@ -85,8 +85,7 @@ def profile(
     as_json: Json = False,
 ) -> None:
     """Look at what a model would train on: one page that can be mailed, and its figures."""
-    if out is not None and out.suffix not in (".html", ".json"):
-        raise Failure(f"{out} is neither a page nor its figures", hint="end it in .html or .json", kind="misnamed")
+    named(out, ".html", ".json")
     with Target(data).http("datasets") as datasets:
         told = datasets.post(f"/v1/workspaces/{workspace}/feature-tables", json=_asked(by, since, until)).json()
         told = _made(datasets, told, within, quiet=as_json)
@@ -94,7 +93,7 @@ def profile(
         if out is not None:
             _fetch(datasets, at + out.suffix, out)
             told["out"] = str(out)
-            show(told, as_json, lambda: f"{_told(told)}; {out.stat().st_size:,} bytes")
+            show(told, as_json, lambda: f"{_told(told)}; {counted(out.stat().st_size, 'byte')}")
             return
         found = datasets.get(f"{at}.json").json()
     show(found, as_json, lambda: profiled(found))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from millrace.cli import Data, Failure, Json, Target, console, show, table
+from millrace.cli.person import counted
 from millrace.cli.rows import Columns, Row, Unreadable, columns_of, each_observation, each_row
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def publish(
                 if outcome not in ("accepted", "repeated"):
                     refused.append({"line": line, "outcome": outcome, "reasons": reasons})
             if console.is_terminal and not as_json:
-                console.print(f"{sum(counts.values())} rows ...", style="dim", end="\r")
+                console.print(f"{counted(sum(counts.values()), 'row')} ...", style="dim", end="\r")
     refused.sort(key=lambda each: each["line"])
     show({"counts": dict(counts), "refused": refused}, as_json, lambda: _report(counts, refused))
     if not counts["accepted"] and not counts["repeated"]:

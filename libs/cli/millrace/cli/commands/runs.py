@@ -10,9 +10,10 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from millrace.cli import Data, Failure, Json, Target, console, printed, show, table
+from millrace.cli import Data, Failure, Json, Target, console, show, table
 from millrace.cli.options import named
-from millrace.cli.person import moment, scores
+from millrace.cli.output import short
+from millrace.cli.person import counted, moment, scores
 
 commands = typer.Typer(name="runs", help="What was trained: parameters, scores, costs, curves.", no_args_is_help=True)
 
@@ -70,7 +71,7 @@ def _listed(found: Sequence[dict[str, Any]], total: int, offset: int) -> Rendera
             Text(run["method"], style="bold" if run["picked"] else ""),
             run["base"],
             run["version"] or run["state"],
-            scores(run["scores"]) or (run["failed"] or "")[:60],
+            scores(run["scores"]) or short(run["failed"] or "", 60),
             f"{run['seconds']:,.0f} s",
             "" if run["cost"] is None else f"{run['cost']:.4f}",
         )
@@ -141,13 +142,14 @@ def compare(
         answer = training.get(f"/v1/compared-runs{form}", params={"run": runs})
     if out is not None:
         out.write_bytes(answer.content)
-        show({"file": str(out), "bytes": len(answer.content)}, as_json, lambda: f"{out}: {len(answer.content):,} bytes")
+        show(
+            {"file": str(out), "bytes": len(answer.content)},
+            as_json,
+            lambda: f"{out}: {counted(len(answer.content), 'byte')}",
+        )
         return
     found = answer.json()
-    if as_json:
-        printed(found)
-        return
-    console.print(_compared(found))
+    show(found, as_json, lambda: _compared(found))
 
 
 def _compared(found: dict[str, Any]) -> RenderableType:
@@ -156,7 +158,7 @@ def _compared(found: dict[str, Any]) -> RenderableType:
     rows = [(name, *(_told(value) for value in values)) for name, values in found["differs"].items()]
     if any(run["curve"] for run in runs):
         rows.append(("loss", *(line([p["loss"] for p in run["curve"]], 16) if run["curve"] else "" for run in runs)))
-    same = f"{len(found['same'])} more are the same in all: --json tells them"
+    same = f"{counted(len(found['same']), 'more is', 'more are')} the same in all: --json has them"
     return Group(table(heads, rows), Text(same, style="dim"))
 
 

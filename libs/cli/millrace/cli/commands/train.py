@@ -52,29 +52,34 @@ def cycles(workspace: str, data: Data, limit: Limit = 20, as_json: Json = False)
         runs = training.get("/v1/runs", params={**asked, "limit": 1000}).json()
     if not found and not as_json:
         raise Failure(f"{workspace} has had no cycle", kind="nothing")
-    waits = _waits(data, workspace, [cycle["id"] for cycle in found if cycle["state"] == "waiting"])
     told = [
         {
             **cycle,
             "runs": [run for run in runs if run["cycle_id"] == cycle["id"]],
-            "waits_for": waits.get(cycle["id"]),
+            "waits_for": cycle["waits_for"] or _waits(data, workspace, cycle),
         }
         for cycle in found
     ]
     show(told, as_json, lambda: _cycles(told))
 
 
-def _waits(data: Path, workspace: str, waiting: list[str]) -> dict[str, str]:
-    """What datasets says that cycles wait for, by cycle."""
-    if not waiting:
-        return {}
+def _waits(data: Path, workspace: str, cycle: dict[str, Any]) -> str | None:
+    """What a cycle waits for, as whoever it waits for says; a workspace has one open cycle at a time."""
+    asked: dict[str, Any] = {"workspace": workspace, "limit": 100}
+    if cycle["state"] == "waiting":
+        owner, path, waits = "datasets", "/v1/datasets", "rows"
+    elif cycle["state"] == "judging":
+        owner, path, waits = "evaluation", "/v1/evaluations", "the gate or a rollout"
+    else:
+        return None
     try:
-        with Target(data).http("datasets") as datasets:
-            cuts = datasets.get("/v1/datasets", params={"workspace": workspace, "limit": 100}).json()["cuts"]
+        with Target(data).http(owner) as http:
+            told = http.get(path, params=asked).json()
     except Failure as failure:
-        return dict.fromkeys(waiting, f"rows, and datasets can't say more: {failure.message}")
-    told = {cut["key"].rpartition("/")[0]: cut["waits_for"] for cut in cuts if cut["waits_for"]}
-    return {cycle: told.get(cycle, "rows") for cycle in waiting}
+        return f"{waits}, and {owner} can't say more: {failure.message}"
+    if owner == "datasets":
+        told = [cut for cut in told["cuts"] if cut["key"].rpartition("/")[0] == cycle["id"]]
+    return next((one["waits_for"] for one in told if one["waits_for"]), waits)
 
 
 def _cycles(told: list[dict[str, Any]]) -> Tree:

@@ -35,7 +35,7 @@ def up(
     """Start Kafka, Postgres, S3 and every service; finds what already runs."""
     running = find(data)
     if running:
-        _tell(running, as_json, f"already running since {time.ctime(running.since)}")
+        _tell(asked(running), as_json, f"already running since {time.ctime(running.since)}")
         return
     ports, copies = pairs(port, "--port"), pairs(replicas, "--replicas")
     options = Options(str(data), ports=ports, replicas=copies, only=only or None)
@@ -96,15 +96,15 @@ def _launch(options: Options, as_json: bool) -> "Running":
 def _foreground(options: Options) -> None:
     from rich.live import Live
 
-    asked = threading.Event()
+    ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: asked.set())
+        signal.signal(number, lambda *_: ended.set())
     console.print("starting Kafka, Postgres and S3 ...", style="dim")
     supervisor = Supervisor(Path(options.data), ports=options.ports, replicas=options.replicas, only=options.only)
     supervisor.start()
     try:
         with Live(console=console, auto_refresh=False) as live:
-            while not asked.wait(0.5):
+            while not ended.wait(0.5):
                 live.update(as_table(supervisor.seen(), hint=_hint(supervisor.seen())), refresh=True)
         console.print("stopping ...", style="dim")
     finally:

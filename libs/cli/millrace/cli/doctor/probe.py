@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx
 
+from millrace.pages.words import counted
+
 from .ears import Ears, Heard
 
 WORKSPACE = "millrace-doctor"
@@ -188,7 +190,7 @@ class Probe:
                 )
                 if found is None:
                     raise HopFailed(f"no {topic} for what was sent by {way} within {self.patience:.0f} s")
-            return f"{len(self.submitted)} documents"
+            return counted(len(self.submitted), "document")
 
         return listen
 
@@ -196,10 +198,11 @@ class Probe:
         wanted = self.rows + len(self.submitted)
         for _ in range(int(self.patience * 5)):
             if await self._rows() >= wanted:
-                return f"{wanted} rows"
+                return counted(wanted, "row")
             await asyncio.sleep(0.2)
         raise HopFailed(
-            f"the corpus has {await self._rows()} rows of the probe instead of {wanted}", "millrace logs datasets"
+            f"the corpus has {counted(await self._rows(), 'row')} of the probe instead of {wanted}",
+            "millrace logs datasets",
         )
 
     async def _rows(self) -> int:

@@ -12,6 +12,7 @@ import yaml
 from millrace.learn.bases import files, here, sources
 from millrace.learn.bases.row import NAME, Base, Kept, Kind
 from millrace.learn.errors import BaseRefused
+from millrace.workspace.expected import PATTERNS
 
 HEADS: dict[str, Kind] = {"ForCausalLM": "causal-lm", "ForSequenceClassification": "sequence-classifier"}
 
@@ -24,7 +25,7 @@ def add(
     Without a licence the source's README.md has to name one; without a kind its configuration tells.
     """
     if not re.match(NAME, name):
-        raise BaseRefused(name, f"a name matches {NAME}")
+        raise BaseRefused(name, f"a name has {PATTERNS[NAME]}")
     if name in here.listed():
         raise BaseRefused(name, "a base of this release has that name")
     with sources.brought(name, [source]) as folder:

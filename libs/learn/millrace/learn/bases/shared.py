@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
+from pydantic import ValidationError
+
 from millrace.learn.bases import files, here, sources
 from millrace.learn.bases.row import Kept
 from millrace.learn.errors import BaseRefused, UnknownBase
+from millrace.workspace.expected import faults
 
 if TYPE_CHECKING:
     from millrace.learn.bases.bucket import Bucket
@@ -44,16 +47,16 @@ def publish(kept: Kept, bucket: Bucket) -> None:
     try:
         bucket.create(_row(kept.name), kept.model_dump_json(indent=1).encode())
     except AlreadyThere:
-        there = Kept.model_validate_json(bucket.get(_row(kept.name)))
+        there = _read(bucket.get(_row(kept.name)), _row(kept.name))
         if there.digest != kept.digest:
             reason = f"the team has a base of that name with digest {there.digest}: a new release is a new name"
             raise BaseRefused(kept.name, reason) from None
 
 
 def shared(bucket: Bucket) -> dict[str, Kept]:
-    """Every base that a team added, by name. Raises BucketError."""
+    """Every base that a team added, by name. Raises BaseRefused, BucketError."""
     rows = [key for key in bucket.each("bases/") if key.endswith("/base.json")]
-    kept = [Kept.model_validate_json(bucket.get(key)) for key in rows]
+    kept = [_read(bucket.get(key), key) for key in rows]
     return {one.name: one for one in kept}
 
 
@@ -78,13 +81,21 @@ async def bring(name: str, blobs: Blobs) -> None:
     """
     if name in here.listed() or files.is_whole(here.cache_folder() / name):
         return
-    kept = Kept.model_validate_json(await blobs.get(_row(name)))
+    kept = _read(await blobs.get(_row(name)), _row(name))
     part = here.cache_folder() / f".{name}.{uuid4().hex}.part"
     try:
         await blobs.download(_files(kept), part)
         await asyncio.to_thread(_settle, kept, part)
     finally:
         await asyncio.to_thread(sources.remove, part)
+
+
+def _read(raw: bytes, key: str) -> Kept:
+    """Raises BaseRefused where somebody wrote another thing there than we do."""
+    try:
+        return Kept.model_validate_json(raw)
+    except ValidationError as error:
+        raise BaseRefused(key.split("/")[1], f"{key} in S3: {faults(error)}") from None
 
 
 def _settle(kept: Kept, part: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from millrace.pages.charts.columns import clipped
+from millrace.pages.words import counted
 
 SIDE = 320
 EDGE = 40
@@ -77,7 +78,7 @@ def reliability(bins: Sequence[tuple[float, float, int]], *, title: str) -> str:
         parts.append(f'<text x="{_at(place):.1f}" y="{SIDE - 10}" text-anchor="middle">{place:.0%}</text>')
     for confidence, right, rows in bins:
         if rows:
-            told = f"{rows} answers of confidence {confidence:.0%}: {right:.0%} right"
+            told = f"{counted(rows, 'answer')} of confidence {confidence:.0%}: {right:.0%} right"
             parts.append(
                 f'<circle class="bin" cx="{_at(confidence):.1f}" cy="{_up(right):.1f}" '
                 f'r="{3 + 11 * (rows / most) ** 0.5:.1f}"><title>{told}</title></circle>'

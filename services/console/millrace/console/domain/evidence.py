@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from math import log
 from typing import Any
 
-from millrace.console.domain.words import figure, interval, many, percent
+from millrace.console.domain.words import figure, interval, percent
+from millrace.pages.words import counted
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def gate(evaluation: Mapping[str, Any]) -> Iterator[Check]:
         words = one.get("note") or ""
         if one.get("left") is not None and one.get("right") is not None:
             bounds = f", difference {one['low']:+.3f} to {one['high']:+.3f}" if one.get("low") is not None else ""
-            words = f"{figure(one['left'])} against {figure(one['right'])}{bounds}, {many(one['n'], 'row')}" + (
+            words = f"{figure(one['left'])} against {figure(one['right'])}{bounds}, {counted(one['n'], 'row')}" + (
                 f"; {words}" if words else ""
             )
         yield Check(states.get(one["verdict"], "open"), one["condition"], words)

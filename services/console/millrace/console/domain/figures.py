@@ -6,7 +6,8 @@ from typing import Any
 
 from millrace.console.domain.lines import smooth
 from millrace.console.domain.nodes import answers, compact
-from millrace.console.domain.words import many, moment, percent, short
+from millrace.console.domain.words import moment, percent, short
+from millrace.pages.words import counted
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,11 @@ def _production(workspace: str, told: Mapping[str, Any]) -> Iterator[Figure]:
     judged = next((one for one in _judged(told) if one["version"] == version), None)
     if judged:
         recent = recently(judged)
-        note = f"{percent(judged['accuracy'])} of {judged['n']:,} labels" if recent else many(judged["n"], "label")
+        note = (
+            f"{percent(judged['accuracy'])} of {counted(judged['n'], 'label')}"
+            if recent
+            else counted(judged["n"], "label")
+        )
         yield Figure("accuracy", percent(recent or judged["accuracy"]), note)
 
 

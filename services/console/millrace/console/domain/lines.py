@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from millrace.console.domain.words import moment, short
+from millrace.pages.words import counted
 
 SIGNALS = {"confidence": "confidence", "error": "error rate", "novelty": "novelty", "label_share": "label surprise"}
 SMOOTH = 100
@@ -91,7 +92,7 @@ def alarms(monitors: Sequence[Mapping[str, Any]], workspace: str) -> list[str]:
     return [
         f"{moment(row['rang_at']):%H:%M:%S} {SIGNALS.get(row['signal'], row['signal'])} of"
         f" {short(row['version'], workspace)} went from {row['before']:.3f} to {row['after']:.3f}:"
-        f" dated {moment(row['change_point']):%H:%M:%S}, found {row['since_change']} predictions later"
+        f" dated {moment(row['change_point']):%H:%M:%S}, found {counted(row['since_change'], 'prediction')} later"
         f" ({'same drift' if row['outcome'] == 'same' else row['outcome']})"
         for row in rows
     ]

@@ -7,7 +7,8 @@ from typing import Any
 
 from millrace.console.domain import evidence
 from millrace.console.domain.evidence import Bar, Check
-from millrace.console.domain.words import lasting, many, maybe, moment, percent, short, shorten
+from millrace.console.domain.words import lasting, maybe, moment, percent, short, shorten
+from millrace.pages.words import counted
 
 WHY = {
     "drift": "The world changed",
@@ -104,7 +105,7 @@ def _runs(told: Told) -> Iterator[Chapter]:
     ended = max((moment(run["ended_at"]) for run in told.runs if run.get("ended_at")), default=told.now)
     failed = over and not any(run["state"] == "trained" for run in told.runs)
     yield Chapter(
-        f"{many(len(told.runs), 'candidate')} {'trained' if over else 'train'} side by side",
+        f"{counted(len(told.runs), 'candidate')} {'trained' if over else 'train'} side by side",
         "bad" if failed else "done" if over else "now",
         min(begun, default=None),
         ended - min(begun) if begun else None,

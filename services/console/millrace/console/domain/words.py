@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from millrace.pages.words import counted
+
 
 def moment(at: str | datetime) -> datetime:
     """A time as the owners give it."""
@@ -46,11 +48,6 @@ def shorten(text: str, workspace: str) -> str:
     return re.sub(rf"\b{re.escape(workspace)}-(\d+)\b", r"v\1", text)
 
 
-def many(number: int, what: str, plural: str = "") -> str:
-    """`1 row`, `1,200 rows`."""
-    return f"{number:,} {what if number == 1 else plural or what + 's'}"
-
-
 def percent(value: float | None, digits: int = 1) -> str:
     return "–" if value is None else f"{value * 100:.{digits}f} %"
 
@@ -60,7 +57,7 @@ def interval(score: Mapping[str, Any] | None) -> str:
     if not score or not score.get("n"):
         return "no labels yet"
     low, high = score["low"] * 100, score["high"] * 100
-    return f"{percent(score['value'])} ({low:.1f} to {high:.1f}, {many(score['n'], 'label')})"
+    return f"{percent(score['value'])} ({low:.1f} to {high:.1f}, {counted(score['n'], 'label')})"
 
 
 def figure(value: float | None) -> str:

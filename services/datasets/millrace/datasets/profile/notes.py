@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from millrace.pages.words import counted
+
 UNEVEN, FEW, MOVED, OVERLAP = 20, 10, 0.1, 0.1
 """A label so many times as frequent as another; rows of a label that are few; a distance that is worth a look; a share
 of texts that look like another label."""
@@ -31,7 +33,7 @@ def _rows(figures: Mapping[str, Any]) -> Notes:
         yield "bad", "There are no rows."
     lost = figures["version"].get("redacted")
     if lost:
-        told = plural(lost, "row was", "rows were")
+        told = counted(lost, "row was", "rows were")
         yield "look", f"{told} erased since: the digest can no longer be made from the rest."
     yield from _outside(figures)
     optional = figures["declared"]["optional"]
@@ -47,12 +49,12 @@ def _outside(figures: Mapping[str, Any]) -> Notes:
     about, rows = figures["version"], figures["rows"]
     without = about.get("left_out") or {}
     if sum(without.values()) > rows * SHARE:
-        many = plural(sum(without.values()), "moment has", "moments have")
-        yield "bad" if sum(without.values()) > rows else "look", f"{many} no row: {counted(without)}."
+        many = counted(sum(without.values()), "moment has", "moments have")
+        yield "bad" if sum(without.values()) > rows else "look", f"{many} no row: {_reasons(without)}."
     unused = about.get("unused") or {}
     if unused:
-        many = plural(sum(unused.values()), "observation was", "observations were")
-        yield "look", f"{many} not used: {counted(unused)}."
+        many = counted(sum(unused.values()), "observation was", "observations were")
+        yield "look", f"{many} not used: {_reasons(unused)}."
 
 
 def _labels(figures: Mapping[str, Any]) -> Notes:
@@ -64,13 +66,13 @@ def _labels(figures: Mapping[str, Any]) -> Notes:
     most, least = max(counts.values()), min(counts.values())
     rare = sorted(label for label, rows in counts.items() if rows < FEW)
     if rare:
-        yield "bad", f"{plural(len(rare), 'label has', 'labels have')} fewer than {FEW} rows: {listed(rare)}."
+        yield "bad", f"{counted(len(rare), 'label has', 'labels have')} fewer than {FEW} rows: {listed(rare)}."
     if most > UNEVEN * least:
         name = max(counts, key=lambda label: (counts[label], label))
         yield "look", f"The labels are uneven: {name} has {number(most)} rows, the rarest {number(least)}."
     untested = sorted(each["label"] for each in figures["labels"] if each["rows"] and set(each["splits"]) == {"train"})
     if untested and any(len(each["splits"]) > 1 for each in figures["labels"]):
-        many = plural(len(untested), "label has", "labels have")
+        many = counted(len(untested), "label has", "labels have")
         yield "look", f"{many} rows to train on, but none that judge: {listed(untested)}."
 
 
@@ -79,10 +81,13 @@ def _texts(figures: Mapping[str, Any]) -> Notes:
     if not texts or not rows:
         return
     if texts["short"] > rows * SHARE:
-        yield "look", f"{number(texts['short'])} texts have two words or fewer ({share(texts['short'], rows)})."
+        yield (
+            "look",
+            f"{counted(texts['short'], 'text has', 'texts have')} two words or fewer ({share(texts['short'], rows)}).",
+        )
     long = texts["long"]
     if long["rows"] > rows * SHARE:
-        told = f"{number(long['rows'])} texts are far longer than the rest"
+        told = f"{counted(long['rows'], 'text is', 'texts are')} far longer than the rest"
         yield "look", f"{told}, with over {number(long['characters'])} characters."
 
 
@@ -90,14 +95,14 @@ def _duplicates(figures: Mapping[str, Any]) -> Notes:
     found, rows = figures["duplicates"], figures["rows"]
     if found.get("two_labels"):
         if figures["texts"]:
-            some = plural(found["two_labels"], "text stands", "texts stand")
+            some = counted(found["two_labels"], "text stands", "texts stand")
             yield "bad", f"{some} under two labels or more: at least one of them is wrong."
         else:
-            some = plural(found["two_labels"], "set of features has", "sets of features have")
+            some = counted(found["two_labels"], "set of features has", "sets of features have")
             yield "look", f"{some} rows of two labels or more: they don't tell them apart."
     same, what = found.get("same", 0), "text" if figures["texts"] else "features"
     if same > rows * SHARE:
-        yield "look", f"{number(same)} rows repeat the {what} of another ({share(same, rows)})."
+        yield "look", f"{counted(same, 'row repeats', 'rows repeat')} the {what} of another ({share(same, rows)})."
 
 
 def _numbers(figures: Mapping[str, Any]) -> Notes:
@@ -112,7 +117,8 @@ def _numbers(figures: Mapping[str, Any]) -> Notes:
             yield "look", f"{name} has one value only."
         elif column["count"] and column["far"] > column["count"] * SHARE:
             far = column["far"]
-            yield "look", f"{number(far)} values of {name} lie far out ({share(far, column['count'])})."
+            told = counted(far, f"value of {name} lies", f"values of {name} lie")
+            yield "look", f"{told} far out ({share(far, column['count'])})."
     target = figures["declared"]["target"]
     for one, other, value in strongest(numbers):
         if abs(value) > 0.98 and target in (one, other):
@@ -125,7 +131,7 @@ def _numbers(figures: Mapping[str, Any]) -> Notes:
             yield "look", f"{one} and {other} say nearly the same (correlation {value:.2f})."
 
 
-def counted(reasons: Mapping[str, int]) -> str:
+def _reasons(reasons: Mapping[str, int]) -> str:
     return ", ".join(f"{number(count)} {why}" for why, count in sorted(reasons.items(), key=lambda one: (-one[1], one)))
 
 
@@ -155,7 +161,7 @@ def _drift(figures: Mapping[str, Any]) -> Notes:
         return
     for kind, name in (("new_labels", "new"), ("gone_labels", "gone")):
         if drift[kind]:
-            many = plural(len(drift[kind]), "label is", "labels are")
+            many = counted(len(drift[kind]), "label is", "labels are")
             yield "look", f"{many} {name} since the parent: {listed(drift[kind])}."
     for name, told in (("labels", "The shares of labels"), ("vocabulary", "The words")):
         if drift[name] is not None and drift[name] > MOVED:
@@ -172,7 +178,7 @@ def _moved(figures: Mapping[str, Any]) -> Notes:
         names = listed([f"{name} ({-value:.2f})" for value, name in apart])
         yield (
             "look",
-            f"{plural(len(apart), 'column has', 'columns have')} moved since the parent, of 1 at most: {names}.",
+            f"{counted(len(apart), 'column has', 'columns have')} moved since the parent, of 1 at most: {names}.",
         )
     whole = [drift[name] for name in ("labels", "vocabulary")] + [value for _, value in several]
     known = [value for value in whole if value is not None]
@@ -182,10 +188,6 @@ def _moved(figures: Mapping[str, Any]) -> Notes:
 
 def number(value: float) -> str:
     return f"{value:,.0f}"
-
-
-def plural(count: int, one: str, many: str) -> str:
-    return f"{number(count)} {one if count == 1 else many}"
 
 
 def share(part: float, whole: float) -> str:

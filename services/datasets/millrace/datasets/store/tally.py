@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from millrace.chassis import NotFound, Transaction
+from millrace.chassis import NotFound, Transaction, jobs
 from millrace.datasets.store.corpus import duplicated
 
 
@@ -60,9 +60,9 @@ def _cut(row: dict[str, Any]) -> dict[str, Any]:
     if row["state"] not in ("waiting", "cutting"):
         return {**row, "waits_for": None}
     if error:
-        waits = f"{error} (tried again)"
+        waits = jobs.tried_again("cut", error)
     elif job == "running":
-        waits = f"the cut, which runs since {since:%H:%M:%S} UTC"
+        waits = f"the cut, which began at {since:%H:%M:%S} UTC and is not done"
     elif row["seen"] < row["min_labels"]:
         waits = f"labels: {row['seen']:,} of {row['min_labels']:,} have come since the change"
     else:

@@ -1,6 +1,7 @@
 """What was decided, for people: counts, and who repeats whom."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import asyncpg
 
@@ -114,20 +115,37 @@ async def standing(tx: Transaction, workspace: str | None, document_id: str) -> 
 async def duplicates(
     tx: Transaction, workspace: str, *, kind: str | None, before: int | None, most: int
 ) -> list[dict[str, object]]:
-    """Documents that repeat another, the newest first; `before` is the number of the last one of another page."""
+    """Documents that repeat another, the last found first; `before` is the number of the last one of another page.
+
+    Raises Malformed where that one is gone, or repeats none any more.
+    """
+    last = None if before is None else await _found(tx, workspace, before)
     rows = await tx.fetch(
         """SELECT seq AS number, document_id, source, duplicate_of, kind, similarity, cluster, stands,
                kept_at AS found_at
            FROM documents WHERE shelf = (SELECT shelf FROM corpora WHERE workspace = $1 AND current)
                AND duplicate_of IS NOT NULL AND ($2::text IS NULL OR kind = $2)
-               AND ($3::bigint IS NULL OR seq < $3)
-           ORDER BY seq DESC LIMIT $4""",
+               AND ($3::timestamptz IS NULL OR (kept_at, seq) < ($3, $4))
+           ORDER BY kept_at DESC, seq DESC LIMIT $5""",
         workspace,
         kind,
+        last,
         before,
         most,
     )
     return [dict(row) for row in rows]
+
+
+async def _found(tx: Transaction, workspace: str, number: int) -> datetime:
+    at: datetime | None = await tx.fetchval(
+        """SELECT kept_at FROM documents WHERE shelf = (SELECT shelf FROM corpora WHERE workspace = $1 AND current)
+               AND seq = $2 AND duplicate_of IS NOT NULL""",
+        workspace,
+        number,
+    )
+    if at is None:
+        raise Malformed("before", f"the number of a document that repeats another; {number} is none, or no longer")
+    return at
 
 
 async def links(tx: Transaction, document: asyncpg.Record) -> list[dict[str, object]]:

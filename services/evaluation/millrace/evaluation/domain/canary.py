@@ -8,6 +8,7 @@ from millrace.evaluation.domain.allocation import Allocation
 from millrace.evaluation.domain.latency import Slowness
 from millrace.evaluation.domain.rates import RateTest
 from millrace.evaluation.domain.verdicts import Inconclusive, Promote, Right, RollBack, Verdict, Wait, e_value, share
+from millrace.pages.words import counted
 from millrace.workspace.conditions import Condition
 
 ALLOCATION_ALPHA = 0.001
@@ -110,8 +111,10 @@ class Canary:
         if self.allocation.mismatched(ALLOCATION_ALPHA):
             return Inconclusive(f"sample-ratio mismatch: {self.allocation}")
         if self.candidate.n < self.labels:
-            return Wait(f"{self.labels - self.candidate.n} labels of the canary")
-        return Promote(f"no harm proven in {self.allocation.canary} units, {self.candidate.n} labels")
+            return Wait(f"{counted(self.labels - self.candidate.n, 'label')} of the canary")
+        return Promote(
+            f"no harm proven in {counted(self.allocation.canary, 'unit')}, {counted(self.candidate.n, 'label')}"
+        )
 
     def evidence(self) -> dict[str, Any]:
         """Figures for people and for the record: rates with 95 % Wilson intervals, tests with their e-values."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from millrace.chassis import Transaction
+from millrace.chassis import Transaction, jobs
 from millrace.events import EvaluationRequested
 
 
@@ -52,10 +52,20 @@ async def close(
 
 
 async def newest(tx: Transaction, workspace: str, limit: int) -> list[dict[str, Any]]:
+    """The newest first. One that is not judged yet says why, where its job did not succeed at once."""
     rows = await tx.fetch(
-        "SELECT * FROM evaluations WHERE workspace = $1 ORDER BY requested_at DESC, id LIMIT $2", workspace, limit
+        """SELECT e.*, j.error FROM evaluations e LEFT JOIN jobs j
+               ON e.verdict IS NULL AND j.kind = 'evaluate' AND j.key = e.id::text AND j.finished_at IS NULL
+           WHERE e.workspace = $1 ORDER BY e.requested_at DESC, e.id LIMIT $2""",
+        workspace,
+        limit,
     )
-    return [_shown(dict(row)) for row in rows]
+    return [_listed(dict(row)) for row in rows]
+
+
+def _listed(row: dict[str, Any]) -> dict[str, Any]:
+    error = row.pop("error")
+    return {**_shown(row), "waits_for": jobs.tried_again("evaluate", error) if error else None}
 
 
 async def load(tx: Transaction, id: UUID) -> dict[str, Any] | None:

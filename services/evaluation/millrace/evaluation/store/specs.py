@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from millrace.chassis import NotFound, Transaction, Unavailable, Unprocessable
 from millrace.workspace import Workspace
+from millrace.workspace.expected import faults
 
 
 class WorkspaceUnknown(NotFound):
@@ -57,4 +58,4 @@ async def load(tx: Transaction, workspace: str, revision: int) -> Workspace:
     try:
         return Workspace.read(json.loads(spec))
     except ValidationError as error:
-        raise SpecUnreadable(workspace, revision, str(error)) from error
+        raise SpecUnreadable(workspace, revision, faults(error)) from error

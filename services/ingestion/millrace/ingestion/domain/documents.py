@@ -26,7 +26,7 @@ LONGEST_VALUE = 2000
 SUITES = ("golden",)
 HOST = re.compile(r"https?://(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?(?=[/?#]|$)")
 """The beginning of a web address, up to its host; one that names a user is none."""
-_SAID: Mapping[str, str] = {
+PERSONAL: Mapping[str, str] = {
     "email": "e-mail address",
     "iban": "account number",
     "card": "card number",
@@ -209,7 +209,7 @@ def personal(masked: Mapping[str, int], workspace: Workspace) -> list[Reason]:
     """A reason for each kind of personal data that was found, where the workspace refuses it."""
     if workspace.data.pii != "reject":
         return []
-    return [Reason(code=f"pii_{kind}", field="record", expected=f"no {_SAID[kind]}") for kind in sorted(masked)]
+    return [Reason(code=f"pii_{kind}", field="record", expected=f"no {PERSONAL[kind]}") for kind in sorted(masked)]
 
 
 def _about(document: Document, workspace: Workspace, now: datetime) -> list[Reason]:

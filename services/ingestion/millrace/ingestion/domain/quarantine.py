@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from millrace.events import Reason
-from millrace.ingestion.domain.documents import Verdict
+from millrace.ingestion.domain.documents import PERSONAL, Verdict
+from millrace.workspace import MEASURES
 
 Act = Literal["release", "drop", "replay"]
 End = Literal["released", "dropped", "kept", "refused"]
@@ -16,6 +17,11 @@ _NOT_WHOLE = ("empty", "too_long", "source", "label", "metadata", "values", "ent
 _DECLARED = ("suite", "untrusted_suite", "unlabelled_suite", "purpose", "retired_source", "history", "known_since")
 BINDING = frozenset((*_NOT_WHOLE, *_DECLARED))
 """Reasons that nobody sets aside by hand: what is kept isn't the whole, or every reader obeys what is declared."""
+
+_JUDGED = ("too_short", "unprintable", "no_words", "gibberish", "language", "future")
+_ASKED = ("denied", "not_matched", "blocked_words", "field")
+REASONS = frozenset((*BINDING, *_JUDGED, *_ASKED, *MEASURES, *(f"pii_{kind}" for kind in PERSONAL)))
+"""Every reason that a record may be rejected for."""
 
 
 @dataclass(frozen=True)

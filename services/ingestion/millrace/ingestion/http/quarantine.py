@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -11,13 +11,16 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query
 from pydantic import Field, model_validator
 
-from millrace.chassis import Clock, Database, command
+from millrace.chassis import Clock, Database, Malformed, Transaction, command
 from millrace.chassis.signing import Signed
 from millrace.ingestion import store
-from millrace.ingestion.domain.quarantine import Act, Fate
+from millrace.ingestion.domain.quarantine import REASONS, Act, Fate
+from millrace.ingestion.http.cloud_events import TYPES
 from millrace.ingestion.quarantine import ACCEPTS, REST, STEP, Ask, Done, Rest, step
 from millrace.ingestion.store import Which
 from millrace.ingestion.taking import Rules
+from millrace.workspace import Workspace
+from millrace.workspace.problems import nearest
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key")]
@@ -57,9 +60,10 @@ def quarantine_routes(db: Database, rules: Rules, *, clock: Clock) -> APIRouter:
         after: str | None = None,
         limit: Limit = 100,
     ) -> list[dict[str, Any]]:
-        await rules.workspaces.get(workspace)
+        spec = await rules.workspaces.get(workspace)
         which = Which(workspace, reason=reason, source=source, topic=topic)
         async with db.reading() as tx:
+            await _meant(tx, spec, which)
             return await store.each_quarantined(tx, which, state=state, limit=limit, before=before, after=after)
 
     @router.get("/v1/quarantine/{event_id}")
@@ -72,7 +76,9 @@ def quarantine_routes(db: Database, rules: Rules, *, clock: Clock) -> APIRouter:
         """At once where it is one step; a job does what is left after the first."""
         await db.admit()
         now = clock.now()
+        spec = await rules.workspaces.get(asked.workspace)
         async with db.reading() as tx:
+            await _meant(tx, spec, Which(asked.workspace, None, asked.reason, asked.source, asked.topic))
             ids = tuple([await store.named(tx, id, asked.workspace) for id in asked.ids or ()])
         which = Which(asked.workspace, ids or None, asked.reason, asked.source, asked.topic, now)
         ask = Ask(act, which, asked.by)
@@ -85,6 +91,24 @@ def quarantine_routes(db: Database, rules: Rules, *, clock: Clock) -> APIRouter:
         return {"workspace": asked.workspace, **ends, "left": left, "job": job, "records": records}
 
     return router
+
+
+async def _meant(tx: Transaction, spec: Workspace, which: Which) -> None:
+    """Raises Malformed for a name that no record can have: a slip would find nothing, and say that all is well."""
+    if which.reason is not None:
+        told = REASONS.union(await store.reasons_told(tx, which.workspace))
+        _one_of("reason", which.reason, told, "a reason for which records are rejected")
+    if which.source is not None:
+        heard = {*spec.sources, *await store.sources_heard(tx, which.workspace)}
+        _one_of("source", which.source, heard, "a source that is declared or has sent something")
+    if which.topic is not None:
+        _one_of("topic", which.topic, TYPES, f"one of {', '.join(TYPES)}")
+
+
+def _one_of(field: str, given: str, known: Collection[str], expected: str) -> None:
+    if given not in known:
+        hint = nearest(given, known)
+        raise Malformed(field, f"{expected}, not {given[:100]}" + (f"; did you mean {hint}?" if hint else ""))
 
 
 async def _rest(db: Database, ask: Ask, done: Done, key: str | None, now: datetime) -> tuple[str | None, int]:

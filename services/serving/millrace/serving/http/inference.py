@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 
 from millrace.chassis import Busy, Malformed, NotFound, Unavailable, Unprocessable
+from millrace.pages.words import counted
 from millrace.serving.answers import Answer, accept
 from millrace.serving.http.predict import Input, Name, bounded
 from millrace.serving.predictor import NotReady, Predictor
@@ -64,7 +65,7 @@ class Tensor(BaseModel):
         for length in self.shape:
             size *= length
         if not flat or len(flat) != size or not all(isinstance(one, str) for one in flat):
-            raise Malformed("inputs.data", f"{size} texts, as its shape says, and at least one")
+            raise Malformed("inputs.data", f"{counted(size, 'text')}, as its shape says, and at least one")
         return flat
 
 

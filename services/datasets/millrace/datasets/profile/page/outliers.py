@@ -2,9 +2,10 @@
 
 from html import escape
 
-from millrace.datasets.profile.notes import number, plural, share
+from millrace.datasets.profile.notes import number, share
 from millrace.datasets.profile.page.cells import Figures
 from millrace.pages import charts, table
+from millrace.pages.words import counted
 
 
 def outliers(figures: Figures) -> str:
@@ -40,7 +41,7 @@ def _lonely(figures: Figures) -> str:
     if not near or not near["lonely"]:
         return ""
     lead = (
-        f"{plural(near['alone'], 'text lies', 'texts lie')} far from every label, by the fence that box plots have: "
+        f"{counted(near['alone'], 'text lies', 'texts lie')} far from every label, by the fence that box plots have: "
         "another language, another subject, or noise."
     )
     said = "".join(
@@ -64,7 +65,7 @@ def _extremes(figures: Figures) -> str:
 
 
 def _extreme(each: Figures) -> str:
-    size = f"{number(each['characters'])} characters, {plural(each['words'], 'word', 'words')}"
+    size = f"{counted(each['characters'], 'character')}, {counted(each['words'], 'word', 'words')}"
     where = " ".join(f"<code>{escape(each[name])}</code>" for name in ("id",) if each[name])
     text = escape(each["text"]) or "<i>empty</i>"
     return f'<p class="said">{text}<small>{where} {escape(each["label"])}: {size}</small></p>'

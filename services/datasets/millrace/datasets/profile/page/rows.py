@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from html import escape
 
-from millrace.datasets.profile.notes import number, plural, share
+from millrace.datasets.profile.notes import number, share
 from millrace.datasets.profile.page.cells import Figures, called, row
 from millrace.pages import charts
+from millrace.pages.words import counted
 
 
 def origin(figures: Figures) -> str:
@@ -33,8 +34,8 @@ def _category(found: Figures, rows: int) -> str:
     )
     rest = found["kinds"] - 12
     absent = rows - found["rows"]
-    more = [plural(rest, "more value", "more values")] if rest > 0 else []
-    more += [plural(absent, "row without", "rows without")] if absent else []
+    more = [counted(rest, "more value", "more values")] if rest > 0 else []
+    more += [counted(absent, "row without", "rows without")] if absent else []
     more += [f"gone since the parent: {escape(', '.join(found['gone']))}"] if found["gone"] else []
     return shown + (f"<small>{'; '.join(more)}</small>" if more else "")
 
@@ -78,7 +79,7 @@ def duplicates(figures: Figures) -> str:
             for name in order
         )  # fmt: skip
         largest = f"the largest of {number(clusters['largest'])}"
-        blocks += f"<div><h3>{number(clusters['all'])} clusters by size, {largest}</h3>{rows}</div>"
+        blocks += f"<div><h3>{counted(clusters['all'], 'cluster')} by size, {largest}</h3>{rows}</div>"
     lead = "Rows that resemble one another share a cluster, and a cluster never straddles splits."
     return f'<p class="lead">{lead if clusters else ""}</p><div class="two">{blocks}</div>'
 
@@ -93,6 +94,6 @@ def missing(figures: Figures) -> str:
         for name, count in sorted(holes.items(), key=lambda item: (-item[1], item[0]))
     )
     rest = ", these are not." if "empty" in kinds.values() else "; these may be empty." if holes else "."
-    lead = f"{plural(full, 'column is', 'columns are')} complete{rest}"
+    lead = f"{counted(full, 'column is', 'columns are')} complete{rest}"
     keys = {kind: name for kind, name in (("empty", "missing"), ("meant", "may be missing")) if kind in kinds.values()}
     return f'<p class="lead">{lead}</p>{charts.legend(list(keys.items())) if len(keys) > 1 else ""}{shown}'
