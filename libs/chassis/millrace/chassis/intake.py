@@ -73,7 +73,7 @@ class Intake:
         """Decodes a batch, which needs no transaction: another may be committing meanwhile. Raises Unavailable."""
         read: list[Read] = []
         for start in range(0, len(records), AT_ONCE):
-            read += self._decode([await self._whole(record) for record in records[start : start + AT_ONCE]])
+            read += self._decode([await whole(record, self._blobs) for record in records[start : start + AT_ONCE]])
             await asyncio.sleep(0)
         return read
 
@@ -88,16 +88,6 @@ class Intake:
         except Unprocessable as error:
             log.info("batch is run one by one", handler=self.consumer, because=str(error))
             return await self._commit(batch, apart=True)
-
-    async def _whole(self, record: wire.Record) -> wire.Record:
-        """The record with the body that it refers to."""
-        reference = None if record.value else dict(record.headers).get(wire.DATA_REFERENCE)
-        if reference is None:
-            return record
-        body = await self._blobs.get(reference.decode())
-        return wire.Received(
-            record.topic, record.partition, record.offset, record.timestamp, record.key, body, record.headers
-        )
 
     async def _commit(self, batch: Sequence[Read], *, apart: bool) -> int:
         async with self._db.transaction(emits=self.handler.emits) as tx:
@@ -205,6 +195,17 @@ class Intake:
             await self.handler([event], tx)
             if tx.refused:
                 raise tx.refused[0][1]
+
+
+async def whole(record: wire.Record, blobs: Blobs) -> wire.Record:
+    """A record with the body that it refers to."""
+    reference = None if record.value else dict(record.headers).get(wire.DATA_REFERENCE)
+    if reference is None:
+        return record
+    body = await blobs.get(reference.decode())
+    return wire.Received(
+        record.topic, record.partition, record.offset, record.timestamp, record.key, body, record.headers
+    )
 
 
 def _letters(tx: Transaction, events: Sequence[tuple[Event, wire.Record]]) -> list[Letter]:

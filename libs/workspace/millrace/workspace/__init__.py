@@ -5,6 +5,7 @@ from millrace.workspace.lanes import lane_key, stable_lane
 from millrace.workspace.languages import LANGUAGES
 from millrace.workspace.patterns import PatternRefused, compiled
 from millrace.workspace.problems import Problem, WorkspaceInvalid
+from millrace.workspace.prompts import Decoding, Prompt, Shot
 from millrace.workspace.quality import MEASURES, Measure, bounds
 from millrace.workspace.quantities import format_duration, format_rate, parse_duration, parse_rate
 from millrace.workspace.reading import COLUMNS, changes_refused, load
@@ -47,6 +48,7 @@ __all__ = [
     "Corpus",
     "Crawl",
     "Data",
+    "Decoding",
     "Duplicates",
     "Events",
     "Feature",
@@ -61,12 +63,14 @@ __all__ = [
     "Monitor",
     "PatternRefused",
     "Problem",
+    "Prompt",
     "Quality",
     "Refusal",
     "Rollout",
     "Scope",
     "Serve",
     "Shadow",
+    "Shot",
     "Source",
     "Sql",
     "Target",

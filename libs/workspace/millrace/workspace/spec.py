@@ -275,7 +275,8 @@ class Canary(_Section):
 class Rollout(_Section):
     """How a version that passed the gate reaches production; after `at_most` in a stage `otherwise` applies.
 
-    A null shadow or canary leaves that stage out; with approval `person` someone has to say yes before production.
+    A null shadow or canary leaves that stage out; with approval `person` someone has to say yes before production,
+    with `four-eyes` somebody else than who had the version trained or asked for its promotion.
     """
 
     shadow: Shadow | None
@@ -284,7 +285,7 @@ class Rollout(_Section):
     alpha: Annotated[float, Field(gt=0, le=0.5)] = 0.05
     at_most: Duration = timedelta(days=7)
     otherwise: Literal["roll-back", "promote"] = "roll-back"
-    approval: Literal["none", "person"] = "none"
+    approval: Literal["none", "person", "four-eyes"] = "none"
 
 
 class Monitor(_Section):

@@ -1,6 +1,7 @@
 """The composition root."""
 
 from millrace.chassis import Blobs, Clock, Database, Service
+from millrace.chassis.signatures import Signer
 from millrace.registry.declaring import EMITS
 from millrace.registry.http import routes
 from millrace.registry.job_inspect import job_inspect
@@ -18,11 +19,12 @@ from millrace.registry.settings import Settings
 def build_app(settings: Settings, *, clock: Clock) -> Service:
     db = Database(settings, clock)
     blobs = Blobs(settings)
+    signer = Signer(settings.signing_key.get_secret_value())
     return Service(
         settings=settings,
         clock=clock,
         db=db,
-        http=routes(db, blobs=blobs, clock=clock),
+        http=routes(db, blobs=blobs, clock=clock, signer=signer, person_header=settings.person_header),
         emits_http=(*EMITS, *MOVES),
         handlers=[
             on_model_trained,
@@ -33,5 +35,5 @@ def build_app(settings: Settings, *, clock: Clock) -> Service:
             on_route_applied,
             on_erasure_confirmed,
         ],
-        jobs=[job_inspect.bind(blobs=blobs)],
+        jobs=[job_inspect.bind(blobs=blobs, signer=signer)],
     )

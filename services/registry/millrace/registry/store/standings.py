@@ -2,20 +2,24 @@
 
 import json
 from collections.abc import Collection
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 from pydantic import TypeAdapter
 
 from millrace.chassis import Transaction
-from millrace.events import Deployment, ModelTrained, Route
-from millrace.registry.domain import Rollout, Standing, Version, WorkspaceNotFound, plan_of
+from millrace.events import Deployment, Route
+from millrace.registry.domain import Hold, Owed, Request, Rollout, Standing, Version, WorkspaceNotFound, plan_of
 from millrace.workspace import Workspace
 
-ROLLOUT = TypeAdapter(Rollout | None)
+ROLLOUT: TypeAdapter[Rollout | None] = TypeAdapter(Rollout | None)
+REQUEST: TypeAdapter[Request | None] = TypeAdapter(Request | None)
+HOLD: TypeAdapter[Hold | None] = TypeAdapter(Hold | None)
+OWED: TypeAdapter[Owed | None] = TypeAdapter(Owed | None)
+T = TypeVar("T")
 VERSION = (
     "id, workspace, number, stage, deployment, run_id, dataset, manifest, method, base, attempt, parent, cycle_id,"
-    " change_point, asked, against, passed, scores"
+    " change_point, asked, against, passed, scores, asked_by, hold, owed"
 )
 
 
@@ -27,16 +31,22 @@ async def lock(tx: Transaction, workspace: str) -> None:
 async def load(
     tx: Transaction, workspace: str, *, versions: Collection[str] = (), runs: Collection[str] = ()
 ) -> Standing:
-    """A standing with its versions in play, the production before, and those named. Raises WorkspaceNotFound."""
+    """A standing with its versions in play, those named, the production before and the last before that is not held.
+
+    Raises WorkspaceNotFound.
+    """
     row = await tx.fetchrow("SELECT * FROM workspaces WHERE name = $1 FOR UPDATE", workspace)
     if row is None:
         raise WorkspaceNotFound(workspace)
     found = await tx.fetch(
         f"""SELECT {VERSION} FROM versions WHERE workspace = $1 AND (
-                stage IN ('registered', 'shadow', 'canary', 'production') OR id = ANY($2) OR run_id = ANY($3))""",
+                stage IN ('registered', 'shadow', 'canary', 'production') OR id = ANY($2) OR run_id = ANY($3)
+                OR id = (SELECT v.id FROM unnest($4::text[]) WITH ORDINALITY p (id, at) JOIN versions v USING (id)
+                         WHERE v.hold IS NULL ORDER BY at DESC LIMIT 1))""",
         workspace,
         [*versions, *row["previous"][-1:]],
         list(runs),
+        list(row["previous"]),
     )
     return Standing(
         workspace=workspace,
@@ -44,7 +54,8 @@ async def load(
         route=Route.model_validate_json(row["route"]),
         versions={one["id"]: _version(one) for one in found},
         numbered=row["numbered"],
-        rollout=ROLLOUT.validate_json(row["rollout"]) if row["rollout"] else None,
+        rollout=_read(ROLLOUT, row["rollout"]),
+        request=_read(REQUEST, row["request"]),
         best=json.loads(row["best"]),
         previous=tuple(row["previous"]),
         confirmed=row["confirmed"],
@@ -54,105 +65,18 @@ async def load(
 def _version(row: asyncpg.Record) -> Version:
     fields = {name: value for name, value in row.items() if name != "workspace"}
     deployment = Deployment.model_validate_json(fields.pop("deployment"))
-    return Version(**{**fields, "deployment": deployment, "scores": json.loads(fields["scores"])})
+    kept = {"hold": _read(HOLD, fields["hold"]), "owed": _read(OWED, fields["owed"])}
+    return Version(**{**fields, **kept, "deployment": deployment, "scores": json.loads(fields["scores"])})
 
 
-async def save(tx: Transaction, before: Standing, after: Standing, *, trained: ModelTrained | None = None) -> None:
-    """Writes what changed; `trained` is what a new version was made from."""
-    await tx.execute(
-        """UPDATE workspaces SET route = $2, rollout = $3, best = $4, previous = $5, confirmed = $6, numbered = $7
-           WHERE name = $1""",
-        after.workspace,
-        after.route.model_dump_json(),
-        ROLLOUT.dump_json(after.rollout).decode() if after.rollout else None,
-        json.dumps(dict(after.best)),
-        list(after.previous),
-        after.confirmed,
-        after.numbered,
-    )
-    for version in after.versions.values():
-        known = before.versions.get(version.id)
-        if known is None:
-            assert trained is not None
-            await _insert(tx, version, trained)
-        elif known != version:
-            await _update(tx, version, moved=known.stage != version.stage)
-
-
-async def _insert(tx: Transaction, version: Version, trained: ModelTrained) -> None:
-    position = trained.envelope.position
-    await tx.execute(
-        f"""INSERT INTO versions ({VERSION}, trained, trained_id, trained_position, created_at, staged_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                    $19, $20, $21, $22, $22)""",
-        version.id,
-        trained.workspace,
-        version.number,
-        version.stage,
-        version.deployment.model_dump_json(),
-        version.run_id,
-        version.dataset,
-        version.manifest,
-        version.method,
-        version.base,
-        version.attempt,
-        version.parent,
-        version.cycle_id,
-        version.change_point,
-        version.asked,
-        version.against,
-        version.passed,
-        json.dumps(dict(version.scores)),
-        trained.model_dump_json(),
-        trained.id,
-        json.dumps(position._asdict()) if position else None,
-        tx.now,
-    )
-
-
-async def _update(tx: Transaction, version: Version, *, moved: bool) -> None:
-    await tx.execute(
-        """UPDATE versions SET stage = $2, asked = $3, against = $4, passed = $5, scores = $6,
-               staged_at = CASE WHEN $7 THEN $8 ELSE staged_at END
-           WHERE id = $1""",
-        version.id,
-        version.stage,
-        version.asked,
-        version.against,
-        version.passed,
-        json.dumps(dict(version.scores)),
-        moved,
-        tx.now,
-    )
+def _read(kind: TypeAdapter[T], column: str | None) -> T | None:
+    return kind.validate_json(column) if column else None
 
 
 async def declared(tx: Transaction, workspace: str) -> tuple[int, str, Workspace] | None:
     """The revision, digest and spec of a workspace, or None where it is new."""
     row = await tx.fetchrow("SELECT revision, digest, spec FROM workspaces WHERE name = $1", workspace)
     return (row["revision"], row["digest"], Workspace.read(json.loads(row["spec"]))) if row else None
-
-
-async def declare(tx: Transaction, spec: Workspace, revision: int, by: str, *, route: Route) -> None:
-    """Writes a revision of a workspace; `route` is used where the workspace is new."""
-    digest, text = spec.digest(), spec.canonical()
-    await tx.execute(
-        """INSERT INTO workspaces (name, revision, digest, spec, route) VALUES ($1, $2, $3, $4, $5)
-           ON CONFLICT (name) DO UPDATE SET revision = $2, digest = $3, spec = $4""",
-        spec.workspace,
-        revision,
-        digest,
-        text,
-        route.model_dump_json(),
-    )
-    await tx.execute(
-        "INSERT INTO revisions (workspace, revision, digest, spec, by, at) VALUES ($1, $2, $3, $4, $5, $6)",
-        spec.workspace,
-        revision,
-        digest,
-        text,
-        by,
-        tx.now,
-    )
 
 
 async def each_workspace(tx: Transaction) -> list[dict[str, Any]]:
@@ -187,6 +111,7 @@ def _overview(row: asyncpg.Record) -> dict[str, Any]:
         "digest": row["digest"],
         "route": json.loads(row["route"]),
         "rollout": json.loads(row["rollout"]) if row["rollout"] else None,
+        "request": json.loads(row["request"]) if row["request"] else None,
         "confirmed": row["confirmed"],
         "versions": row["numbered"],
     }
@@ -211,38 +136,29 @@ def _shown(row: asyncpg.Record) -> dict[str, Any]:
         **shown,
         "deployment": json.loads(row["deployment"]),
         "scores": json.loads(row["scores"]),
+        "hold": json.loads(row["hold"]) if row["hold"] else None,
+        "owed": json.loads(row["owed"]) if row["owed"] else None,
         "validation": trained["scores"],
         "seconds": trained["seconds"],
     }
 
 
-async def flag(tx: Transaction, workspace: str, datasets: Collection[str], erasure: str) -> list[str]:
-    """Notes an erasure at the versions of datasets that it reached and those that went on from them; by number."""
+async def reached(tx: Transaction, workspace: str, datasets: Collection[str], erasure: str) -> dict[str, list[str]]:
+    """The versions of datasets that an erasure reached and those that went on from them, by number, with all that has
+    reached them by now; those that know of it are left out."""
     rows = await tx.fetch(
         """WITH RECURSIVE learned AS (
                SELECT id FROM versions WHERE workspace = $1 AND dataset = ANY($2)
                UNION
                SELECT v.id FROM versions v JOIN learned ON v.parent = learned.id
                    AND (v.method = 'declare' OR v.trained -> 'environment' ? 'start'))
-           UPDATE versions v SET erasures = array_append(erasures, $3) FROM learned
-           WHERE v.id = learned.id AND NOT $3 = ANY(erasures) RETURNING v.id, v.number""",
+           SELECT v.id, array_append(v.erasures, $3) AS erasures FROM versions v JOIN learned USING (id)
+           WHERE NOT $3 = ANY(v.erasures) ORDER BY v.number""",
         workspace,
         list(datasets),
         erasure,
     )
-    return [row["id"] for row in sorted(rows, key=lambda row: row["number"])]
-
-
-async def each_entry(tx: Transaction, name: str, limit: int, version: str | None) -> list[dict[str, Any]]:
-    """The newest rows of the ledger first."""
-    rows = await tx.fetch(
-        """SELECT * FROM ledger WHERE workspace = $1 AND ($3::text IS NULL OR version = $3)
-           ORDER BY seq DESC LIMIT $2""",
-        name,
-        limit,
-        version,
-    )
-    return [{**dict(row), "detail": json.loads(row["detail"])} for row in rows]
+    return {row["id"]: list(row["erasures"]) for row in rows}
 
 
 async def origin(tx: Transaction, name: str, version: str) -> asyncpg.Record | None:

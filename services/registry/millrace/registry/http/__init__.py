@@ -1,0 +1,17 @@
+"""What people and the command line ask of registry."""
+
+from fastapi import APIRouter
+
+from millrace.chassis import Blobs, Clock, Database
+from millrace.chassis.signatures import Signer
+from millrace.registry.http import commands, looking, workspaces
+from millrace.registry.http.people import People
+
+
+def routes(db: Database, *, blobs: Blobs, clock: Clock, signer: Signer, person_header: str) -> list[APIRouter]:
+    people = People(person_header)
+    return [
+        workspaces.router(db, clock, people),
+        looking.router(db, blobs),
+        commands.router(db, clock, people, signer),
+    ]
