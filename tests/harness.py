@@ -6,7 +6,7 @@ import importlib
 import json
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -241,11 +241,20 @@ async def database(stack: Endpoints, *schemas: str) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def running(
-    stack: Endpoints, name: str, build_app: Callable[..., Service], *, clock: FakeClock | None = None, **more: Any
+    stack: Endpoints,
+    name: str,
+    build_app: Callable[..., Service],
+    *,
+    clock: FakeClock | None = None,
+    dsn: str | None = None,
+    **more: Any,
 ) -> AsyncIterator[Running]:
-    """A service with its resources started, but without Kafka: no consumers, no relay, no workers."""
+    """A service with its resources started, but without Kafka: no consumers, no relay, no workers.
+
+    On a database of its own, or on the one given.
+    """
     clock = clock or FakeClock()
-    async with database(stack, name) as dsn:
+    async with database(stack, name) if dsn is None else nullcontext(dsn) as dsn:
         service = build_app(settings_for(stack, name, dsn, **more), clock=clock)
         await service.db.start()
         await service.db.keep_house()

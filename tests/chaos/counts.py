@@ -308,6 +308,7 @@ UNCOUNTED = {
     "ingestion.places": "of a source that is fetched",
     "ingestion.runs": "of a source that is fetched",
     "ingestion.troubles": "of a run",
+    "ingestion.turns": "of hosts that are crawled",
     "serving.chunks": "of a corpus, which the stream's workspaces declare none of",
     "serving.corpora": "see chunks",
     "serving.declared": "see chunks",

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from millrace.events import Event
+from millrace.events import Event, SubjectErased
+from millrace.ingestion.erasures import OWNERS
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "contracts"))
@@ -60,6 +61,21 @@ def test_ledger_topics_hold_no_persons_text() -> None:
     for topic, event in EVENTS.items():
         if event.retention in {"ledger", "table"}:
             assert "text" not in event.model_fields and contract(topic)["personal_data"] == "none", topic
+
+
+@pytest.mark.parametrize("topic", sorted(topic for topic, event in EVENTS.items() if event.retention != "intake"))
+def test_an_event_says_which_of_its_fields_name_a_person(topic: str) -> None:
+    named = tuple(name for name in EVENTS[topic].model_fields if name in ("subject", "entity", "unit", "actor"))
+    assert EVENTS[topic].people == named
+    assert not named or contract(topic)["personal_data"] != "none"
+
+
+def test_whoever_emits_what_names_a_person_has_a_job_that_erases() -> None:
+    """It takes the person's bodies out of S3, and confirms to the report."""
+    for service in derive.services():
+        if any(event.people for event in service.emits - {SubjectErased}):
+            assert "erase" in {work.kind for work in service.jobs}, service.name
+            assert service.name in OWNERS
 
 
 def test_what_is_derived_is_fresh() -> None:

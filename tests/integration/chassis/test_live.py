@@ -10,12 +10,13 @@ from uuid import uuid4
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import MessageSizeTooLargeError
 from faststream.kafka import KafkaBroker
 from harness import Bus, Running, database, eventually, live, make
 
-from millrace.chassis import Settings, Table, Unavailable, Unknown, consumer, tables, wire
-from millrace.chassis.relay import INLINE
+from millrace.chassis import Settings, Table, Unavailable, Unknown, bodies, consumer, tables, wire
+from millrace.chassis.bodies import INLINE
 from millrace.events import DocumentAccepted, DocumentSubmitted, Event, Route, WorkspaceRouted
 from millrace.probe.app import World, build_app
 from millrace.stack import Endpoints
@@ -85,6 +86,31 @@ async def test_batches_in_hand_behind_one_that_is_given_up_come_again_in_order(
         assert await counted(probe) == 100
 
 
+async def test_a_busy_partition_is_part_of_every_fetch(
+    stack: Endpoints, bus: Bus, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetches: list[set[int]] = []
+    send = Fetcher._proc_fetch_request
+
+    async def noted(self: Fetcher, assignment: Any, node_id: int, request: Any) -> Any:
+        [(topic, partitions)] = request.topics
+        if topic == DocumentSubmitted.topic:
+            fetches.append({partition for partition, *_ in partitions})
+        return await send(self, assignment, node_id, request)
+
+    async with live(stack, "probe", partial(build_app, world=world), batch=1) as probe:
+        await bus.publish(document())
+        await eventually(lambda: _is(counted(probe), 1))
+        monkeypatch.setattr(Fetcher, "_proc_fetch_request", noted)
+        world.down = True
+        long = "long " * (INLINE // 6)  # thirty are more than a fetch brings
+        await bus.publish(*(document(long, document_id=f"{number}") for number in range(30)))
+        await eventually(lambda: len(world.batches) >= 5)  # by now aiokafka would have fetched the other partitions
+        world.down = False
+        await eventually(lambda: _is(counted(probe), 31))
+        assert fetches and all(partitions == {0, 1, 2} for partitions in fetches)
+
+
 async def test_a_bug_is_not_acknowledged_and_does_not_spin(live_probe: Running, bus: Bus, world: World) -> None:
     world.broken = True
     await bus.publish(document())
@@ -119,7 +145,7 @@ async def test_a_large_body_travels_by_reference(live_probe: Running, bus: Bus) 
     await bus.publish(document(text, document_id="long"))
     raw = await _raw(live_probe)
     assert dict(raw.headers)[wire.DATA_REFERENCE] and raw.value == b""
-    whole = await live_probe.service.intakes[0]._whole(raw)
+    whole = await bodies.whole(raw, DocumentAccepted, live_probe.service.blobs)
     assert wire.decode(DocumentAccepted, whole).text == text
 
 
@@ -328,7 +354,7 @@ async def test_a_consumer_that_fetches_nothing_though_events_wait_is_ill(
 ) -> None:
     """Kafka answers and the loop runs: a ping would not see it. Nothing is ill about having nothing to do."""
     monkeypatch.setattr(consumer, "STUCK", 0.5)
-    [watched] = live_probe.service.consumers
+    watched, _ = live_probe.service.consumers
     kafka = watched.subscriber.consumer
     assert kafka is not None
 

@@ -2,59 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
 
 import pytest
 from harness import database, eventually, settings_for
+from network import Line, line_to
 
 from millrace.chassis import Database, SystemClock, Unavailable, postgres
 from millrace.stack import Endpoints
-
-
-class Line:
-    """A TCP proxy that can stop to pass anything on, and closes nothing."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._to = host, port
-        self.passing = asyncio.Event()
-        self.passing.set()
-        self._pipes: set[asyncio.Task[None]] = set()
-
-    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(*self._to)
-        for source, sink in ((reader, back), (there, writer)):
-            self._pipes.add(asyncio.create_task(self._pipe(source, sink)))
-
-    async def _pipe(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        try:
-            while data := await source.read(65536):
-                await self.passing.wait()
-                sink.write(data)
-                await sink.drain()
-        except OSError:
-            pass
-        finally:
-            sink.close()
-
-    def cut(self) -> None:
-        for pipe in self._pipes:
-            pipe.cancel()
-
-
-@asynccontextmanager
-async def line_to(dsn: str) -> AsyncIterator[tuple[Line, str]]:
-    """A line, and the DSN that leads through it."""
-    there = urlsplit(dsn)
-    assert there.hostname and there.port
-    line = Line(there.hostname, there.port)
-    server = await asyncio.start_server(line.take, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    try:
-        yield line, there._replace(netloc=there.netloc.replace(str(there.port), str(port))).geturl()
-    finally:
-        line.cut()
-        server.close()
 
 
 @pytest.fixture

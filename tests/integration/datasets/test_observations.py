@@ -1,39 +1,44 @@
 """Observations as datasets keeps them, and tables of features, on real Postgres and S3."""
 
 import io
+import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from harness import SECRET, START, Running, make, running
 
-from millrace.chassis import Job, Unavailable, Unprocessable, Work
+from millrace.chassis import Blobs, Job, Transaction, Unavailable, Unprocessable, Work
 from millrace.datasets import forgetting, observations, shelving
 from millrace.datasets.app import build_app
-from millrace.events import ObservationAccepted, WorkspaceConfigured
+from millrace.events import ErasureConfirmed, ObservationAccepted, SubjectErased, WorkspaceConfigured
 from millrace.privacy import derived_key, pseudonym
 from millrace.stack import Endpoints
 from millrace.workspace import load
 
-SPEC = load("""
+TEXT = """
 workspace: stations
 owner: grid
 task: tabular
 entity: station
 features: {n: {count: load, over: 10m}, mean_10m: {mean: load, over: 10m}, region: {category: [n, s], unknown: other}}
 target: {name: load, kind: regression, horizon: 5m, arrives_within: 5m}
-""")
+"""
+SPEC = load(TEXT)
 
 
 def minute(number: float) -> datetime:
     return START + timedelta(minutes=number)
 
 
-def observed(entity: str, at: float, known: float | None = None, **values: float | str | None) -> ObservationAccepted:
+def observed(
+    entity: str, at: float, known: float | None = None, *, source: str = "meters", **values: float | str | None
+) -> ObservationAccepted:
     known_at = minute(at if known is None else known)
-    fields: dict[str, Any] = {"workspace": "stations", "lane": 0, "source": "meters", "entity": entity}
+    fields: dict[str, Any] = {"workspace": "stations", "lane": 0, "source": source, "entity": entity}
     return make(ObservationAccepted, at=minute(at), known_at=known_at, values=values, **fields)
 
 
@@ -45,10 +50,11 @@ async def datasets(stack: Endpoints) -> AsyncIterator[Running]:
         yield service
 
 
-async def asked(datasets: Running, key: str | None = None) -> dict[str, Any]:
+async def asked(datasets: Running, key: str | None = None, **range: Any) -> dict[str, Any]:
     async with datasets.http() as client:
         headers = {"Idempotency-Key": key} if key else {}
-        answer = await client.post("/v1/workspaces/stations/feature-tables", json={"by": "ada"}, headers=headers)
+        body = {"by": "ada", **{name: time.isoformat() for name, time in range.items()}}
+        answer = await client.post("/v1/workspaces/stations/feature-tables", json=body, headers=headers)
         assert answer.status_code == 202, answer.text
     return dict(answer.json())
 
@@ -58,9 +64,9 @@ async def told(datasets: Running, table: str) -> dict[str, Any]:
         return dict((await client.get(f"/v1/feature-tables/{table}")).json())
 
 
-async def made(datasets: Running) -> list[dict[str, Any]]:
+async def made(datasets: Running, **range: Any) -> list[dict[str, Any]]:
     """The rows of a table asked for now."""
-    table = (await asked(datasets))["table"]
+    table = (await asked(datasets, **range))["table"]
     await datasets.work("tabulate")
     assert (await told(datasets, table))["state"] == "made"
     async with datasets.http() as client:
@@ -192,15 +198,18 @@ async def forgotten(datasets: Running, key: str = "e") -> int:
     """What forgetting the person erases, in a job such as datasets' erasure."""
     erased: list[int] = []
 
+    async def count(tx: Transaction, gone: int) -> None:
+        erased.append(gone)
+
     async def act(job: Job) -> None:
-        erased.append(await forgetting.forget(job, datasets.db, datasets.service.blobs, PERSON))
+        await forgetting.forget(job, datasets.db, datasets.service.blobs, PERSON, count)
 
     jobs, datasets.service.jobs = datasets.service.jobs, [Work("forget-person", frozenset(), act)]
     async with datasets.db.transaction() as tx:
         await tx.schedule("forget-person", key=key, workspace="stations", cause=observed("a", 0, load=1.0))
     await datasets.work()
     datasets.service.jobs = jobs
-    return erased[-1]
+    return sum(erased)
 
 
 async def test_a_person_who_is_observed_is_forgotten_in_the_buffer_in_parts_and_in_tables(datasets: Running) -> None:
@@ -258,7 +267,7 @@ async def test_a_part_made_while_a_person_is_forgotten_is_made_anew(
     datasets: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await datasets.deliver([observed(["customer-17", "a"][n % 2], n, load=1.0) for n in range(10)])
-    shelve, interrupted = shelving.shelve, []
+    shelve, interrupted = shelving.shelve, list[str]()
 
     async def late(job: Job, *rest: Any) -> None:
         await shelve(job, *rest)
@@ -296,3 +305,231 @@ async def test_what_a_killed_worker_wrote_is_found_and_deleted(
     await datasets.work("flush-observations")
     (blob,) = await blobs(datasets)
     assert set(pq.read_table(io.BytesIO(await datasets.service.blobs.get(blob)))["entity"].to_pylist()) == {"a"}
+
+
+DAY = 24 * 60.0
+
+
+async def retaining(datasets: Running, days: int) -> None:
+    spec = load(TEXT + f"data: {{retention: {days}d}}")
+    fields: dict[str, Any] = {"workspace": "stations", "revision": 2, "by": "t"}
+    await datasets.tables.put(make(WorkspaceConfigured, spec=spec.plain(), digest="-", **fields))
+
+
+async def held(datasets: Running) -> list[float]:
+    """The loads that are kept, wherever they are."""
+    async with datasets.db.reading() as tx:
+        rows = await tx.fetch("SELECT values FROM observations")
+    found = [row["values"] for row in rows]
+    for blob in [blob for blob in await blobs(datasets) if "/observations/" in blob]:
+        found += pq.read_table(io.BytesIO(await datasets.service.blobs.get(blob)))["values"].to_pylist()
+    return sorted(json.loads(values)["load"] for values in found)
+
+
+async def test_observations_past_the_retention_leave_the_buffer_and_every_part(datasets: Running) -> None:
+    await retaining(datasets, days=40)
+    await datasets.deliver([observed("ab"[n >= 10], n * DAY, load=float(n)) for n in range(35)])
+    await datasets.work("flush-observations")
+    assert (await counts(datasets))["parts"] == 3
+    datasets.clock.advance((40 + 14.5) * DAY * 60)
+    await datasets.work("housekeep")
+    assert await held(datasets) == [float(n) for n in range(15, 35)]
+    assert len(await blobs(datasets)) == 2
+    assert (await counts(datasets)) | {"buffered": 5, "entities": 1} == await counts(datasets)
+    datasets.clock.advance(18 * DAY * 60)
+    await datasets.work("housekeep")
+    assert await held(datasets) == [33.0, 34.0]
+    assert await blobs(datasets) == []
+    datasets.clock.advance(3 * DAY * 60)
+    await datasets.work("housekeep")
+    assert (await held(datasets), (await counts(datasets))["entities"]) == ([], 0)
+
+
+async def test_a_moment_whose_windows_reach_past_the_retention_has_no_row(datasets: Running) -> None:
+    """It was served with what is gone: of day 18 the region at day 45, for one."""
+    await retaining(datasets, days=40)
+    await datasets.deliver([observed("a", 18 * DAY, region="n")])
+    await datasets.deliver([observed("a", n * DAY, load=float(n)) for n in range(60)])
+    await asked(datasets)
+    await datasets.work("tabulate")
+    before = await made(datasets)
+    assert {row["region"] for row in before if minute(20 * DAY) < row["at"] < minute(48 * DAY)} == {"n"}
+    datasets.clock.advance((20 + 40) * DAY * 60)
+    await datasets.work("housekeep")
+    table = (await asked(datasets))["table"]
+    await datasets.work("tabulate")
+    after = await made(datasets)
+    assert after == [row for row in before if row["at"] >= minute(49 * DAY)] != [], "day 19 is the last that is gone"
+    assert (await told(datasets, table))["left_out"] == {"past the retention": 30}
+
+
+async def test_an_observation_that_was_dated_ahead_takes_its_moments_with_it(datasets: Running) -> None:
+    """Known on day 10 for day 10.9, it is in windows of 30 days until day 40.9, and past its retention on day 50."""
+    await retaining(datasets, days=40)
+    ahead = 10.9 * DAY
+    await datasets.deliver([observed("a", ahead, 10 * DAY, region="s")])
+    await datasets.deliver([observed("a", ahead + 30 * DAY + m, load=float(m)) for m in range(20)])
+    before = await made(datasets)
+    assert [row["region"] for row in before] == ["s"] * 5 + ["other"] * 15
+    datasets.clock.advance((10.5 + 40) * DAY * 60)
+    table = (await asked(datasets))["table"]
+    for job in ("tabulate", "housekeep"):
+        await datasets.work(job)
+    assert (await counts(datasets))["buffered"] == 20
+    assert await made(datasets) == before[5:], "the others were served with it"
+    other = (await asked(datasets))["table"]
+    await datasets.work("tabulate")
+    one, same = await told(datasets, table), await told(datasets, other)
+    assert one["digest"] == same["digest"], "past the retention is past it, whether it is gone or still there"
+    assert one["left_out"] == same["left_out"] == {"past the retention": 5}
+
+
+async def test_a_part_that_was_written_anew_meanwhile_is_looked_at_again(
+    datasets: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else who ages would put back whom an erasure has just taken out."""
+    await retaining(datasets, days=40)
+    await datasets.deliver([observed(["customer-17", "a"][n % 2], n * DAY, load=float(n)) for n in range(10)])
+    await datasets.work("flush-observations")
+    shelve, interrupted = shelving.shelve, list[str]()
+
+    async def late(job: Job, *rest: Any) -> None:
+        await shelve(job, *rest)
+        if not interrupted:
+            interrupted.append(job.key)
+            jobs = datasets.service.jobs
+            assert await forgotten(datasets) == 5
+            datasets.service.jobs = jobs
+
+    monkeypatch.setattr("millrace.datasets.shelving.shelve", late)
+    datasets.clock.advance((40 + 2.5) * DAY * 60)
+    await datasets.work("housekeep")
+    datasets.clock.advance(60)
+    await datasets.work("housekeep")
+    assert interrupted and await held(datasets) == [3.0, 5.0, 7.0, 9.0]
+
+
+async def declared(datasets: Running, more: str, revision: int = 2) -> None:
+    spec = load(TEXT + more)
+    fields: dict[str, Any] = {"workspace": "stations", "revision": revision, "by": "t"}
+    await datasets.tables.put(make(WorkspaceConfigured, spec=spec.plain(), digest="-", **fields))
+
+
+BARRED = [
+    ("data: {retired: [spare]}", "retired"),
+    ("sources: {spare: {kind: events, purposes: [evaluate]}}", "its source may not train"),
+    ("data: {purposes: [evaluate]}\nsources: {meters: {kind: events, purposes: [train]}}", "its source may not train"),
+]
+
+
+@pytest.mark.parametrize(("said", "why"), BARRED)
+async def test_what_a_source_observed_that_may_not_be_used_is_in_no_table(
+    datasets: Running, said: str, why: str
+) -> None:
+    ours = [observed("a", n, load=n / 7, region="n") for n in range(15)]
+    theirs = [observed("a", n + 0.5, source="spare", load=1e9, region="s") for n in range(15)]
+    await datasets.deliver(ours)
+    alone = await made(datasets)
+    await datasets.deliver(theirs)
+    await datasets.work("flush-observations")
+    both = await made(datasets)
+    assert len(both) == 30 and {row["region"] for row in both} == {"n", "s", "other"}
+    await declared(datasets, said)
+    table = (await asked(datasets))["table"]
+    assert await made(datasets) == alone
+    assert (await told(datasets, table))["unused"] == {why: 15}
+    await declared(datasets, "", 3)
+    assert await made(datasets) == both, "nothing is lost: who is taken back is used again"
+
+
+async def test_a_table_of_a_stretch_of_time_has_those_rows_of_the_whole_one(datasets: Running) -> None:
+    await datasets.deliver([observed(f"e{n % 2}", n, load=n / 7, region="ns"[n % 2]) for n in range(40)])
+    await datasets.work("flush-observations")
+    datasets.clock.advance(60 * 60)
+    whole = await made(datasets)
+    asked_for: dict[str, Any] = {"since": minute(10), "until": minute(20)}
+    assert await made(datasets, **asked_for) == [row for row in whole if minute(10) <= row["at"] < minute(20)] != []
+    assert await made(datasets, since=minute(30)) == [row for row in whole if row["at"] >= minute(30)] != []
+    assert await made(datasets, until=minute(0)) == [row for row in whole if row["at"] < minute(0)] != []
+    told_of = await asked(datasets, **asked_for)
+    assert (told_of["since"], told_of["until"]) == ("2026-01-05T09:10:00Z", "2026-01-05T09:20:00Z")
+
+
+async def test_a_stretch_counts_what_is_left_out_of_it_alone(datasets: Running) -> None:
+    await datasets.deliver([observed("a", n, n + 60, load=1.0) for n in range(20)])
+    table = (await asked(datasets, since=minute(0), until=minute(3)))["table"]
+    await datasets.work("tabulate")
+    assert ((await told(datasets, table))["rows"], (await told(datasets, table))["left_out"]) == (0, {"late": 3})
+
+
+async def test_parts_beyond_the_stretch_are_not_fetched(datasets: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows of 30 days, and truths five minutes later, are within it."""
+    await datasets.deliver([observed("a", n * DAY, load=float(n)) for n in range(100)])
+    await datasets.work("flush-observations")
+    datasets.clock.advance(100 * DAY * 60)
+    get_file, fetched = Blobs.get_file, list[str]()
+
+    async def get(self: Blobs, blob: str, path: Path) -> None:
+        fetched.append(blob)
+        await get_file(self, blob, path)
+
+    monkeypatch.setattr(Blobs, "get_file", get)
+    rows = await made(datasets, since=minute(54 * DAY), until=minute(55 * DAY))
+    assert [row["target"] for row in rows] == [55.0]
+    read = [blob for blob in fetched if "/observations/" in blob]
+    assert len(read) == 4, "days 24 to 55"
+
+
+async def test_a_range_that_can_not_be_is_told_by_its_field(datasets: Running) -> None:
+    async with datasets.http() as client:
+
+        async def refused(**body: Any) -> str:
+            answer = await client.post("/v1/workspaces/stations/feature-tables", json=body)
+            assert answer.status_code == 422, answer.text
+            return str(answer.json()["error"]["message"])
+
+        assert "until: expected a time after since" in await refused(
+            since="2026-01-05T09:00:00Z", until="2026-01-05T09:00:00Z"
+        )
+        assert "since: expected a time that has come" in await refused(since="2027-01-05T09:00:00Z")
+        assert "since" in await refused(since="2026-01-05T09:00:00"), "without a zone it is another time elsewhere"
+        assert "until" in await refused(until="soon")
+        assert "untill" in await refused(untill="2026-01-05T09:00:00Z")
+
+
+async def test_features_come_in_the_order_of_the_file(datasets: Running) -> None:
+    features = "{zulu: {count: load, over: 1m}, b: {last: load}, alpha_of_all: {max: load, over: 1m}}"
+    spec = load(TEXT.replace(TEXT[TEXT.index("features: ") + 10 : TEXT.index("\ntarget:")], features))
+    fields: dict[str, Any] = {"workspace": "stations", "revision": 2, "by": "t"}
+    await datasets.tables.put(make(WorkspaceConfigured, spec=spec.plain(), digest="-", **fields))
+    await datasets.deliver([observed("a", 1, load=1.0)])
+    (row,) = await made(datasets)
+    assert list(row) == ["entity", "at", "zulu", "b", "alpha_of_all", "target", "target_at", "target_known_at"]
+
+
+async def test_what_an_erasure_took_out_is_counted_over_all_its_tries(
+    datasets: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker dies after the buffer, the next one after the first part."""
+    await datasets.deliver([observed(["customer-17", "a"][n % 2], n, load=float(n)) for n in range(26)])
+    await datasets.work("flush-observations")
+    assert (await counts(datasets)) | {"parts": 2, "buffered": 6} == await counts(datasets)
+    await datasets.deliver([make(SubjectErased, workspace="stations", erasure="e-1", subject=PERSON, at=minute(30))])
+    thin, tries = forgetting._thin, list[int]()
+
+    async def killed(job: Job, blobs: Any, part: observations.Part, *rest: Any) -> None:
+        tries.append(part.number)
+        if len(tries) in (1, 3):
+            raise Unavailable("killed")
+        await thin(job, blobs, part, *rest)
+
+    monkeypatch.setattr(forgetting, "_thin", killed)
+    for _ in range(3):
+        await datasets.work("erase")
+        datasets.clock.advance(60)
+    assert tries == [1, 1, 2, 2]
+    (confirmed,) = await datasets.emitted(ErasureConfirmed)
+    assert confirmed.erased == {"rows": 0, "files": 0, "observations": 13}
+    async with datasets.http() as client:
+        (told_of,) = (await client.get("/v1/erasures", params={"workspace": "stations"})).json()
+    assert told_of["observations"] == 13

@@ -19,7 +19,7 @@ def retired(id: str, after: timedelta = HOUR, **fields: Any) -> DocumentRetired:
 
 
 def erased(subject: str = PERSON, after: timedelta = HOUR, **fields: Any) -> SubjectErased:
-    return make(SubjectErased, erasure="e-1", subject=subject, at=START + after, **fields)
+    return make(SubjectErased, **{"erasure": "e-1", "subject": subject, "at": START + after, **fields})
 
 
 async def test_the_first_that_repeated_it_takes_its_place_and_the_others_repeat_that(dedup: Running) -> None:
@@ -86,28 +86,47 @@ async def test_nothing_of_an_erased_person_is_left_and_others_survive(dedup: Run
     await dedup.deliver([document("c", TEXT, subject="p-2"), document("d", NEAR, subject=PERSON)])
     await dedup.deliver([document("x", secret, subject=PERSON, workspace="nobody-s")])
     await dedup.deliver([erased()])
+    await dedup.work("erase")
     assert await verdicts(dedup) == {"a": "kept", "b": "kept", "c": "kept", "d": "c"}
     (confirmed,) = await dedup.emitted(ErasureConfirmed)
     assert (confirmed.erasure, confirmed.service) == ("e-1", "dedup")
     assert confirmed.erased == {"documents": 1, "duplicates": 1, "dead_letters": 1}
-    snapshot = {name: rows for name, rows in (await dedup.snapshot()).items() if name not in ("outbox", "tombstones")}
+    snapshot = {name: rows for name, rows in (await dedup.snapshot()).items() if name not in ("outbox", "erased")}
     assert PERSON not in str(snapshot) and NEAR not in str(snapshot)
     await dedup.deliver([document("e", secret, subject=PERSON, at=START + HOUR), document("f", secret)])
     assert (await verdicts(dedup)).get("e") is None, "known before the erasure, come after it"
 
 
 async def test_an_erasure_that_finds_nothing_is_confirmed(dedup: Running) -> None:
-    await dedup.deliver([erased(), erased(workspace="nobody-s")])
-    assert [one.erased for one in await dedup.emitted(ErasureConfirmed)] == [{"documents": 0, "duplicates": 0}] * 2
+    await dedup.deliver([erased(), erased(workspace="nobody-s", erasure="e-2")])
+    await dedup.work("erase")
+    assert [one.erased for one in await dedup.emitted(ErasureConfirmed)] == [{}, {}]
+
+
+async def test_an_erasure_in_many_steps_tells_of_each_survivor_once(
+    dedup: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("millrace.chassis.erasure.STEP", 2)
+    texts = [f"{word * 9} {NEAR}"[:70] for word in ("red ", "blue ", "green ", "amber ", "violet ")]
+    await dedup.deliver([document(f"a{n}", text, subject=PERSON) for n, text in enumerate(texts)])
+    await dedup.deliver([document(f"b{n}", text + "!", subject="p-2") for n, text in enumerate(texts)])
+    await dedup.deliver([erased()])
+    await dedup.work("erase")
+    survivors = (await dedup.emitted(DocumentKept))[5:]
+    assert sorted((one.document_id, one.replaces) for one in survivors) == [(f"b{n}", f"a{n}") for n in range(5)]
+    assert len({one.id for one in survivors}) == 5
+    assert [one.erased for one in await dedup.emitted(ErasureConfirmed)] == [{"documents": 5}]
 
 
 @pytest.mark.parametrize("gone", [retired("a"), erased()], ids=["retired", "erased"])
 async def test_a_redelivered_departure_changes_nothing(dedup: Running, gone: Any) -> None:
     await dedup.deliver([document("a", subject=PERSON), document("b", NEAR), document("c", TEXT)])
     await dedup.deliver([gone])
+    await dedup.work("erase")
     once = await dedup.snapshot()
     await dedup.deliver([gone], again=True)
     await dedup.deliver([gone])
+    await dedup.work("erase")
     assert await dedup.snapshot() == once
 
 

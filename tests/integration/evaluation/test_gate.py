@@ -193,9 +193,12 @@ async def test_labels_that_came_after_the_cut_join_fresh_and_what_was_learnt_doe
         kept(105, suite="golden"),
         kept(106, source="bad"),
         kept(107, workspace="returns"),
+        kept(108, source="forum"),
     ]
     await evaluation.deliver(left_out)
-    await evaluation.deliver([configured(revision=2, data={"trusted": ["desk", "bad"], "retired": ["bad"]})])
+    data = {"trusted": ["desk", "bad", "forum"], "retired": ["bad"]}
+    forum = {"forum": {"kind": "events", "purposes": ["train", "retrieve"]}}
+    await evaluation.deliver([configured(revision=2, data=data, sources=forum)])
     asked = request(manifest)
     await evaluation.deliver([asked.model_copy(update={"workspace_revision": 2}).within(asked.envelope)])
     await evaluation.work()

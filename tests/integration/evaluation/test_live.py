@@ -10,7 +10,7 @@ import psutil
 import pyarrow
 import pyarrow.parquet
 import pytest
-from harness import Bus, Running, database, eventually, live, running
+from harness import Bus, Running, database, eventually, live, running, settings_for
 from worlds import LABELS, SPEC, applied, configured, deployment, moment, paired, put_dataset, request, routed
 
 from millrace.chassis import Blobs
@@ -104,17 +104,21 @@ async def _train(blobs: Blobs, rows: list[tuple[str, str]], folder: Path) -> str
     return str(json.loads(out.decode().splitlines()[-1])["digest"])
 
 
-async def test_a_model_that_cannot_be_read_is_not_tried_again(tmp_path: Path) -> None:
+def blobs_of(stack: Endpoints) -> Blobs:
+    return Blobs(settings_for(stack, "evaluation", "unused"))
+
+
+async def test_a_model_that_cannot_be_read_is_not_tried_again(stack: Endpoints, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     rows = tmp_path / "rows.parquet"
     pyarrow.parquet.write_table(pyarrow.table({"id": ["1"], "text": ["late"], "label": ["late"]}), rows)
-    process = Process(threads=1, within=60, nice=5, memory=tmp_path / "memory.sqlite")
+    process = Process(threads=1, within=60, nice=5, memory=tmp_path / "memory.sqlite", blobs=blobs_of(stack))
     with pytest.raises(NotScorable):
         await process.score({"candidate": Model(tmp_path / "model", {})}, [Suite("fresh", rows)], tmp_path / "scores")
 
 
-async def test_a_scoring_process_that_takes_too_long_is_ended(tmp_path: Path) -> None:
-    process = Process(threads=1, within=0.05, nice=5, memory=tmp_path / "memory.sqlite")
+async def test_a_scoring_process_that_takes_too_long_is_ended(stack: Endpoints, tmp_path: Path) -> None:
+    process = Process(threads=1, within=0.05, nice=5, memory=tmp_path / "memory.sqlite", blobs=blobs_of(stack))
     with pytest.raises(ScoringDied, match="no result within"):
         await process.score({}, [], tmp_path / "scores")
     assert not [child for child in psutil.Process().children() if "millrace.learn.score" in child.cmdline()]

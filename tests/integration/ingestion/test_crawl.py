@@ -13,12 +13,14 @@ from harness import Running, running
 from sources_run import ask, codes, declare, lapse, report, retired, run, texts
 from web_sites import LOREM, Reply, Site, html, site, to
 
+from millrace.chassis import Unavailable
 from millrace.events import DocumentAccepted
 from millrace.ingestion.app import build_app
 from millrace.ingestion.domain.addresses import allowed
 from millrace.ingestion.sources import crawl as crawling
 from millrace.ingestion.sources import network
 from millrace.ingestion.sources.network import Network, resolve
+from millrace.ingestion.sources.turns import Turns
 from millrace.stack import Endpoints
 
 
@@ -354,6 +356,71 @@ async def test_a_crawl_keeps_to_the_rate_and_to_the_sites_delay(ingestion: Runni
     await run(ingestion)
     assert len(at) == 5
     assert min(after - before for before, after in pairwise(at)) > 0.15
+
+
+async def test_two_replicas_keep_to_one_rate(stack: Endpoints, ingestion: Running, web: Site) -> None:
+    at: list[tuple[float, str]] = []
+
+    def page(name: str, *links: str) -> Any:
+        def given(headers: dict[str, str]) -> Reply:
+            at.append((asyncio.get_running_loop().time(), name[1]))
+            return html(f"{text(1)} {name}", *links)
+
+        return given
+
+    web.routes = {f"/{one}{n}": page(f"/{one}{n}") for one in "ab" for n in range(1, 11)}
+    web.routes |= {f"/{one}0": page(f"/{one}0", *(f"/{one}{n}" for n in range(1, 11))) for one in "ab"}
+    sources = {one: crawl(web, seeds=[f"{web.url}/{one}0"], rate=10)["help"] for one in "ab"}
+    another = Network("millrace-test", resolve=named, allowed=here)
+    async with running(
+        stack, "ingestion", partial(build_app, network=another), dsn=ingestion.service.settings.postgres
+    ) as replica:
+        for one in (ingestion, replica):
+            await declare(one, sources)
+        numbers = {one: await ask(ingestion, one) for one in "ab"}
+        await asyncio.gather(ingestion.work("fetch"), replica.work("fetch"))
+        assert {(await report(replica, number, one))["state"] for one, number in numbers.items()} == {"complete"}
+    assert len(at) == 22
+    first = {one: next(n for n, (_, name) in enumerate(at) if name == one) for one in "ab"}
+    assert max(first.values()) < 6, "they crawled at the same time"
+    assert at[-1][0] - at[0][0] > 0.85 * 21 * 0.1, "each alone would have been there in little more than half of that"
+
+
+async def test_hosts_that_nobody_asked_for_long_are_forgotten(ingestion: Running, web: Site) -> None:
+    async with ingestion.db.transaction() as tx:
+        await tx.execute("INSERT INTO turns VALUES ('old.test', now() - interval '2 hours'), ('new.test', now())")
+    web.routes = {"/": html(text(1))}
+    await declare(ingestion, crawl(web))
+    await run(ingestion)
+    hosts = [row["host"] for row in await _rows(ingestion, "SELECT host FROM turns ORDER BY host")]
+    assert hosts == [f"help.test:{web.port}", "new.test"]
+
+
+async def test_a_crawl_waits_for_our_own_database(
+    ingestion: Running, web: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, asked = Turns.wait, []
+
+    async def away(self: Turns, host: str, pause: float) -> None:
+        asked.append(host)
+        if len(asked) in (3, 4):
+            raise Unavailable("Postgres: it goes away")
+        await plain(self, host, pause)
+
+    monkeypatch.setattr(Turns, "wait", away)
+    web.routes = {"/": html(text(1), "/a", "/b"), "/a": html(text(2)), "/b": html(text(3))}
+    await declare(ingestion, crawl(web))
+    number = (await run(ingestion))["run"]
+    while (await report(ingestion, number))["state"] == "running":
+        ingestion.clock.advance(60)
+        assert await ingestion.work("fetch")
+    assert (await report(ingestion, number))["state"] == "complete"
+    assert len(asked) > 4 and set((await texts(ingestion)).values()) == {1}
+
+
+async def _rows(service: Running, query: str) -> list[Any]:
+    async with service.db.reading() as tx:
+        return await tx.fetch(query)
 
 
 async def test_a_site_that_asks_for_more_patience_than_there_is_is_not_read(ingestion: Running, web: Site) -> None:

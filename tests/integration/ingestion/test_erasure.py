@@ -1,16 +1,19 @@
 """What is to go: a person asks to be forgotten, a product takes a document back."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from harness import Running, make, running
+from harness import START, Running, make, running
 
 from millrace.events import (
     DocumentAccepted,
     DocumentRetired,
     DocumentSubmitted,
     ErasureConfirmed,
+    ObservationAccepted,
+    ObservationSubmitted,
     SubjectErased,
     WorkspaceConfigured,
 )
@@ -20,6 +23,7 @@ from millrace.privacy import derived_key, pseudonym
 from millrace.stack import Endpoints
 from millrace.workspace import load
 
+SECOND = timedelta(seconds=1)
 FILE = "workspace: parcels\nowner: team\ntask: classify\nlabels: {names: [late, lost]}\n"
 
 
@@ -73,6 +77,45 @@ async def test_the_persons_quarantined_records_go(ingestion: Running) -> None:
     [event] = await ingestion.emitted(ErasureConfirmed)
     assert (event.service, event.erased) == ("ingestion", {"quarantined": 1})
     assert len(await get(ingestion, "/v1/quarantine?workspace=parcels")) == 1
+
+
+async def test_what_was_rejected_while_the_erasure_was_on_its_way_goes_too(ingestion: Running) -> None:
+    await ask(ingestion, subject="customer-17")
+    ingestion.clock.advance(1)
+    await ingestion.deliver([empty("customer-17")])
+    await ingestion.deliver(await ingestion.emitted(SubjectErased))
+    await ingestion.work()
+    [event] = await ingestion.emitted(ErasureConfirmed)
+    assert event.erased == {"quarantined": 1}
+
+
+async def test_quarantined_observations_of_the_person_go(ingestion: Running) -> None:
+    await ingestion.deliver([nothing_of("customer-17"), nothing_of("ada@example.org"), nothing_of("station-4")])
+    for person in ("customer-17", "ada@example.org"):
+        await ask(ingestion, subject=person)
+    await ingestion.deliver(await ingestion.emitted(SubjectErased))
+    await ingestion.work()
+    assert [event.erased for event in await ingestion.emitted(ErasureConfirmed)] == [{"quarantined": 1}] * 2
+    [left] = await get(ingestion, "/v1/quarantine?workspace=parcels")
+    shown = await get(ingestion, f"/v1/quarantine/{left['event_id']}")
+    assert shown["record"]["entity"] == "station-4"
+
+
+def nothing_of(entity: str) -> ObservationSubmitted:
+    return make(ObservationSubmitted, source="meters", entity=entity, values={})
+
+
+async def test_what_was_submitted_before_an_erasure_and_is_read_after_it_is_not_taken_in(ingestion: Running) -> None:
+    await ask(ingestion, subject="customer-17")
+    await ingestion.deliver(await ingestion.emitted(SubjectErased))
+    await ingestion.work()
+    fine = make(DocumentSubmitted, source="crm", text="Where is my parcel?", subject="customer-17", metadata={})
+    observed = make(ObservationSubmitted, source="meters", entity="customer-17", values={"load": 1.0})
+    await ingestion.deliver([fine, empty("customer-17"), observed, empty("customer-18")])
+    assert len(await get(ingestion, "/v1/quarantine?workspace=parcels")) == 1
+    assert [*await ingestion.emitted(DocumentAccepted), *await ingestion.emitted(ObservationAccepted)] == []
+    await ingestion.deliver([make(DocumentSubmitted, at=START + SECOND, **fine.model_dump())])
+    assert len(await ingestion.emitted(DocumentAccepted)) == 1
 
 
 async def test_the_report_is_done_when_every_owner_has_confirmed(ingestion: Running) -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import zlib
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -18,10 +19,12 @@ import pytest
 from harness import Running, running, settings_for
 from pypdf import PdfWriter
 from sources_run import ask, codes, declare, lapse, report, retired, run, texts
+from wires import wire
 
 from millrace.chassis import Blobs, Unavailable
 from millrace.events import DocumentAccepted, DocumentRejected
 from millrace.ingestion.app import build_app
+from millrace.ingestion.sources import apart
 from millrace.ingestion.sources import files as reading
 from millrace.stack import Endpoints
 
@@ -78,6 +81,14 @@ def pdf(*texts: str) -> bytes:
     out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
     out += b"".join(b"%010d 00000 n \n" % at for at in offsets)
     return bytes(out + b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, start))
+
+
+def stream_of_pdf(packed: bytes) -> bytes:
+    """A PDF of one page whose content is packed."""
+    plain = pdf("x")
+    stream = b"<< /Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream" % (len(packed), packed)
+    start, end = plain.index(b"3 0 obj\n") + 8, plain.index(b"\nendobj\n4 0 obj")
+    return plain[:start] + stream + plain[end:]
 
 
 async def test_every_kind_of_file_is_read(ingestion: Running, folder: Path) -> None:
@@ -155,6 +166,27 @@ async def test_malformed_files_are_told_one_by_one_and_their_neighbours_are_take
     assert "'text'" in next(one["reason"] for one in found["troubles"] if one["item"] == "columns.csv")
     expected = {*map(said, (2, 4, 5, 6)), "Das Päckchen fehlt schon übermäßig lange"}
     assert set(await texts(ingestion)) == expected
+
+
+async def test_files_that_blow_up_are_refused_and_their_neighbours_are_taken(
+    ingestion: Running, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "bomb.pdf").write_bytes(stream_of_pdf(zlib.compress(bytes(150_000_000), 9)))
+    (folder / "circle.pdf").write_bytes(pdf(said(1)).replace(b"/Kids [4 0 R]", b"/Kids [2 0 R]"))
+    (folder / "slow.html").write_text("x<br>" * 39_000)
+    pq.write_table(pa.table({"text": [said(2)], "tags": [[None] * 10_000_000]}), folder / "nested.parquet")
+    (folder / "zgood.txt").write_text(said(3))
+    monkeypatch.setattr(apart, "LARGEST_PAGE", 1000)
+    monkeypatch.setattr(apart, "SECONDS", 1)
+    await declare(ingestion, files(columns={"text": "text", "metadata": ["tags"]}))
+    found = await run(ingestion)
+    assert codes(found) == {
+        "bomb.pdf": "pdf",
+        "circle.pdf": "pdf",
+        "slow.html": "html",
+        "nested.parquet": "columns",
+    }
+    assert set(await texts(ingestion)) == {said(3)}
 
 
 async def test_only_what_changed_is_published_and_only_what_vanished_retired(ingestion: Running, folder: Path) -> None:
@@ -362,6 +394,41 @@ async def test_the_handbook_of_the_example_is_read(stack: Endpoints) -> None:
         titles = {event.metadata["title"] for event in await service.emitted(DocumentAccepted)}
     assert (found["state"], found["counts"]["new"], found["troubles"]) == ("complete", 4, [])
     assert titles == {"Customs", "Damaged parcels", "Lockers", "When a parcel is late"}
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+async def test_s3_that_vanishes_in_the_middle_of_a_file_is_taken_up_again(
+    stack: Endpoints, folder: Path, kind: str
+) -> None:
+    prefix, body = f"exports/{uuid4().hex}/", io.BytesIO()
+    rows = [{"id": n, "text": f"{said(n)}: {os.urandom(8000).hex()}"} for n in range(400)]
+    if kind == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), body, row_group_size=50)
+    else:
+        body.write(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
+    await Blobs(settings_for(stack, "ingestion", "postgresql://nobody")).put(f"{prefix}a.{kind}", body.getvalue())
+    async with (
+        wire(stack.s3.url) as cable,
+        running(stack, "ingestion", build_app, source_buckets=("millrace",)) as service,
+    ):
+        service.service.settings.s3_url = f"http://127.0.0.1:{cable.port}"
+        # cut with the first commit: more of the file is to be fetched after it
+        service.db.on_emitted.append(lambda: setattr(cable, "left", 0))
+        columns = {"id": "id", "text": "text"}
+        await declare(service, files(at=f"s3://millrace/{prefix}", columns=columns))
+        number = await ask(service)
+        await service.work("fetch")
+        stopped = await report(service, number)
+        assert (stopped["state"], stopped["troubles"]) == ("running", [])
+        assert 0 < stopped["counts"]["new"] < 400
+        service.db.on_emitted.clear()
+        cable.left = None
+        service.clock.advance(60)
+        await service.work("fetch")
+        found = await report(service, number)
+        assert (found["state"], found["counts"]["new"], found["troubles"]) == ("complete", 400, [])
+        assert set((await texts(service)).values()) == {1}
+        assert await retired(service) == []
 
 
 async def test_s3_that_is_down_is_waited_for(stack: Endpoints, folder: Path) -> None:

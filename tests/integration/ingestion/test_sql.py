@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 from harness import Running, database, running
 from sources_run import ask, codes, declare, report, retired, run, texts
+from wires import Wire, wire
 
 from millrace.events import DocumentAccepted
 from millrace.ingestion.app import build_app
@@ -23,47 +22,10 @@ TABLE = """
 COLUMNS = {"id": "id", "text": "body", "label": "topic", "subject": "customer", "at": "updated_at"}
 
 
-class Wire:
-    """Between a source's database and who reads it: it can be cut after a number of bytes."""
-
-    def __init__(self, dsn: str) -> None:
-        self.upstream = urlsplit(dsn)
-        self.left: int | None = None
-        self.port = 0
-
-    @property
-    def dsn(self) -> str:
-        user = self.upstream.netloc.rpartition("@")[0]
-        return f"postgresql://{user}@127.0.0.1:{self.port}{self.upstream.path}?sslmode=disable"
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.left == 0:
-            writer.close()
-            return
-        above, below = await asyncio.open_connection(self.upstream.hostname, self.upstream.port)
-        with suppress(ConnectionError):
-            await asyncio.gather(self._pipe(reader, below, counted=False), self._pipe(above, writer, counted=True))
-
-    async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, counted: bool) -> None:
-        while data := await reader.read(4096):
-            if counted and self.left is not None:
-                data, self.left = data[: self.left], max(0, self.left - len(data))
-            writer.write(data)
-            await writer.drain()
-            if counted and self.left == 0:
-                break
-        writer.close()
-
-
-@asynccontextmanager
-async def wire(dsn: str) -> AsyncIterator[Wire]:
-    made = Wire(dsn)
-    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
-    made.port = server.sockets[0].getsockname()[1]
-    try:
-        yield made
-    finally:
-        server.close()
+def through(cable: Wire) -> str:
+    """The DSN of the desk at the other end."""
+    user = cable.upstream.netloc.rpartition("@")[0]
+    return f"postgresql://{user}@127.0.0.1:{cable.port}{cable.upstream.path}?sslmode=disable"
 
 
 @pytest.fixture
@@ -162,7 +124,7 @@ async def test_a_database_that_vanishes_midway_is_taken_up_again(
     await fill(desk, range(400))
     async with (
         wire(dsn) as cable,
-        running(stack, "ingestion", build_app, dsns={"desk": cable.dsn}) as service,
+        running(stack, "ingestion", build_app, dsns={"desk": through(cable)}) as service,
     ):
         cable.left = 30_000
         await declare(service, sql(cursor=cursor))
@@ -181,6 +143,32 @@ async def test_a_database_that_vanishes_midway_is_taken_up_again(
         assert (found["state"], found["counts"]["new"]) == ("complete", 400)
         assert found["counts"]["rows"] <= 400 + 20
         assert set((await texts(service)).values()) == {1}
+        assert await retired(service) == []
+
+
+async def test_a_database_that_falls_silent_midway_is_given_up_and_taken_up_again(
+    stack: Endpoints, dsn: str, desk: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "PAGE", 20)
+    monkeypatch.setattr(reading, "ANSWERS", 1.0)
+    await fill(desk, range(400))
+    async with (
+        wire(dsn) as cable,
+        running(stack, "ingestion", build_app, dsns={"desk": through(cable)}) as service,
+    ):
+        cable.left, cable.silent = 30_000, True
+        await declare(service, sql())
+        number = await ask(service)
+        await asyncio.wait_for(service.work("fetch"), 60)
+        stopped = await report(service, number)
+        assert stopped["state"] == "running"
+        assert 0 < stopped["counts"]["new"] < 400
+        cable.left = None
+        service.clock.advance(60)
+        await service.work("fetch")
+        assert (await report(service, number))["state"] == "complete"
+        assert set((await texts(service)).values()) == {1}
+        assert len(await texts(service)) == 400
         assert await retired(service) == []
 
 

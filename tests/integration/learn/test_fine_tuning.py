@@ -4,43 +4,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+from small_runs import request, silent
 
 from millrace.learn import Shelf
-from millrace.learn.requests import TrainRequest, parsed
 from millrace.learn.training import Trained, train
-
-SAID = {
-    "late": "where is my parcel|it should have come last week|the delivery is late again|still waiting for my order|"
-    "how long until it arrives|no delivery today either|my package is overdue|the courier never came on time",
-    "damaged": "the box was crushed|my vase arrived broken|the screen is cracked|the package was torn open|"
-    "it came with dents|everything inside was smashed|the bottle leaked|it is scratched all over",
-    "refund": "i want my money back|please refund me|when is my refund paid|return and get reimbursed|"
-    "cancel it and pay me back|you owe me a refund|give me back what i paid|money back please",
-}
-
-
-def rows_file(folder: Path) -> Path:
-    rows = []
-    for label, texts in SAID.items():
-        for number, text in enumerate(texts.split("|")):
-            split = "validation" if number >= 6 else "train"
-            rows.append({"id": f"{label}-{number}", "text": text, "label": label, "split": split})
-    path = folder / "rows.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
-
-
-def request(folder: Path, out: str, **fields: Any) -> TrainRequest:
-    raw = {"task": "classify", "method": "linear-probe", "rows": rows_file(folder), "out": folder / out, "seed": 7}
-    return parsed(TrainRequest, raw | fields)
-
-
-def silent(stage: str, step: int, of: int, loss: float | None, seconds: float) -> None:
-    return None
-
 
 SHORT = {"method": "full", "settings": {"epochs": 4, "batch": 6, "rate": 2e-5}}
 
@@ -107,7 +76,7 @@ def test_the_command_speaks_json_lines_and_a_sigkill_is_survived(tmp_path: Path)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout is not None
         for line in first.stdout:
-            if json.loads(line)["stage"] == "fit" and json.loads(line)["step"] == 20:
+            if json.loads(line).get("stage") == "fit" and json.loads(line)["step"] == 20:
                 first.kill()
                 break
     second = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -115,7 +84,7 @@ def test_the_command_speaks_json_lines_and_a_sigkill_is_survived(tmp_path: Path)
     assert lines[-1]["kind"] == "result"
     assert 10 <= lines[-1]["resumed_from"] <= 20
     assert next(line for line in lines if line.get("stage") == "fit")["step"] == lines[-1]["resumed_from"] + 1
-    assert {line["kind"] for line in lines[:-1]} == {"progress"}
+    assert {line["kind"] for line in lines[:-1]} == {"progress", "checkpoint"}
 
 
 def test_a_request_that_no_retry_would_mend_exits_with_2_and_says_why(tmp_path: Path) -> None:

@@ -342,3 +342,19 @@ async def test_versions_that_learned_from_erased_rows_are_flagged_and_those_that
     entries = [one for one in await get(registry, "/parcels/ledger") if one["kind"] == "redacted"]
     assert {one["version"] for one in entries} == {first, second}
     assert (await route(registry)).production.version == first
+
+
+async def test_a_base_that_the_team_added_may_be_named_and_a_misspelt_one_may_not(registry: Running) -> None:
+    blobs = Blobs(registry.service.settings)
+    await blobs.put("bases/bert-de/base.json", json.dumps({"name": "bert-de", "kind": "encoder"}).encode())
+    await blobs.put("bases/broken/base.json", b"{")
+    try:
+        applied = await apply(registry, FILE + "train: {bases: [minilm, bert-de]}\n")
+        assert applied["changed"]
+        refused = await apply(registry, FILE + "train: {bases: [bert-dee]}\n", of=422)
+        (problem,) = refused["error"]["problems"]
+        assert (problem["key"], problem["nearest"]) == ("train.bases[0]", "bert-de")
+        assert problem["expected"] == "one of minilm, bert-de"
+    finally:
+        for name in ("bert-de", "broken"):
+            await blobs.delete(f"bases/{name}/base.json")

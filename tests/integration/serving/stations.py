@@ -44,14 +44,20 @@ def configured(spec: Workspace = SPEC, revision: int = 1) -> WorkspaceConfigured
 
 
 def observed(
-    entity: str, at: float, known: float | None = None, *, lane: int = 0, **values: float | str | None
+    entity: str,
+    at: float,
+    known: float | None = None,
+    *,
+    lane: int = 0,
+    source: str = "meters",
+    **values: float | str | None,
 ) -> ObservationAccepted:
     known_at = minute(at if known is None else known)
     return make(
         ObservationAccepted,
         workspace="stations",
         lane=lane,
-        source="meters",
+        source=source,
         entity=entity,
         values=values,
         at=minute(at),

@@ -1,15 +1,13 @@
 """Features as they are served: kept up to date by events, on real Postgres."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from harness import SECRET, Running, eventually, make, running
-from stations import FILE, SPEC, asked, configured, minute, observed
+from harness import SECRET, Running, make, running
+from stations import FILE, asked, configured, minute, observed
 
 from millrace.events import ErasureConfirmed, ObservationAccepted, PredictionRequested, SubjectErased
-from millrace.features import Plan
 from millrace.privacy import derived_key, pseudonym
 from millrace.serving import observations
 from millrace.serving.app import build_app
@@ -131,6 +129,42 @@ async def test_a_value_that_was_not_looked_at_for_a_while_is_incomplete(serving:
     assert (await asked(serving, "a"))["incomplete"] == ["states"]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "data: {retired: [spare]}",
+        "sources: {spare: {kind: events, purposes: [evaluate]}}",
+        "data: {purposes: [evaluate]}\nsources: {meters: {kind: events, purposes: [train]}}",
+    ],
+)
+async def test_what_a_source_observed_that_may_not_be_used_is_in_no_feature(serving: Running, said: str) -> None:
+    """Not even where it is the newest, and it is in them again as soon as the source may be used."""
+    to(serving, 20)
+    ours = [observed("a", number, load=number / 7, region="n", state="on") for number in (12, 15)]
+    await serving.deliver(ours)
+    alone = await asked(serving, "a")
+    theirs = [observed("a", number, source="spare", load=1e9, region="s", state="off") for number in (13, 19)]
+    await serving.deliver(theirs)
+    both = await asked(serving, "a")
+    assert (both["features"]["n_1h"], both["features"]["region"]) == (4, "s")
+    await serving.tables.put(configured(load(FILE + said), revision=2))
+    assert await asked(serving, "a") == alone
+    await serving.tables.put(configured(revision=3))
+    assert await asked(serving, "a") == both
+
+
+async def test_what_is_past_its_retention_is_in_no_feature_though_a_window_reaches_it(serving: Running) -> None:
+    """As what was dated ahead: it is newer than it has been known for."""
+    short = FILE.replace("{last: load}", "{last: load, over: 1h}").replace("other}", "other, over: 1h}")
+    await serving.tables.put(configured(load(short + "data: {retention: 75m}\n")))
+    await serving.deliver([observed("a", 30, 0, load=1.0), observed("a", 40, load=2.0)])
+    to(serving, 75)
+    assert (await asked(serving, "a"))["features"]["sum_1h"] == 3.0
+    to(serving, 76)
+    assert (await asked(serving, "a"))["features"]["sum_1h"] == 2.0
+    assert (await asked(serving, "a", at=minute(75).isoformat()))["features"]["sum_1h"] == 3.0, "then it was not"
+
+
 @pytest.mark.parametrize("entity", ["customer-17", "jo.doe@example.com"])
 async def test_a_person_who_is_observed_is_forgotten(serving: Running, entity: str) -> None:
     """By a name that tells nothing to a mask, or by the pseudonym that ingestion gave it."""
@@ -157,24 +191,6 @@ async def test_erasing_goes_in_bounded_steps(serving: Running) -> None:
         steps = [await observations.erase_observations(tx, "stations", subject, 2) for _ in range(4)]
     assert steps == [2, 2, 1, 0]
     assert (await serving.snapshot())["entities"] == []
-
-
-async def test_an_erasure_waits_for_observations_that_are_being_taken(serving: Running) -> None:
-    """Else those would be committed after it looked, by somebody who looked before it was asked for."""
-    subject = pseudonym("customer-17", derived_key(SECRET, "stations"))
-
-    async def erased() -> int:
-        async with serving.db.transaction() as tx:
-            return await observations.erase_observations(tx, "stations", subject, 100)
-
-    events = [observed("customer-17", 0, load=1.0)]
-    async with serving.db.transaction() as tx:
-        await observations.share(tx, {"stations"})
-        erasing = asyncio.create_task(erased())
-        waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)"
-        await eventually(lambda: tx.fetchval(waits))
-        await observations.take(tx, Plan.of(SPEC), events, observations.subjects(events, SECRET))
-    assert await erasing == 1
 
 
 async def test_what_is_done_in_one_workspace_leaves_another_alone(serving: Running) -> None:

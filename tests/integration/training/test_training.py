@@ -1,7 +1,6 @@
 """Training on real Postgres and S3: triggers in, cycles and candidates out, runs in processes of their own."""
 
 import asyncio
-import json
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -39,7 +38,7 @@ workspace: parcels
 owner: support-ml
 task: classify
 labels: {names: [late, lost]}
-train: {methods: [METHODS], min_labels: 50, finetune_budget: 20s}
+train: {methods: [METHODS], min_labels: 50, finetune_budget: 20s, checkpoint: 1s}
 """
 
 
@@ -50,7 +49,7 @@ def configured(methods: str = "linear-probe") -> WorkspaceConfigured:
 
 @pytest.fixture
 async def training(stack, tmp_path: Path) -> AsyncIterator[Running]:
-    async with running(stack, "training", build_app, work_dir=tmp_path / "runs", checkpoint_seconds=1) as service:
+    async with running(stack, "training", build_app, work_dir=tmp_path / "runs") as service:
         await service.tables.put(configured())
         yield service
 
@@ -108,6 +107,13 @@ async def cut(training: Running, cycle: UUID, *, rows: int = 120, untrusted: int
         attempt=1,
     )
     await training.deliver([released])
+
+
+async def kept_step(training: Running) -> int | None:
+    """The step that the one run would go on from."""
+    (run,) = await get(training, "runs")
+    step: int | None = run["checkpoint_step"]
+    return step
 
 
 async def requested(training: Running) -> list[RetrainingRequested]:
@@ -292,8 +298,7 @@ async def test_a_killed_run_is_taken_up_again_from_its_checkpoint(training: Runn
     await cut(training, asked.cycle_id, rows=600)
     await training.work("plan")
     work = asyncio.create_task(training.work("run", "pick"))
-    folder = await eventually(lambda: next(training.service.settings.work_dir.glob("*/checkpoint/state.json"), None))
-    first = json.loads(folder.read_text())["step"]
+    first = await eventually(lambda: kept_step(training), within=60)
     for child in children(os.getpid()):
         os.kill(child, signal.SIGKILL)
     await work
@@ -304,6 +309,8 @@ async def test_a_killed_run_is_taken_up_again_from_its_checkpoint(training: Runn
     (run,) = await get(training, "runs")
     assert run["claims"] == 2 and run["state"] == "trained" and run["resumed_from"] >= first > 0
     assert trained.artifact.endswith("-2")
+    left = [key async for key in Blobs(training.service.settings).each("parcels/checkpoints/")]
+    assert not left and not any(training.service.settings.work_dir.iterdir())
 
 
 async def test_a_task_whose_models_are_not_trained_is_told_so_and_nothing_waits(training: Running) -> None:

@@ -13,14 +13,14 @@ from millrace.chassis import Blobs
 WORDS = {"late": "my parcel is late and has not come", "lost": "you lost the box, nobody knows where it is"}
 
 
-async def put_dataset(blobs: Blobs, workspace: str, *, rows: int = 120, untrusted: int = 0) -> str:
-    """Rows and manifest; the manifest's key."""
+async def put_dataset(blobs: Blobs, workspace: str, *, rows: int = 120, untrusted: int = 0, words: int = 1) -> str:
+    """Rows and manifest; the manifest's key. Each text says what it says so many times as `words`."""
     name = f"{workspace}/datasets/{uuid4()}"
     labels = [("late", "lost")[n % 2] for n in range(rows)]
     table = pa.table(
         {
             "id": [f"row-{n}" for n in range(rows)],
-            "text": [f"{WORDS[label]} {n}" for n, label in enumerate(labels)],
+            "text": [f"{WORDS[label]} " * words + str(n) for n, label in enumerate(labels)],
             "label": labels,
             "split": ["validation" if n % 6 > 3 else "train" for n in range(rows)],
             "cluster": [f"row-{n}" for n in range(rows)],

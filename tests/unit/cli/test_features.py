@@ -16,7 +16,7 @@ VECTOR = {
 }  # fmt: skip
 TABLE = {
     "table": "t-1", "state": "waiting", "rows": None, "features": {"load_1h": {}, "now": {}}, "left_out": {},
-    "reason": None,
+    "unused": {}, "reason": None,
 }  # fmt: skip
 Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -49,7 +49,7 @@ def test_features_are_told_to_programs_to_the_bit(services: Any, capsys: pytest.
     assert run(["features", "show", "stations", "a", "--at", "2026-01-05T09:00:00Z", "--json"]) == 0
     assert told(capsys) == VECTOR
     assert asked[0].url.path == "/v1/workspaces/stations/features"
-    assert json.loads(asked[0].content) == {"entity": "a", "at": "2026-01-05T09:00:00Z"}
+    assert json.loads(asked[0].content) == {"entity": "a", "at": "2026-01-05T09:00:00+00:00"}
 
 
 def test_a_person_sees_what_is_not_known_and_what_is_held_in_part(
@@ -85,6 +85,43 @@ def test_a_table_is_waited_for_and_written(services: Any, tmp_path: Path, capsys
     assert list(tmp_path.iterdir()) == [out]
 
 
+def test_a_person_sees_what_was_left_out_and_why(
+    services: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = {"state": "made", "rows": 1200, "left_out": {"late": 2}, "unused": {"retired": 5000}}
+    services(making({}, made))
+    assert run(["features", "table", "stations", "--out", str(tmp_path / "x.parquet")]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1,200 rows, 2 features; moments left out: 2 late; observations not used: 5,000 retired" in said
+
+
+def test_a_table_may_be_of_a_stretch_of_time(services: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = services(making({"state": "made", "rows": 3}))
+    stretch = ["--since", "2026-11-21", "--until", "2026-11-22T10:00:00+02:00", "--by", "ada"]
+    assert run(["features", "table", "stations", "--out", str(tmp_path / "x.parquet"), *stretch]) == 0
+    said = {"by": "ada", "since": "2026-11-21T00:00:00+00:00", "until": "2026-11-22T10:00:00+02:00"}
+    assert json.loads(asked[0].content) == said
+
+
+@pytest.mark.parametrize("said", ["yesterday", "2026-11-21T10:00:00", "2026-13-01", "2026-11-21 10:00"])
+def test_a_time_that_nobody_can_read_is_told_before_anything_is_asked(
+    services: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], said: str
+) -> None:
+    asked = services(making({}))
+    assert run(["features", "table", "stations", "--out", str(tmp_path / "x.parquet"), "--until", said]) == 2
+    error = capsys.readouterr().err
+    assert "--until" in error and said in error and "2026-11-21T10:00:00Z" in " ".join(error.split())
+    assert asked == []
+
+
+def test_a_table_is_written_to_a_file_that_says_so(
+    services: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = services(making({}))
+    assert run(["features", "table", "stations", "--out", str(tmp_path / "x.csv"), "--json"]) == 1
+    assert (told(capsys)["error"]["code"], asked) == ("misnamed", [])
+
+
 def test_a_table_that_is_no_more_is_a_failure_and_leaves_no_file(
     services: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -98,7 +135,7 @@ def test_a_table_that_takes_too_long_names_its_id(
     services: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     services(making({}))
-    assert run(["features", "table", "stations", "--out", str(tmp_path / "x"), "--within", "0", "--json"]) == 1
+    assert run(["features", "table", "stations", "--out", str(tmp_path / "x.parquet"), "--within", "0", "--json"]) == 1
     assert "t-1" in told(capsys)["error"]["hint"]
 
 

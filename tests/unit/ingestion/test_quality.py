@@ -80,6 +80,15 @@ def test_what_a_published_filter_refuses_is_refused_with_the_figure(text: str, c
             "sentences",
             2,
         ),
+        (
+            "A title\nThis line ends.\nThis one not...\nnor does this\nBut \u201cthis does.\u201d",
+            "unterminated_lines",
+            3 / 5,
+        ),
+        ("one two three four\none two three four five", "short_lines", 1 / 2),
+        ("Please enable JavaScript.\nThe boats came home.\nThe keeper too.", "javascript_lines", 1 / 3),
+        ("Privacy Policy\nWe use cookies.\nThe boats came home.\nThe keeper too.", "policy_lines", 1 / 2),
+        ("It was built[3] before[citation needed] the war[edit] and [x] after.", "citation_ratio", 3 / 10),
         ("", "mean_word_length", 0.0),
         ("to have, TO hold", "stop_words", 2),
     ],
@@ -132,6 +141,37 @@ def test_a_declared_field_has_its_type(typed: dict[str, Any], taken: list[str], 
         assert {reason.field for reason in found} <= {"metadata.field"}
 
 
+BLOCKED = ("damn", "son of a gun", "Ñoño", "\u30af\u30bd", "\u0915\u0941\u0924\u094d\u0924\u093e")
+
+
+@pytest.mark.parametrize(
+    ("text", "times"),
+    [
+        ("Where is the damn parcel? DAMN it!", 2),
+        ("That Son of a\n gun, and his sons", 1),
+        ("A goddamn dam, undamned", 0),
+        ("a son of the gun", 0),
+        ("el \u00f1on\u0303o", 1),
+        ("\uff44\uff41\uff4d\uff4e", 1),
+        ("\u3053\u306e\u30af\u30bd\u8377\u7269", 1),
+        ("\u0935\u0939 \u0915\u0941\u0924\u094d\u0924\u093e \u0939\u0948", 1),
+        ("\u0935\u0939 \u0915\u0924\u0930\u093e \u0939\u0948", 0),
+        ("", 0),
+    ],
+)
+def test_a_blocked_word_is_found_whole_whatever_its_spelling(text: str, times: int) -> None:
+    reasons = list(of_text(text, rules(blocked_words=BLOCKED)))
+    expected = f"none of the 5 blocked words, not {times}"
+    assert reasons == ([Reason(code="blocked_words", field="text", expected=expected)] if times else [])
+
+
+def test_c4_is_whole_with_a_teams_list_and_its_lines_are_judged_where_asked() -> None:
+    page = PROSE + "\nThe keeper's damn boat is still there, and Javascript must be enabled to see it."
+    assert list(of_text(page, rules(presets=["c4"]))) == []
+    declared = rules(presets=["c4"], blocked_words=["damn"], limits={"javascript_lines": {"max": 0}})
+    assert codes(of_text(page, declared)) == ["javascript_lines", "blocked_words"]
+
+
 def test_values_of_observations_have_ranges() -> None:
     quality = rules(values={"load": {"required": True, "min": 0, "max": 100}, "state": {"one_of": ["on", "off"]}})
     assert list(of_values({"load": 3.5, "state": "on", "else": 7.0}, quality)) == []
@@ -149,7 +189,9 @@ def test_every_figure_is_finite_whatever_the_text(text: str) -> None:
 
 @pytest.mark.parametrize("scrap", ["a ", "a\n", "a\n\n", "...", "{", "lorem ipsum ", "x y z ", ". ", "aaaa"])
 def test_time_grows_with_the_text_and_no_faster(scrap: str) -> None:
-    quality = rules(presets=["gopher", "c4"], deny=["(a+)+$", "(a|a)*b"], require=["(x+x+)+y"])
+    patterns = {"deny": ["(a+)+$", "(a|a)*b"], "require": ["(x+x+)+y"], "blocked_words": ["a a a a a a a b", "\u5b57"]}
+    every = {name: {"max": 0} for name in MEASURES}
+    quality = rules(presets=["gopher", "c4"], limits=every, **patterns)
 
     def seconds(times: int) -> float:
         began = time.process_time()

@@ -5,7 +5,7 @@ import random
 import pytest
 from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
 
-from millrace.ingestion.domain.texts import cleaned, printable_share, read, unspeakable
+from millrace.ingestion.domain.texts import LOOKED_AT, cleaned, looked_at, printable_share, read, unspeakable
 from millrace.ingestion.engine import Languages
 from millrace.workspace import LANGUAGES
 
@@ -86,6 +86,24 @@ def test_cleaning_leaves_what_people_see() -> None:
     assert cleaned("  a\x00b\r\nc\td\u2028 \ufeff") == "ab\nc\td"
     assert printable_share("") == 1.0
     assert unspeakable("") == 0
+
+
+def test_a_long_text_is_told_by_pieces_of_its_whole_length() -> None:
+    given: list[str] = []
+
+    def shares(text: str) -> dict[str, float]:
+        given.append(text)
+        return dict(ENGINE.shares(text))
+
+    def refused(text: str) -> bool:
+        found = read(text, length=len(text), printable=1.0, languages=("en",), shares=shares)
+        return [reason.code for reason in found.reasons] == ["language"]
+
+    notice = "This message and any file with it are meant for the person it is addressed to. " * 2
+    german = "Wo bleibt denn nun mein Paket, das schon vor einer Woche hätte kommen sollen? " * 40
+    assert refused(notice + german) and not refused(german[:150] + notice * 20)
+    assert max(map(len, given)) <= LOOKED_AT + 2
+    assert looked_at("as it is") == "as it is" and looked_at("a" * LOOKED_AT) == "a" * LOOKED_AT
 
 
 def test_every_language_that_a_workspace_may_declare_can_be_told() -> None:

@@ -8,39 +8,11 @@ from typing import Any
 
 import pytest
 from safetensors.torch import load_file
+from small_runs import request, rows_file, silent
 
 from millrace.learn import Parameters, Shelf, WrongRequest, WrongRows, digest, read_version, weights_digest
-from millrace.learn.requests import ScoreRequest, TrainRequest, parsed
+from millrace.learn.requests import ScoreRequest, parsed
 from millrace.learn.training import Trained, train
-
-SAID = {
-    "late": "where is my parcel|it should have come last week|the delivery is late again|still waiting for my order|"
-    "how long until it arrives|no delivery today either|my package is overdue|the courier never came on time",
-    "damaged": "the box was crushed|my vase arrived broken|the screen is cracked|the package was torn open|"
-    "it came with dents|everything inside was smashed|the bottle leaked|it is scratched all over",
-    "refund": "i want my money back|please refund me|when is my refund paid|return and get reimbursed|"
-    "cancel it and pay me back|you owe me a refund|give me back what i paid|money back please",
-}
-
-
-def rows_file(folder: Path) -> Path:
-    rows = []
-    for label, texts in SAID.items():
-        for number, text in enumerate(texts.split("|")):
-            split = "validation" if number >= 6 else "train"
-            rows.append({"id": f"{label}-{number}", "text": text, "label": label, "split": split})
-    path = folder / "rows.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
-
-
-def request(folder: Path, out: str, **fields: Any) -> TrainRequest:
-    raw = {"task": "classify", "method": "linear-probe", "rows": rows_file(folder), "out": folder / out, "seed": 7}
-    return parsed(TrainRequest, raw | fields)
-
-
-def silent(stage: str, step: int, of: int, loss: float | None, seconds: float) -> None:
-    return None
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +84,9 @@ def test_a_fine_tuning_goes_on_from_an_earlier_one(tmp_path: Path) -> None:
         ({"epochs": 3}, "epochs: Extra inputs"),
         ({"settings": {"C": -1}}, "settings.C"),
         ({"settings": {"rate": 1}}, "settings.rate"),
-        ({"method": "lora"}, "method: 'lora'"),
+        ({"method": "dora"}, "method: 'dora' is not one of declare, full, linear-probe, lora"),
+        ({"method": "full", "accumulate": 33}, "accumulate: a batch of 32 rows has no 33 parts"),
+        ({"method": "lora", "settings": {"rank": 0}}, "settings.rank: 0 is not a positive int"),
         ({"task": "tabular"}, "task: 'tabular'"),
     ],
 )

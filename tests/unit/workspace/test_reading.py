@@ -23,6 +23,7 @@ WHOLE = (
 data:     {pii: pseudonymise, national_ids: true, languages: [en], duplicates: {near: 0.8, then: drop},
            purposes: [train, evaluate], trusted: [helpdesk], retired: [old-crm],
            quality: {presets: [gopher, c4], limits: {words: {min: 3}, stop_words: null}, deny: ['(?i)ad'], require: [x],
+                     blocked_words: [damn],
                      metadata: {order: {type: integer, required: true, min: 1}}, values: {load: {min: 0, max: 9.5}}}}
 feedback: {delay: 10m, wait: 7d, trusted: [agent, system]}
 train:    {bases: [minilm], methods: [linear-probe, full], trials: 6, window: since-change, replay: 1, min_labels: 200,
@@ -62,6 +63,7 @@ def test_every_declared_key_is_taken() -> None:
     assert workspace.data.retired == ("old-crm",)
     assert workspace.data.quality.limits["stop_words"] is None
     assert workspace.data.quality.values["load"].max == 9.5
+    assert workspace.data.quality.blocked_words == ("damn",)
     assert workspace.train.finetune_budget == timedelta(seconds=25)
     assert workspace.monitor.false_alarms == Fraction(1, 50000)
     assert workspace.record == "best-effort"
@@ -93,6 +95,7 @@ def test_a_published_spec_reads_back_the_same(text: str) -> None:
         ("data:\n  quality: {limits: {wrods: {min: 3}}}", "data.quality.limits.wrods", 6, "words"),
         ("data: {quality: {limits: {words: {mim: 3}}}}", "data.quality.limits.words.mim", 5, "min"),
         ("data: {quality: {presets: [gofer]}}", "data.quality.presets[0]", 5, "gopher"),
+        ("data: {quality: {blocked_word: [damn]}}", "data.quality.blocked_word", 5, "blocked_words"),
         ("data: {quality: {metadata: {order: {typ: text}}}}", "data.quality.metadata.order.typ", 5, "type"),
         ("data: {quality: {metadata: {order: {type: numbr}}}}", "data.quality.metadata.order.type", 5, "number"),
         ("train: {methods: [linear_probe]}", "train.methods[0]", 5, "linear-probe"),
@@ -157,6 +160,11 @@ def test_a_wrong_name_is_told_with_its_line_and_the_nearest(added: str, key: str
         ("data: {quality: {values: {state: {pattern: 'x{9999}'}}}}", "RE2: invalid repetition size"),
         (f"data: {{quality: {{deny: [{'x' * 501}]}}}}", "at most 500 characters"),
         ("data: {quality: {deny: [x, x]}}", "each name once"),
+        ("data: {quality: {blocked_words: [x, x]}}", "each name once"),
+        ("data: {quality: {blocked_words: ['!!!']}}", "a word, or a phrase of at most 8 words"),
+        ("data: {quality: {blocked_words: [one two three four five six seven eight nine]}}", "at most 8 words"),
+        ("data: {quality: {blocked_words: words.txt}}", "a list"),
+        ("data: {quality: {blocked_words: [7]}}", "text"),
         ("data: {quality: {limits: {words: {min: 3, max: 2}}}}", "min at most max"),
         ("data: {quality: {limits: {words: {}}}}", "min, max or both"),
         ("data: {quality: {limits: {words: 3}}}", "a mapping"),
@@ -225,8 +233,9 @@ def test_a_patterns_line_is_told_where_a_list_goes_on() -> None:
 def test_what_the_guide_declares_is_taken() -> None:
     guide = Path(__file__).parents[3].joinpath("docs/guides/keep-data-clean.md").read_text()
     blocks = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
-    assert len(blocks) == 2
-    rules, personal = (load(SMALL + block).data for block in blocks)
+    assert len(blocks) == 3
+    rules, personal, kept = (load(SMALL + block).data for block in blocks)
+    assert kept.retention == timedelta(days=365)
     assert rules.quality.metadata["order"].required
     assert rules.quality.require == (r"\p{L}{2}",)
     assert (personal.pii, personal.national_ids) == ("pseudonymise", True)
@@ -284,3 +293,18 @@ def test_a_stage_can_be_left_out_and_a_person_asked() -> None:
     rollout = load(SMALL + "rollout: {shadow: null, canary: null, approval: person}").rollout
     assert (rollout.shadow, rollout.canary, rollout.approval) == (None, None, "person")
     assert Workspace.read(load(SMALL + "rollout: {shadow: null}").plain()).rollout.shadow is None
+
+
+def test_bases_that_a_team_added_are_known_where_they_are_of_a_kind_that_the_task_takes() -> None:
+    text = SMALL + "train: {bases: [bert-de]}"
+    assert load(text, bases={"bert-de": "encoder"}).train.bases == ("bert-de",)
+    with pytest.raises(WorkspaceInvalid, match=r"train\.bases"):
+        load(text, bases={"bert-de": "of no kind"})
+
+
+def test_the_machine_of_a_run_is_declared() -> None:
+    train = load(SMALL + "train: {device: gpu-if-there, precision: bfloat16, accumulate: 4, checkpoint: 90s}").train
+    assert (train.device, train.precision, train.accumulate) == ("gpu-if-there", "bfloat16", 4)
+    assert train.checkpoint == timedelta(seconds=90)
+    with pytest.raises(WorkspaceInvalid, match="gpu"):
+        load(SMALL + "train: {device: gpuu}")

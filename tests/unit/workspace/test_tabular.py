@@ -117,6 +117,8 @@ def test_a_wrong_name_is_told_with_its_line_and_the_nearest(
         ("load_1h", "1h_load", "features.1h_load", "pattern"),
         ("load_1h", "target_at", "features.target_at", "another name"),
         ("arrives_within: 3h", "arrives_within: soon", "target.arrives_within", "a duration such as"),
+        ("entity:", "data: {retention: 30d}\nentity:", "features.region", "shorter together than data.retention"),
+        ("entity:", "data: {retention: 2h}\nentity:", "features.load_1h", "shorter together than data.retention"),
     ],
 )
 def test_a_wrong_feature_is_told_with_what_was_expected(said: str, instead: str, key: str, expected: str) -> None:

@@ -1,6 +1,6 @@
 """What every service stands on. See the README beside this package."""
 
-from millrace.chassis import erasure
+from millrace.chassis import erasure, retention
 from millrace.chassis.blobs import Blobs
 from millrace.chassis.causes import Step, command, traceparent
 from millrace.chassis.clock import Clock, SystemClock
@@ -56,6 +56,7 @@ __all__ = [
     "erasure",
     "handles",
     "policy_of",
+    "retention",
     "run",
     "traceparent",
     "works",

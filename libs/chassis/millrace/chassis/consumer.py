@@ -107,6 +107,8 @@ class Consumer:
     async def _take(self, records: Records) -> None:
         """Reads a batch while the one before commits. Returns when its own turn has come, so one waits at most."""
         self._fetched_at = time.monotonic()
+        if self.subscriber.consumer is not None:
+            self.subscriber.consumer._fetcher._prefetch_backoff = STUCK  # no argument sets it: docs/decisions/0033
         reading = asyncio.create_task(self.intake.read(records))
         begun = asyncio.Event()
         self._committing = asyncio.create_task(self._commit(records, reading, self._committing, begun))

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +11,8 @@ from pydantic import BaseModel, SecretStr
 
 from millrace.chassis import wire
 from millrace.chassis.errors import Conflict, NotFound
+from millrace.chassis.retention import INTAKE
 from millrace.chassis.transaction import Transaction
-
-INTAKE_KEPT = timedelta(hours=72)
-"""As long as the intake topics keep the record itself."""
 
 
 class DeadLetterNotFound(NotFound):
@@ -81,7 +79,7 @@ async def add(
         record.key,
         close(wire.printable(record.headers).encode()),
         close(record.value or b""),
-        tx.now + INTAKE_KEPT if seal else None,
+        tx.now + INTAKE if seal else None,
     )
 
 

@@ -5,6 +5,7 @@ Unprocessable             it will never work: dead letter, 422
   NotFound                404
     Unknown               a key that a table does not hold
     BlobNotFound
+      BodyGone              a record whose body was removed: its person is forgotten, or its time is over
   Conflict                409
     AlreadyExists
 Unavailable               it may work later: retry with back-off, 503
@@ -41,6 +42,10 @@ class BlobNotFound(NotFound):
     def __init__(self, key: str) -> None:
         super().__init__(f"no blob {key!r}")
         self.key = key
+
+
+class BodyGone(BlobNotFound):
+    """A body of an event that was removed: its person asked to be forgotten, or its topic's retention has passed."""
 
 
 class Conflict(Unprocessable):

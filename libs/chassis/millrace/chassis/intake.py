@@ -9,9 +9,9 @@ from uuid import UUID
 import structlog
 from opentelemetry import trace
 
-from millrace.chassis import dead_letters, telemetry, wire
+from millrace.chassis import bodies, dead_letters, telemetry, wire
 from millrace.chassis.blobs import Blobs
-from millrace.chassis.errors import TooManyDeadLetters, Unprocessable
+from millrace.chassis.errors import BodyGone, TooManyDeadLetters, Unprocessable
 from millrace.chassis.handlers import Handler
 from millrace.chassis.postgres import Database
 from millrace.chassis.transaction import Transaction
@@ -73,7 +73,7 @@ class Intake:
         """Decodes a batch, which needs no transaction: another may be committing meanwhile. Raises Unavailable."""
         read: list[Read] = []
         for start in range(0, len(records), AT_ONCE):
-            read += self._decode([await whole(record, self._blobs) for record in records[start : start + AT_ONCE]])
+            read += [await self._read(record) for record in records[start : start + AT_ONCE]]
             await asyncio.sleep(0)
         return read
 
@@ -89,11 +89,22 @@ class Intake:
             log.info("batch is run one by one", handler=self.consumer, because=str(error))
             return await self._commit(batch, apart=True)
 
+    async def _read(self, record: wire.Record) -> Read:
+        """Decodes a record, with the body that it refers to."""
+        try:
+            if not record.value:
+                record = await bodies.whole(record, self.handler.event, self._blobs)
+            return record, wire.decode(self.handler.event, record)
+        except Unprocessable as error:
+            return record, error
+
     async def _commit(self, batch: Sequence[Read], *, apart: bool) -> int:
         async with self._db.transaction(emits=self.handler.emits) as tx:
             ahead = await self._lock(tx, batch)
             events = [(said, record) for record, said in ahead if not isinstance(said, Unprocessable)]
-            letters = [Letter(record, str(said)) for record, said in ahead if isinstance(said, Unprocessable)]
+            unread = [(record, said) for record, said in ahead if isinstance(said, Unprocessable)]
+            letters = [Letter(record, str(said)) for record, said in unread if not isinstance(said, BodyGone)]
+            gone = len(unread) - len(letters)
             fresh = await self._remember(tx, events)
             if fresh:
                 letters += await (self._apart(tx, fresh) if apart else self._together(tx, fresh))
@@ -103,6 +114,7 @@ class Intake:
         telemetry.EVENTS.labels(self.consumer).inc(len(fresh))
         telemetry.REPEATED.labels(self.consumer).inc(len(batch) - len(ahead) + len(events) - len(fresh))
         telemetry.DEAD_LETTERS.labels(self.consumer).inc(len(letters))
+        telemetry.GONE.labels(self.consumer).inc(gone)
         return len(fresh)
 
     async def _lock(self, tx: Transaction, batch: Sequence[Read]) -> list[Read]:
@@ -115,15 +127,6 @@ class Intake:
             rows = await tx.fetch(LOCK, self.consumer, topics, numbers)
         next_offsets = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
         return [read for read in batch if read[0].offset >= next_offsets[read[0].topic, read[0].partition]]
-
-    def _decode(self, records: Sequence[wire.Record]) -> list[Read]:
-        read: list[Read] = []
-        for record in records:
-            try:
-                read.append((record, wire.decode(self.handler.event, record)))
-            except Unprocessable as error:
-                read.append((record, error))
-        return read
 
     async def _remember(
         self, tx: Transaction, events: Sequence[tuple[Event, wire.Record]]
@@ -195,17 +198,6 @@ class Intake:
             await self.handler([event], tx)
             if tx.refused:
                 raise tx.refused[0][1]
-
-
-async def whole(record: wire.Record, blobs: Blobs) -> wire.Record:
-    """A record with the body that it refers to."""
-    reference = None if record.value else dict(record.headers).get(wire.DATA_REFERENCE)
-    if reference is None:
-        return record
-    body = await blobs.get(reference.decode())
-    return wire.Received(
-        record.topic, record.partition, record.offset, record.timestamp, record.key, body, record.headers
-    )
 
 
 def _letters(tx: Transaction, events: Sequence[tuple[Event, wire.Record]]) -> list[Letter]:

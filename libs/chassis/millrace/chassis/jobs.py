@@ -75,18 +75,18 @@ class Job:
         self.occurred_at: datetime = row["occurred_at"]
         self.traceparent = traceparent or row["traceparent"]
         self.ended = False
-        self._db = db
+        self.db = db
         self._emits = emits
 
     def cause(self, step: str, *, now: datetime | None = None) -> Step:
         """The cause of what a step emits: the same over attempts, so that the same events come again."""
-        moment = now or self._db.clock.now()
+        moment = now or self.db.clock.now()
         return Step(uuid5(self.id, step), moment, moment, self.cycle_id, self.traceparent)
 
     @asynccontextmanager
     async def transaction(self, step: str = "") -> AsyncIterator[Transaction]:
         """A step that commits only while this worker holds the job. Raises LeaseLost."""
-        async with self._db.transaction(emits=self._emits) as tx:
+        async with self.db.transaction(emits=self._emits) as tx:
             if await tx.fetchval(HOLD, self.id, self.token) is None:
                 raise LeaseLost(self.kind, self.key, self.token)
             yield tx
@@ -109,7 +109,7 @@ class Job:
 
     async def _end(self, statement: str, *args: Any) -> None:
         """A zombie fails and comes back later too, and must not do so in its successor's name."""
-        if await self._db.pool.fetchval(statement, self.id, self.token, *args) is None:
+        if await self.db.pool.fetchval(statement, self.id, self.token, *args) is None:
             raise LeaseLost(self.kind, self.key, self.token)
         self.ended = True
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,12 @@ from minio.error import S3Error
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from millrace.chassis import retention
 from millrace.chassis.errors import Unavailable
 from millrace.chassis.postgres import OUTAGE
 from millrace.chassis.service import patiently
 
 log = structlog.get_logger()
-
-RETENTION_MS = {"intake": 72 * 3600 * 1000, "traffic": 7 * 24 * 3600 * 1000, "ledger": -1, "table": -1}
 
 
 class Settings(BaseSettings):
@@ -46,10 +46,20 @@ def topics(contracts: Path, *, partitions: int = 0, replication: int = 1) -> lis
     for path in sorted(contracts.joinpath("topics").glob("*.yaml")):
         contract: dict[str, Any] = yaml.safe_load(path.read_text())
         kind = contract["retention"]
-        config = {"cleanup.policy": "compact"} if kind == "table" else {"retention.ms": str(RETENTION_MS[kind])}
+        config = {"cleanup.policy": "compact"} if kind == "table" else _kept(retention.KEPT[kind])
         number = partitions or contract["partitions"]
         found.append(NewTopic(contract["topic"], number, replication, topic_configs=config))
     return found
+
+
+def _kept(time: timedelta | None) -> dict[str, str]:
+    if time is None:
+        return {"retention.ms": "-1"}
+    return {"retention.ms": _milliseconds(time), "segment.ms": _milliseconds(retention.segment(time))}
+
+
+def _milliseconds(time: timedelta) -> str:
+    return str(int(time.total_seconds() * 1000))
 
 
 async def create_topics(kafka: str, wanted: list[NewTopic]) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from typing import Any
-from uuid import UUID, uuid5
 
 import asyncpg
 import structlog
@@ -13,6 +12,7 @@ from pydantic_core import from_json
 
 from millrace.chassis import leases, loops, telemetry, wire
 from millrace.chassis.blobs import Blobs
+from millrace.chassis.bodies import INLINE, Bodies
 from millrace.chassis.errors import Unavailable
 from millrace.chassis.leases import Lease
 from millrace.chassis.postgres import OUTAGE, Database
@@ -31,9 +31,6 @@ SOON, LOOK = 0.02, 1.0
 """Seconds until the next look at an empty outbox: soon after a commit, whose rows wait for older transactions, then
 seldom, for what another replica emitted."""
 
-INLINE = 64 * 1024
-"""Bytes of a body that travel inline; a larger one goes to S3 and travels by reference."""
-
 # A sequence can be overtaken by a lower number that commits late, so only what is older than every running
 # transaction is read.
 READ = """
@@ -47,7 +44,7 @@ class Relay:
     def __init__(self, settings: Settings, db: Database, blobs: Blobs) -> None:
         self._settings = settings
         self._db = db
-        self._blobs = blobs
+        self._bodies = Bodies(db, blobs)
         self._lease = Lease(db, "relay")
         self._wake = asyncio.Event()
         self.loops: list[asyncio.Task[None]] = []
@@ -130,9 +127,8 @@ class Relay:
         headers: dict[str, str] = from_json(row["headers"])
         body: bytes = row["body"]
         if len(body) > INLINE:
-            name = f"bodies/{row['topic']}/{uuid5(UUID(headers['ce_id']), 'body')}"
-            await self._blobs.put(name, body)
-            headers[wire.DATA_REFERENCE], body = name, b""
+            headers[wire.DATA_REFERENCE] = await self._bodies.put(row["topic"], headers, body)
+            body = b""
         return row["topic"], row["key"].encode(), wire.to_kafka(headers), body
 
 

@@ -37,6 +37,13 @@ CREATE TABLE IF NOT EXISTS erased (
 );
 CREATE INDEX IF NOT EXISTS erased_people ON erased (workspace, subject);
 
+-- Which bodies of ours lie in S3, whom they name (by pseudonym), and until when. Must outlive a rebuilding of the rest.
+CREATE TABLE IF NOT EXISTS bodies (
+    name text PRIMARY KEY, workspace text NOT NULL, people text[] NOT NULL, known_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS bodies_due ON bodies (expires_at);
+
 CREATE TABLE IF NOT EXISTS leases (
     name text PRIMARY KEY, holder uuid NOT NULL, token bigint NOT NULL, until timestamptz NOT NULL
 );

@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from millrace.chassis import consumer, http, telemetry
 from millrace.chassis.blobs import Blobs
+from millrace.chassis.bodies import Bodies
 from millrace.chassis.clock import Clock
 from millrace.chassis.consumer import Consumer
 from millrace.chassis.errors import LoopEnded, NotFound, Unavailable
@@ -75,6 +76,7 @@ class Service:
         self.tables = list(tables)
         self.resources = list(resources)
         self.blobs = Blobs(settings)
+        self.bodies = Bodies(db, self.blobs)
         self.intakes = [Intake(handler, db, self.blobs) for handler in self.handlers]
         self.consumers: list[Consumer] = []
         self.started = False
@@ -134,6 +136,7 @@ class Service:
         await patiently(self._kafka_answers)
         self._chores = [
             asyncio.create_task(repeated(self.db.keep_house, every=3600), name="housekeeping"),
+            asyncio.create_task(repeated(self.bodies.sweep, every=600), name="sweeping"),
             asyncio.create_task(repeated(self._measure, every=3), name="measuring"),
         ]
         self._watch(self._chores)

@@ -9,7 +9,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from millrace.chassis import loops, wire
+from millrace.chassis import bodies, loops, wire
+from millrace.chassis.blobs import Blobs
 from millrace.chassis.consumer import FETCH_WAIT_MS
 from millrace.chassis.errors import Unavailable, Unknown, Unprocessable
 from millrace.chassis.settings import Settings
@@ -42,6 +43,7 @@ class Table(Generic[V]):
         self.topic = event.topic
         self._event = event
         self._settings = settings
+        self._blobs = Blobs(settings)
         self._view = view
         self._on_change = on_change
         self._values: dict[str, V] = {}
@@ -90,7 +92,7 @@ class Table(Generic[V]):
         while True:
             try:
                 await self._follow()
-            except (KafkaError, OSError) as error:
+            except (KafkaError, OSError, Unavailable) as error:
                 log.warning("table waits", topic=self.topic, because=f"{type(error).__name__}: {error}")
             await asyncio.sleep(1.0)
 
@@ -128,7 +130,8 @@ class Table(Generic[V]):
 
     async def _take(self, record: Any) -> None:
         try:
-            event = wire.decode(self._event, record)
+            whole = await bodies.whole(record, self._event, self._blobs)
+            event = wire.decode(self._event, whole)
         except Unprocessable as error:
             log.error("table record refused", topic=self.topic, offset=record.offset, because=str(error))
             return

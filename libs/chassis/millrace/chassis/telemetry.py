@@ -30,6 +30,8 @@ RETRIES = Counter("millrace_handler_retries_total", "Batches tried again since s
 BUGS = Counter("millrace_handler_bugs_total", "Batches tried again after an error nobody foresaw", ["handler"])
 BATCH_SECONDS = Histogram("millrace_batch_seconds", "From a batch's arrival to its commit", ["handler"])
 LAG = Gauge("millrace_lag_events", "Events of the handler's partitions not yet committed", ["handler"])
+GONE = Counter("millrace_events_gone_total", "Records whose body was removed, by erasure or retention", ["handler"])
+BODIES_REMOVED = Counter("millrace_bodies_removed_total", "Bodies removed from S3, by erasure or retention")
 OUTBOX = Gauge("millrace_outbox_events", "Events that wait for the relay")
 JOBS = Counter("millrace_jobs_total", "Claims of jobs by how they ended", ["kind", "end"])
 

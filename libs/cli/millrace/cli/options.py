@@ -1,5 +1,6 @@
 """Options that every command writes the same way."""
 
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,24 @@ Data = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
+
+
+def instant(given: str | None, option: str) -> str | None:
+    """Read a time with its zone, or a day, which begins at midnight UTC. Raises typer.BadParameter."""
+    if given is None:
+        return None
+    try:
+        if len(given) == len("2026-11-21"):
+            return datetime.combine(date.fromisoformat(given), time(), UTC).isoformat()
+        read: datetime | None = datetime.fromisoformat(given)
+    except ValueError:
+        read = None
+    if read is not None and read.tzinfo is not None:
+        return read.isoformat()
+    raise typer.BadParameter(
+        f"{given!r} is neither a day, such as 2026-11-21, nor a time with its zone, such as 2026-11-21T10:00:00Z",
+        param_hint=option,
+    )
 
 
 def pairs(given: list[str], option: str) -> dict[str, int]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from millrace.stack.services import discover, find_root
+from millrace.stack.endpoints import S3Endpoint
+from millrace.stack.services import BUCKET, discover, find_root
 from millrace.stack.state import Running, find
 
 from .failure import Failure, NotRunning
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Target:
-    """Services found by name. $MILLRACE_<SERVICE>_URL and $MILLRACE_KAFKA win over the stack on the data folder.
+    """Services found by name.
+
+    $MILLRACE_<SERVICE>_URL, $MILLRACE_KAFKA and $MILLRACE_S3_URL win over the stack on the data folder.
 
     So the same commands work against compose or Kubernetes: MILLRACE_REGISTRY_URL=https://... millrace versions.
     """
@@ -37,6 +40,21 @@ class Target:
     def kafka(self) -> str:
         """Return Kafka's bootstrap servers. Raises NotRunning."""
         return os.environ.get("MILLRACE_KAFKA") or self.running.endpoints.kafka
+
+    @property
+    def s3(self) -> S3Endpoint:
+        """Return S3 and its keys. Raises NotRunning."""
+        url = os.environ.get("MILLRACE_S3_URL")
+        if url:
+            return S3Endpoint(
+                url, os.environ.get("MILLRACE_S3_ACCESS_KEY", ""), os.environ.get("MILLRACE_S3_SECRET_KEY", "")
+            )
+        return self.running.endpoints.s3
+
+    @property
+    def bucket(self) -> str:
+        """Return the bucket that services share."""
+        return os.environ.get("MILLRACE_S3_BUCKET") or BUCKET
 
     @property
     def services(self) -> list[str]:

@@ -14,7 +14,7 @@ from millrace.events.documents import (
     ObservationSubmitted,
 )
 from millrace.events.drift import DriftDetected
-from millrace.events.envelope import Cause, Envelope, Event, Position
+from millrace.events.envelope import Cause, Envelope, Event, Position, Retention
 from millrace.events.evaluation import EvaluationFailed, ModelEvaluated, RolloutJudged
 from millrace.events.feedback import FeedbackGiven, FeedbackRecorded
 from millrace.events.parts import (
@@ -94,6 +94,7 @@ __all__ = [
     "PredictionRequested",
     "PredictionServed",
     "Reason",
+    "Retention",
     "RetrainingRequested",
     "RolloutJudged",
     "Route",

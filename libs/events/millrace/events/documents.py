@@ -56,6 +56,7 @@ class DocumentAccepted(Event):
     """A document is valid and masked."""
 
     retention = "traffic"
+    people = ("subject",)
 
     document_id: str
     source: str
@@ -88,6 +89,7 @@ class ObservationAccepted(Event):
     """An observation is valid."""
 
     retention = "traffic"
+    people = ("entity",)
 
     lane: Lane
     source: str
@@ -110,6 +112,7 @@ class DocumentKept(Event):
     """A document is new, and joins the corpus in a cluster whose split is fixed."""
 
     retention = "traffic"
+    people = ("subject",)
 
     document_id: str
     source: str

@@ -72,6 +72,8 @@ class Event(BaseModel):
     retention: ClassVar[Retention] = "ledger"
     """intake (raw, 72 hours), traffic (masked, 7 days), ledger (kept, never a person's text), table (compacted)."""
     by_topic: ClassVar[dict[str, type["Event"]]] = {}
+    people: ClassVar[tuple[str, ...]] = ()
+    """The fields that may name a person who can be forgotten."""
     laned: ClassVar[bool] = False
     """Whether the event has a lane, which is then part of its key."""
     _names: ClassVar[frozenset[str]]

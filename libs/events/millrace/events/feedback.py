@@ -48,6 +48,7 @@ class FeedbackRecorded(Event):
     """One feedback joined to one prediction."""
 
     retention = "traffic"
+    people = ("unit", "actor")
 
     lane: Lane
     feedback_id: str

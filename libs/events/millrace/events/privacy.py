@@ -9,6 +9,7 @@ class SubjectErased(Event):
     """All that is kept of a person goes, in every service that keeps rows."""
 
     retention = "traffic"
+    people = ("subject",)
 
     erasure: str = Field(description="id of the request; every confirmation names it")
     subject: str = Field(description="keyed pseudonym, as in document.accepted")

@@ -20,6 +20,7 @@ class PredictionServed(Event):
     """A version answered a request, on the caller's path or in shadow."""
 
     retention = "traffic"
+    people = ("unit",)
 
     lane: Lane
     request_id: str

@@ -3,12 +3,14 @@
 from millrace.features.figures import Cell
 from millrace.features.history import History, Observation, vectors
 from millrace.features.plan import CATEGORY, Definition, Plan, Read, Seen, Vector
+from millrace.features.sources import PURPOSE, Sources
 from millrace.features.targets import LATE, MISTYPED, Labelled, labelled
 
 __all__ = [
     "CATEGORY",
     "LATE",
     "MISTYPED",
+    "PURPOSE",
     "Cell",
     "Definition",
     "History",
@@ -17,6 +19,7 @@ __all__ = [
     "Plan",
     "Read",
     "Seen",
+    "Sources",
     "Vector",
     "labelled",
     "vectors",

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, Self
 
 from millrace.features.figures import OF_CELLS, OF_NUMBERS, Cell, Number
+from millrace.features.sources import Sources
 from millrace.workspace import Feature, Workspace
 
 Scalar = Number | str
@@ -76,13 +77,25 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The features of a workspace, by name in the order of the file."""
+    """The features of a workspace, by name in the order of the file, and what may be looked at for them.
+
+    That is what comes from `sources` and has been known for no longer than `retention`, where there is one: whoever
+    reads observations reads no others.
+    """
 
     definitions: tuple[Definition, ...]
+    sources: Sources
+    retention: timedelta | None
 
     @classmethod
     def of(cls, spec: Workspace) -> Self:
-        return cls(tuple(Definition.of(name, feature) for name, feature in spec.features.items()))
+        definitions = tuple(Definition.of(name, feature) for name, feature in spec.features.items())
+        return cls(definitions, Sources.of(spec), spec.data.retention)
+
+    @property
+    def longest(self) -> timedelta:
+        """How far back a vector looks."""
+        return max(one.over for one in self.definitions)
 
     @property
     def windows(self) -> dict[str, timedelta]:

@@ -1,8 +1,14 @@
 """Base models, tasks and methods. Importing this costs no torch: the modules that need it import it."""
 
+from millrace.learn import bases
 from millrace.learn.errors import (
     BaseMissing,
+    BaseRefused,
+    BaseUnreachable,
     DamagedModel,
+    DeviceMissing,
+    DiskFull,
+    OutOfMemory,
     TooFewRows,
     UnknownBase,
     UnknownLabel,
@@ -20,8 +26,13 @@ from millrace.learn.typos import typos
 
 __all__ = [
     "BaseMissing",
+    "BaseRefused",
+    "BaseUnreachable",
     "DamagedModel",
+    "DeviceMissing",
+    "DiskFull",
     "Judged",
+    "OutOfMemory",
     "Parameters",
     "Prediction",
     "Row",
@@ -36,6 +47,7 @@ __all__ = [
     "Version",
     "WrongRequest",
     "WrongRows",
+    "bases",
     "digest",
     "read_rows",
     "read_version",

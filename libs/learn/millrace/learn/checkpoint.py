@@ -19,6 +19,8 @@ from millrace.learn.requests import TrainRequest
 
 @dataclass(frozen=True)
 class State:
+    """What is learned and the optimizer's moments of it; a weight that stands still is the base's, and is not kept."""
+
     step: int
     planned: int | None
     seconds: float
@@ -28,17 +30,24 @@ class State:
     def of(
         cls, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, planned: int | None, seconds: float
     ) -> State:
-        tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
-        for name, parameter in model.named_parameters():
+        tensors = {}
+        for name, parameter in learned(model).items():
+            tensors[f"model.{name}"] = parameter.detach()
             for moment, value in optimizer.state[parameter].items():
                 tensors[f"optimizer.{moment}.{name}"] = value
         return cls(step, planned, seconds, tensors)
 
     def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        model.load_state_dict({name: self.tensors[f"model.{name}"] for name in model.state_dict()})
-        for name, parameter in model.named_parameters():
-            moments = ("step", "exp_avg", "exp_avg_sq")
-            optimizer.state[parameter] = {moment: self.tensors[f"optimizer.{moment}.{name}"] for moment in moments}
+        with torch.no_grad():
+            for name, parameter in learned(model).items():
+                parameter.copy_(self.tensors[f"model.{name}"])
+                moments = ("step", "exp_avg", "exp_avg_sq")
+                kept = {moment: self.tensors[f"optimizer.{moment}.{name}"] for moment in moments}
+                optimizer.state[parameter] = {moment: value.to(parameter.device) for moment, value in kept.items()}
+
+
+def learned(model: nn.Module) -> dict[str, nn.Parameter]:
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
 class Checkpoint:

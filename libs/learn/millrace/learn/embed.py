@@ -25,7 +25,7 @@ def embed(name: str, threads: int, lines: Iterable[str]) -> None:
 
     torch.set_num_threads(threads)
     base = Shelf(threads).base(name)
-    say("ready", dimensions=base.encoder.shape.hidden_size)
+    say("ready", dimensions=base.encoder.dimensions)
     for line in lines:
         vectors = base.embed(_texts(line), max_length=MAX_LENGTH).vectors
         say("vectors", vectors=b64encode(vectors.numpy().astype("<f4").tobytes()).decode())

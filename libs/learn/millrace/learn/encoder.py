@@ -37,10 +37,12 @@ class Shape:
     hidden_dropout_prob: float
 
     @classmethod
-    def read(cls, path: Path) -> Shape:
+    def read(cls, path: Path) -> Shape | None:
+        """None for what is no BERT with gelu: transformers knows those."""
         config = json.loads(path.read_bytes())
-        if config.get("model_type") != "bert" or config.get("hidden_act") != "gelu":
-            raise DamagedModel(str(path), "only BERT encoders with gelu are known")
+        ours = {"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "absolute", "is_decoder": False}
+        if any(config.get(name, value) != value for name, value in ours.items()) or "model_type" not in config:
+            return None
         return cls(**{name: config[name] for name in cls.__dataclass_fields__})
 
 
@@ -94,6 +96,15 @@ class Encoder(nn.Module):
         )
         self.encoder = nn.ModuleDict({"layer": nn.ModuleList(Layer(shape) for _ in range(shape.num_hidden_layers))})
 
+    @property
+    def dimensions(self) -> int:
+        return self.shape.hidden_size
+
+    @property
+    def longest(self) -> int:
+        """Tokens that it has positions for."""
+        return self.shape.max_position_embeddings
+
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         words, positions, types = (
             cast(nn.Embedding, self.embeddings[f"{name}_embeddings"]) for name in ("word", "position", "token_type")
@@ -112,6 +123,9 @@ class Batch:
     ids: Tensor
     mask: Tensor
 
+    def on(self, device: torch.device) -> Batch:
+        return self if device.type == "cpu" else Batch(self.ids.to(device), self.mask.to(device))
+
 
 class Tokens:
     """A tokenizer file with our own cutting and padding."""
@@ -124,8 +138,8 @@ class Tokens:
         self._tokenizer.no_truncation()
 
     def ids(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
-        """Token ids of each text, the last one (the end mark) kept when a text is cut."""
-        whole = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+        """Token ids of each text, at least one, the last one (the end mark) kept when a text is cut."""
+        whole = [encoding.ids or [0] for encoding in self._tokenizer.encode_batch(list(texts))]
         return [ids if len(ids) <= max_length else [*ids[: max_length - 1], ids[-1]] for ids in whole]
 
 

@@ -2,8 +2,13 @@
 
 Unlearnable                 the request, the rows or the files are wrong; another try ends the same
 ├── WrongRequest            a key or a value of the request
-├── UnknownBase             a base that bases.yaml does not list
-├── BaseMissing             a listed base that is not installed, or whose bytes are not the listed ones
+├── UnknownBase             a base that neither bases.yaml lists nor anybody added
+├── BaseMissing             a known base that is not here, or whose bytes are not the known ones
+├── BaseRefused             a base that may not be used: pickles, code of its own, no licence, other bytes than expected
+├── BaseUnreachable         a base whose source did not give it
+├── DeviceMissing           a run asked for a GPU, and there is none
+├── OutOfMemory             the run needs more memory than there is
+├── DiskFull                the run's disk is full
 ├── WrongRows               a rows file that can't be read as rows
 ├── TooFewRows              nothing to train on, or nothing held out to judge with
 ├── UnknownLabel            a row whose label the request does not name
@@ -12,6 +17,9 @@ Unlearnable                 the request, the rows or the files are wrong; anothe
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
 
 
 class Unlearnable(Exception):
@@ -26,7 +34,7 @@ class WrongRequest(Unlearnable):
 
 class UnknownBase(Unlearnable):
     def __init__(self, name: str, known: list[str]) -> None:
-        super().__init__(f"no base is named {name!r}; bases.yaml lists {', '.join(known)}")
+        super().__init__(f"no base is named {name!r}; known here are {', '.join(known)}")
         self.name = name
 
 
@@ -34,6 +42,31 @@ class BaseMissing(Unlearnable):
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"base {name}: {reason}")
         self.name = name
+
+
+class BaseRefused(Unlearnable):
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"base {name}: {reason}")
+        self.name, self.reason = name, reason
+
+
+class BaseUnreachable(Unlearnable):
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"base {name}: {reason}")
+        self.name, self.reason = name, reason
+
+
+class DeviceMissing(Unlearnable):
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"device gpu: {reason}; gpu-if-there would go on without one")
+
+
+class OutOfMemory(Unlearnable):
+    pass
+
+
+class DiskFull(Unlearnable):
+    pass
 
 
 class WrongRows(Unlearnable):
@@ -49,8 +82,10 @@ class TooFewRows(Unlearnable):
 
 
 class UnknownLabel(Unlearnable):
-    def __init__(self, label: str, row_id: str) -> None:
-        super().__init__(f"row {row_id} has the label {label!r}, which the request does not name")
+    def __init__(self, label: str, row_id: str, known: Sequence[str] = ()) -> None:
+        near = get_close_matches(label, known, 1)
+        meant = f"; {near[0]!r} is near it" if near else ""
+        super().__init__(f"row {row_id} has the label {label!r}, which the request does not name{meant}")
         self.label, self.row_id = label, row_id
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from millrace.learn.adapters import Adapted
 from millrace.learn.errors import WrongRequest
-from millrace.learn.folder import BaseName
+from millrace.learn.folder import BaseName, Encoded
 from millrace.learn.model import Embedder, Head, Model
 from millrace.learn.requests import TrainRequest
 from millrace.learn.tasks.classify import Prepared
@@ -21,10 +22,10 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Fitted:
-    """``own`` says whether the encoder's weights are this model's and go into its folder."""
+    """``embedder`` is asked as it is, an adapter merged into it; ``kept`` says what of it goes into the folder."""
 
     embedder: Embedder
-    own: bool
+    kept: Encoded
     head: Head
     base: BaseName
     steps: int
@@ -33,6 +34,7 @@ class Fitted:
     seconds: float
     settings: dict[str, float | int | str | None]
     method: str
+    adapter: Adapted | None = None
     resumed_from: int | None = None
     finished: Model | None = None
     """Already calibrated: its temperature and references stay."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -45,13 +46,28 @@ class Training(_Part):
     planned_steps: int
 
 
+class Adapter(_Part):
+    """Low-rank additions to a base's weights: ``alpha / rank * B @ A`` for each pair in weights.safetensors."""
+
+    rank: int = Field(ge=1)
+    alpha: int = Field(ge=1)
+
+
+Encoded = Literal["base", "adapted", "own"]
+
+
 class Version(_Part):
-    """Everything besides the weights that shapes an answer."""
+    """Everything besides the weights that shapes an answer.
+
+    ``encoder`` says whose it is: the base's, shared as it is; the base's with an adapter of this version; its own.
+    """
 
     format: int = 1
     task: str
     method: str
     base: BaseName
+    encoder: Encoded
+    adapter: Adapter | None = None
     labels: list[str] = Field(min_length=2)
     max_length: int = Field(128, ge=8, le=POSITIONS)
     pad_to: int | None = Field(None, ge=8, le=POSITIONS)
@@ -60,15 +76,31 @@ class Version(_Part):
     training: Training
     environment: dict[str, str | int]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_earlier_releases(cls, told: Any) -> Any:
+        """They had two methods, and did not say whose the encoder is."""
+        if isinstance(told, dict) and "encoder" not in told:
+            return {"encoder": "own" if told.get("method") == "full" else "base"} | told
+        return told
+
     @model_validator(mode="after")
-    def _labels_differ(self) -> Version:
+    def _fits_together(self) -> Version:
         if len(set(self.labels)) != len(self.labels):
             raise ValueError("a label is named twice")
+        if (self.adapter is not None) != (self.encoder == "adapted"):
+            raise ValueError("an adapter, and an encoder that is adapted, come together")
         return self
 
     @property
     def shares_base(self) -> bool:
-        return self.method == "linear-probe"
+        """Whether its embeddings are the base's."""
+        return self.encoder == "base"
+
+    @property
+    def needs_base(self) -> bool:
+        """Whether it can't be loaded without the base's files."""
+        return self.encoder != "own"
 
     def write(self, folder: Path) -> None:
         (folder / "version.json").write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from millrace.learn.errors import Unlearnable, WrongRequest
+from millrace.learn.errors import DiskFull, OutOfMemory, Unlearnable, WrongRequest
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|cannot allocate memory", re.IGNORECASE)
 
 
 def say(kind: str, **fields: Any) -> None:
@@ -16,6 +21,9 @@ def say(kind: str, **fields: Any) -> None:
 
 
 def progress(stage: str, step: int, of: int, loss: float | None, seconds: float) -> None:
+    if stage == "checkpoint":
+        say("checkpoint", step=step, of=of, seconds=round(seconds, 3))
+        return
     rounded = None if loss is None else round(loss, 5)
     say("progress", stage=stage, step=step, of=of, loss=rounded, seconds=round(seconds, 3))
 
@@ -24,10 +32,23 @@ def answer(work: Callable[[dict[str, Any]], dict[str, Any]], arguments: list[str
     """Run ``work`` on the request file named on the command line; 0, or 2 for what another try won't mend."""
     try:
         say("result", **work(_request(arguments)))
-    except Unlearnable as error:
-        say("error", error=type(error).__name__, detail=str(error), retry=False)
+    except Exception as error:
+        known = error if isinstance(error, Unlearnable) else want_of(error)
+        if known is None:
+            raise
+        say("error", error=type(known).__name__, detail=str(known), retry=False)
         return 2
     return 0
+
+
+def want_of(error: Exception) -> Unlearnable | None:
+    """What the machine had too little of, where that is what an error says; torch and safetensors have only words."""
+    told = str(error).strip().splitlines() or [type(error).__name__]
+    if (isinstance(error, OSError) and error.errno in FULL) or any(f"os error {code}" in told[0] for code in FULL):
+        return DiskFull(told[0])
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and OUT_OF_MEMORY.search(str(error))):
+        return OutOfMemory(told[0])
+    return None
 
 
 def _request(arguments: list[str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from millrace.learn import bases
+from millrace.learn.adapters import Adapted
 from millrace.learn.encoder import Encoder, Shape, Tokens, build, padded
 from millrace.learn.errors import DamagedModel
 from millrace.learn.folder import Version, check, read_version
@@ -23,6 +25,10 @@ from millrace.learn.requests import Parameters
 from millrace.learn.scores import Floats
 from millrace.learn.tasks.classify import Prediction, entropies, softmax
 
+if TYPE_CHECKING:
+    from millrace.learn.foreign import Foreign
+
+CPU = torch.device("cpu")
 TOKENS_A_FORWARD = 4096
 """Padded tokens in one forward: bounds memory, and how long other versions wait."""
 
@@ -41,17 +47,30 @@ class Embedded:
     seconds: list[float]
 
 
+AnyEncoder: TypeAlias = "Encoder | Foreign"
+
+
 @dataclass
 class Embedder:
-    """An encoder with its tokenizer."""
+    """An encoder with its tokenizer. Answers are computed on the processor, wherever an encoder was trained."""
 
-    encoder: Encoder
+    encoder: AnyEncoder
     tokens: Tokens
     source: Path
+    device: torch.device = CPU
 
     def __post_init__(self) -> None:
         # trained and kept in float32, asked in bfloat16: half the weights to stream for each text
-        self.asked = deepcopy(self.encoder).to(torch.bfloat16).eval() if bfloat16_is_fast() else self.encoder
+        if self.device.type != "cpu":
+            self.asked = deepcopy(self.encoder).to(self.device).eval()
+        else:
+            self.asked = deepcopy(self.encoder).to(torch.bfloat16).eval() if bfloat16_is_fast() else self.encoder
+
+    def ids(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
+        return self.tokens.ids(texts, min(max_length, self.encoder.longest))
+
+    def on(self, device: torch.device) -> Embedder:
+        return self if device == self.device else Embedder(self.encoder, self.tokens, self.source, device)
 
     def embed(
         self,
@@ -63,16 +82,16 @@ class Embedder:
         progress: Callable[[int], None] | None = None,
     ) -> Embedded:
         """Texts are sorted by length, so that a batch pads little."""
-        ids = self.tokens.ids(texts, max_length)
+        ids = self.ids(texts, max_length)
         order = sorted(range(len(ids)), key=lambda at: (len(ids[at]), at))
-        vectors = torch.empty((len(ids), self.encoder.shape.hidden_size))
+        vectors = torch.empty((len(ids), self.encoder.dimensions))
         seconds = [0.0] * len(ids)
         done = 0
         with torch.inference_mode():
             for rows in _batches(order, ids, pad_to, batch):
                 started = perf_counter()
-                inputs = padded([ids[at] for at in rows], pad_to)
-                vectors[rows] = functional.normalize(self.asked(inputs.ids, inputs.mask).float(), dim=-1)
+                inputs = padded([ids[at] for at in rows], pad_to).on(self.device)
+                vectors[rows] = functional.normalize(self.asked(inputs.ids, inputs.mask).float(), dim=-1).cpu()
                 share = (perf_counter() - started) / len(rows)
                 for at in rows:
                     seconds[at] = share
@@ -95,12 +114,23 @@ def _batches(order: list[int], ids: list[list[int]], pad_to: int | None, most: i
 def base_embedder(name: str) -> Embedder:
     """The shared base; raises UnknownBase or BaseMissing."""
     folder = bases.find(name)
-    return _embedder(folder, load_file(folder / "model.safetensors"))
+    tokens = Tokens(folder / "tokenizer.json")
+    shape = Shape.read(folder / "config.json")
+    if shape is None or not (folder / "model.safetensors").is_file():
+        from millrace.learn import foreign
+
+        return Embedder(foreign.of_base(folder), tokens, folder)
+    weights = {name.removeprefix("bert."): value for name, value in load_file(folder / "model.safetensors").items()}
+    return Embedder(build(shape, weights, str(folder)), tokens, folder)
 
 
-def _embedder(folder: Path, weights: dict[str, Tensor]) -> Embedder:
-    encoder = build(Shape.read(folder / "config.json"), weights, str(folder))
-    return Embedder(encoder, Tokens(folder / "tokenizer.json"), folder)
+def _own_embedder(folder: Path, weights: dict[str, Tensor]) -> Embedder:
+    shape = Shape.read(folder / "config.json")
+    if shape is not None:
+        return Embedder(build(shape, weights, str(folder)), Tokens(folder / "tokenizer.json"), folder)
+    from millrace.learn import foreign
+
+    return Embedder(foreign.of_weights(folder, weights), Tokens(folder / "tokenizer.json"), folder)
 
 
 @dataclass
@@ -142,6 +172,7 @@ class Model:
     references: Tensor
     max_length: int
     pad_to: int | None
+    adapter: Adapted | None = None
 
     def predict(self, texts: Sequence[str], batch: int = 32) -> list[Prediction]:
         """In the order of the texts, padded as declared; blocks and computes on the calling thread."""
@@ -156,7 +187,7 @@ class Model:
 
 def load_model(folder: Path, shared: Callable[[str, str], Embedder], parameters: Parameters) -> Model:
     """Raises UnsafeFile, DamagedModel or BaseMissing. ``shared`` gives the base of a name and digest."""
-    files = {path.name for path in check(folder)}
+    check(folder)
     version = read_version(folder)
     try:
         tensors = load_file(folder / "weights.safetensors")
@@ -164,11 +195,15 @@ def load_model(folder: Path, shared: Callable[[str, str], Embedder], parameters:
         references = tensors.pop("novelty.references")
     except (SafetensorError, KeyError) as error:
         raise DamagedModel(str(folder), f"weights.safetensors: {error}") from None
-    if "config.json" in files:
-        embedder = _embedder(folder, {name.removeprefix("encoder."): value for name, value in tensors.items()})
+    adapter = None
+    if version.encoder == "own":
+        embedder = _own_embedder(folder, {name.removeprefix("encoder."): value for name, value in tensors.items()})
     else:
         embedder = shared(version.base.name, version.base.digest)
-    width = embedder.encoder.shape.hidden_size
+    if version.adapter is not None:
+        adapter = Adapted(version.adapter, {name.removeprefix("adapter."): value for name, value in tensors.items()})
+        embedder = adapted(embedder, adapter)
+    width = embedder.encoder.dimensions
     if head.weight.shape != (len(version.labels), width) or references.shape[1:] != (width,) or not len(references):
         raise DamagedModel(str(folder), "its head does not fit its labels or its encoder")
     return Model(
@@ -178,12 +213,22 @@ def load_model(folder: Path, shared: Callable[[str, str], Embedder], parameters:
         references,
         parameters.max_length or version.max_length,
         parameters.pad_to or version.pad_to,
+        adapter,
     )
 
 
-def write_weights(folder: Path, head: Head, references: Tensor, encoder: Encoder | None) -> None:
+def adapted(base: Embedder, adapter: Adapted) -> Embedder:
+    """The base's encoder with an adapter merged into a copy of it."""
+    return Embedder(adapter.merged(base.encoder), base.tokens, base.source)
+
+
+def write_weights(
+    folder: Path, head: Head, references: Tensor, encoder: AnyEncoder | None, adapter: Adapted | None
+) -> None:
     """One file, equal bytes for equal numbers: safetensors orders names itself and we add no metadata."""
     tensors = {"head.weight": head.weight, "head.bias": head.bias, "novelty.references": references}
     if encoder is not None:
         tensors |= {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
+    if adapter is not None:
+        tensors |= {f"adapter.{name}": value for name, value in adapter.tensors.items()}
     save_file({name: value.contiguous() for name, value in tensors.items()}, folder / "weights.safetensors")

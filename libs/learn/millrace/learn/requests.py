@@ -33,6 +33,9 @@ class TrainRequest(_Request):
     checkpoint_seconds: float = Field(20.0, gt=0)
     steps: int | None = Field(None, ge=0)
     planned_steps: int | None = Field(None, ge=0)
+    device: Literal["cpu", "gpu", "gpu-if-there"] = "cpu"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    accumulate: int = Field(1, ge=1, le=1024)
     settings: dict[str, Any] = Field(default_factory=dict)
 
 

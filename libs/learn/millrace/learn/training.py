@@ -7,11 +7,15 @@ import platform
 import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from pkgutil import iter_modules
 from time import perf_counter
 from typing import Any, cast
 
 import torch
 
+import millrace.learn.methods
+from millrace.learn import bases
+from millrace.learn.devices import device_for, name_of
 from millrace.learn.errors import WrongRequest
 from millrace.learn.fitting import Fitted, Method, Progress
 from millrace.learn.folder import Reference, Training, Version, digest, weights_digest
@@ -28,8 +32,6 @@ from millrace.learn.tasks.classify import (
     temperature_for,
     validation_scores,
 )
-
-METHODS = ("linear-probe", "full", "declare")
 
 
 @dataclass(frozen=True)
@@ -57,17 +59,23 @@ class Trained:
         return asdict(self)
 
 
+def methods() -> list[str]:
+    """Their names, each a file."""
+    return sorted(found.name.replace("_", "-") for found in iter_modules(millrace.learn.methods.__path__))
+
+
 def train(request: TrainRequest, progress: Progress) -> Trained:
     """Raises a kind of Unlearnable; writes ``request.out`` whole or not at all."""
     started = perf_counter()
     if request.task != "classify":
         raise WrongRequest(f"task: {request.task!r} is not classify")
-    if request.method not in METHODS:
-        raise WrongRequest(f"method: {request.method!r} is not one of {', '.join(METHODS)}")
+    if request.method not in methods():
+        raise WrongRequest(f"method: {request.method!r} is not one of {', '.join(methods())}")
     if request.out.exists():
         raise WrongRequest(f"out: {request.out} is there already")
     torch.set_num_threads(request.threads)
-    torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(device_for(request.device).type == "cpu")
+    bases.fetch(request.base)
     data = prepare(read_rows(request.rows), request.labels)
     method = cast(Method, importlib.import_module(f"millrace.learn.methods.{request.method.replace('-', '_')}"))
     fitted = method.fit(request, data, progress)
@@ -123,7 +131,7 @@ def _judged(
         for prediction, distance in zip(read(head, data.labels, temperature, references, embedded), apart, strict=True)
     ]
     version = _version(request, data, fitted, temperature, reference_of(data.labels, predictions, len(kept)))
-    model = Model(version, fitted.embedder, head, references, request.max_length, request.pad_to)
+    model = Model(version, fitted.embedder, head, references, request.max_length, request.pad_to, fitted.adapter)
     return model, predictions, embedded.seconds
 
 
@@ -134,6 +142,8 @@ def _version(
         task=request.task,
         method=fitted.method,
         base=fitted.base,
+        encoder=fitted.kept,
+        adapter=fitted.adapter.shape if fitted.adapter else None,
         labels=data.labels,
         max_length=request.max_length,
         pad_to=request.pad_to,
@@ -153,6 +163,9 @@ def _version(
             "machine": platform.machine(),
             "arithmetic": "bfloat16" if bfloat16_is_fast() else "float32",
             "threads": request.threads,
+            "device": name_of(device_for(request.device)),
+            "precision": request.precision,
+            "accumulate": request.accumulate,
             **({"start": weights_digest(request.start)} if request.start else {}),
         },
     )
@@ -175,8 +188,9 @@ def _write(out: Path, model: Model, fitted: Fitted) -> None:
     part = out.parent / f".{out.name}.part"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    write_weights(part, fitted.head, model.references, fitted.embedder.encoder if fitted.own else None)
-    if fitted.own:
+    own = fitted.kept == "own"
+    write_weights(part, fitted.head, model.references, fitted.embedder.encoder if own else None, fitted.adapter)
+    if own:
         for name in ("config.json", "tokenizer.json"):
             shutil.copyfile(fitted.embedder.source / name, part / name)
     model.version.write(part)

@@ -4,6 +4,7 @@ from millrace.workspace.conditions import Baseline, Condition, ConditionUnreadab
 from millrace.workspace.lanes import lane_key, stable_lane
 from millrace.workspace.languages import LANGUAGES
 from millrace.workspace.patterns import PatternRefused, compiled
+from millrace.workspace.phrases import phrases
 from millrace.workspace.problems import Problem, WorkspaceInvalid
 from millrace.workspace.prompts import Decoding, Prompt, Shot
 from millrace.workspace.quality import MEASURES, Measure, bounds
@@ -89,6 +90,7 @@ __all__ = [
     "load",
     "parse_duration",
     "parse_rate",
+    "phrases",
     "stable_lane",
     "task_named",
     "tasks",

@@ -1,7 +1,9 @@
 """What may be measured of a text, and the published filters that a team may take whole.
 
 Gopher: Rae et al. 2021, arXiv 2112.11446, section A.1.1 (quality) and table A1 (repetition).
-C4: Raffel et al. 2020, arXiv 1910.10683, section 2.2.
+C4: Raffel et al. 2020, arXiv 1910.10683, section 2.2. It refuses a page for brackets, lorem ipsum, a word of its
+list or too few sentences, and takes single lines and citation marks out of the others. We keep a text as it is or
+refuse it: of what C4 takes out there is a measure, which its preset leaves free.
 """
 
 from __future__ import annotations
@@ -57,6 +59,11 @@ MEASURES: Mapping[str, Measure] = {
     ),
     "curly_brackets": _c4("curly brackets", None, 0),
     "lorem_ipsum": _c4("times lorem ipsum", None, 0),
+    "unterminated_lines": Measure("share of lines that don't end in . ! ? or a quotation mark"),
+    "short_lines": Measure("share of lines of fewer than 5 words"),
+    "javascript_lines": Measure("share of lines that speak of javascript"),
+    "policy_lines": Measure("share of lines on terms of use, privacy or cookies"),
+    "citation_ratio": Measure("marks such as [3], [edit] or [citation needed] a word"),
 }
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sized
+from datetime import timedelta
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -42,8 +43,11 @@ COLUMNS = ("entity", "at", "target", "target_at", "target_known_at")
 _OF_THE_TASK = ("train", "gate", "rollout", "monitor")
 
 
-def load(text: str) -> Workspace:
-    """Read a workspace file. Raises WorkspaceInvalid with every problem: key path, line, expectation, nearest name."""
+def load(text: str, *, bases: Mapping[str, str] | None = None) -> Workspace:
+    """Read a workspace file. Raises WorkspaceInvalid with every problem: key path, line, expectation, nearest name.
+
+    `bases` are the kinds of those that the team added, by name.
+    """
     tree = read_tree(text)
     if not isinstance(tree.value, dict):
         raise WorkspaceInvalid([Problem("", 1, "a mapping with at least workspace, owner and task")])
@@ -51,7 +55,7 @@ def load(text: str) -> Workspace:
     workspace, problems = _validated(tree)
     problems += foreign
     if workspace is not None:
-        problems += _dishonoured(workspace, tree)
+        problems += _dishonoured(workspace, tree, bases or {})
     if problems:
         raise WorkspaceInvalid(sorted(problems, key=lambda problem: problem.line or 0))
     assert workspace is not None
@@ -130,7 +134,7 @@ def _misnamed(path: Path, given: str, valid: Iterable[str], tree: Tree) -> Probl
     return Problem(dotted(path), tree.line(path), f"one of {', '.join(valid)}", nearest(given, valid))
 
 
-def _dishonoured(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
+def _dishonoured(workspace: Workspace, tree: Tree, added: Mapping[str, str]) -> Iterator[Problem]:
     task, rollout = workspace.meaning, workspace.rollout
     placed: list[tuple[Path, Condition, Scope]] = [
         *((("gate", at), condition, task.gate) for at, condition in enumerate(workspace.gate)),
@@ -144,7 +148,7 @@ def _dishonoured(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
             yield Problem(dotted(path), tree.line(path), refusal.expected, refusal.nearest)
     named: list[tuple[Path, tuple[str, ...], tuple[str, ...]]] = [
         (("train", "methods"), workspace.train.methods, task.methods),
-        (("train", "bases"), workspace.train.bases, task.bases),
+        (("train", "bases"), workspace.train.bases, _bases(task, added)),
     ]
     for path, given, valid in named:
         yield from (_misnamed((*path, at), name, valid, tree) for at, name in enumerate(given) if name not in valid)
@@ -154,6 +158,10 @@ def _dishonoured(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
     yield from _computed(workspace, tree)
     yield from _monitored(workspace, tree)
     yield from _measured(workspace.data.quality, tree)
+
+
+def _bases(task: Task, added: Mapping[str, str]) -> tuple[str, ...]:
+    return (*task.bases, *sorted(name for name, kind in added.items() if kind in task.base_kinds))
 
 
 def _measured(quality: Quality, tree: Tree) -> Iterator[Problem]:
@@ -218,6 +226,13 @@ def _computed(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
     for name in workspace.features.keys() & COLUMNS:
         path = ("features", name)
         yield Problem(dotted(path), tree.line(path), f"another name: a table of features has {', '.join(COLUMNS)}")
+    kept = workspace.data.retention
+    horizon = workspace.target.horizon if workspace.target else timedelta(0)
+    for name, feature in workspace.features.items():
+        if kept is not None and feature.over is not None and feature.over + horizon >= kept:
+            path = ("features", name)
+            expected = "over and target.horizon shorter together than data.retention, else no table has a row"
+            yield Problem(dotted(path), tree.line(path), expected)
 
 
 def _monitored(workspace: Workspace, tree: Tree) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -9,9 +10,9 @@ from uuid import UUID, uuid5
 
 from fastapi import APIRouter, Header
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from millrace.chassis import Blobs, Clock, Conflict, Database, Table, Unprocessable, command
+from millrace.chassis import Blobs, Clock, Conflict, Database, Malformed, Table, Unprocessable, command
 from millrace.datasets import observations
 from millrace.datasets.job_discard import KEPT
 from millrace.workspace import Workspace
@@ -35,7 +36,20 @@ class NotMade(Conflict):
 
 
 class Asked(BaseModel):
+    """Moments from `since` on and before `until`; as far as there are any where one is not said."""
+
+    model_config = ConfigDict(extra="forbid")
     by: str = Field(default="a person", min_length=1, max_length=200)
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+
+    def range(self, now: datetime) -> observations.Range:
+        """Raises Malformed."""
+        if self.since is not None and self.since > now:
+            raise Malformed("since", f"a time that has come; it is {now.isoformat(timespec='seconds')}")
+        if self.since is not None and self.until is not None and self.until <= self.since:
+            raise Malformed("until", f"a time after since, {self.since.isoformat()}")
+        return observations.Range(self.since, self.until)
 
 
 def routes(db: Database, blobs: Blobs, workspaces: Table[Workspace], clock: Clock) -> APIRouter:
@@ -46,10 +60,11 @@ def routes(db: Database, blobs: Blobs, workspaces: Table[Workspace], clock: Cloc
         spec = await workspaces.get(name)
         if not spec.features or spec.target is None:
             raise NoFeatures(name, spec.task)
+        moments = asked.range(clock.now())
         cause = command(now=clock.now(), key=f"features/{name}/{key}" if key else None)
         id = uuid5(cause.id, "table")
         async with db.transaction() as tx:
-            await observations.ask_table(tx, id, name, asked.by, spec.plain())
+            await observations.ask_table(tx, id, name, asked.by, spec.plain(), moments)
             await tx.schedule("tabulate", key=str(id), workspace=name, cause=cause)
             await tx.schedule("discard", key=str(id), workspace=name, cause=cause, at=tx.now + KEPT)
             return _told(await observations.table(tx, id))
@@ -83,7 +98,10 @@ def routes(db: Database, blobs: Blobs, workspaces: Table[Workspace], clock: Cloc
 
 
 def _told(table: dict[str, Any]) -> dict[str, Any]:
-    names = ("workspace", "asked_at", "by", "state", "rows", "bytes", "digest", "left_out", "reason")
+    names = (
+        "workspace", "asked_at", "by", "since", "until", "state", "rows", "bytes", "digest", "left_out", "unused",
+        "reason",
+    )  # fmt: skip
     spec = table["spec"]
     declared = {name: spec[name] for name in ("entity", "features", "target")}
     return {"table": table["id"], **{name: table[name] for name in names}, **declared}

@@ -33,9 +33,9 @@ async def job_erase(job: Job, *, db: Database, blobs: Blobs) -> None:
         await _parts(holding, keys, db, blobs, Path(folder))
         await _versions(holding, keys, db, blobs, Path(folder))
     await _sweep(holding, db, blobs)
-    subject = job.payload.get("subject")
-    observed = await forget(job, db, blobs, subject) if subject else 0
-    await _end(holding, observed)
+    if subject := job.payload.get("subject"):
+        await forget(job, db, blobs, subject, partial(_observed, job))
+    await _end(holding)
 
 
 async def _parts(holding: Holding, keys: Keys, db: Database, blobs: Blobs, folder: Path) -> None:
@@ -128,7 +128,12 @@ async def _sweep(holding: Holding, db: Database, blobs: Blobs) -> None:
         await store.erasures.cleared(tx, workspace, found)
 
 
-async def _end(holding: Holding, observed: int) -> None:
+async def _observed(job: Job, tx: Transaction, gone: int) -> None:
+    await store.erasures.count_observations(tx, job.workspace, job.payload["erasure"], gone)
+    tx.after_commit.append(partial(ERASED.labels("subject").inc, gone))
+
+
+async def _end(holding: Holding) -> None:
     job, step = holding.job, store.erasures.STEP
     while step == store.erasures.STEP:
         async with job.transaction("keys") as tx:
@@ -139,7 +144,10 @@ async def _end(holding: Holding, observed: int) -> None:
         tx.after_commit.append(partial(ERASED.labels(erasure.because).inc, erasure.rows))
         if erasure.because != "subject":
             return
-        more = {"observations": observed, "dead_letters": await dead_letters.erase(tx, job.payload["subject"])}
+        more = {
+            "observations": erasure.observations,
+            "dead_letters": await dead_letters.erase(tx, job.payload["subject"]),
+        }
         tx.emit(
             ErasureConfirmed.caused_by(
                 job.cause("erased"),

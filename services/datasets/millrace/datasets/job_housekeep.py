@@ -1,4 +1,4 @@
-"""Once a day: rows past `data.retention` are erased, versions past those that are kept lose their rows."""
+"""Once a day: what is past `data.retention` is erased, versions past those that are kept lose their rows."""
 
 from datetime import timedelta
 
@@ -6,6 +6,7 @@ from millrace.chassis import Blobs, Database, Job, Table, works
 from millrace.datasets import store
 from millrace.datasets.daily import housekeep_next
 from millrace.datasets.domain import parts
+from millrace.datasets.forgetting import outlive
 from millrace.datasets.job_profile import FORMS
 from millrace.workspace import Workspace
 
@@ -20,7 +21,10 @@ async def job_housekeep(
     async with job.transaction("next") as tx:  # first, so that a day that fails does not end the days
         await housekeep_next(tx, job.workspace, job.cause("next"))
     spec = await workspaces.get(job.workspace)
-    aged = await _mark_aged(job, spec.data.retention) if spec.data.retention else ""
+    aged = ""
+    if spec.data.retention:
+        aged = await _mark_aged(job, spec.data.retention)
+        await outlive(job, db, blobs, job.cause("aged").known_at - spec.data.retention)
     if keep_versions:
         await _empty(job, db, blobs, keep_versions)
     async with job.finish() as tx:

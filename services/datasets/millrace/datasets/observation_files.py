@@ -1,7 +1,8 @@
 """Parquet files of observations, and of features."""
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from millrace.datasets.observations import Content
 from millrace.features import Plan
 from millrace.workspace import Target
 
@@ -51,17 +53,36 @@ def pages(path: Path) -> Iterator[list[dict[str, Any]]]:
             yield batch.to_pylist()
 
 
-def without(path: Path, target: Path, entities: Collection[str]) -> tuple[int, int]:
-    """Writes a part's observations of all but some entities: how many stay, and how many went."""
-    stay = gone = 0
+Stays = Callable[[Any], Any]
+"""Of a batch of observations, the mask of those that stay."""
+
+
+def not_of(entities: Collection[str]) -> Stays:
     names = pa.array(list(entities), pa.string())
+    return lambda batch: pc.invert(pc.is_in(batch.column("entity"), value_set=names))
+
+
+def known_since(moment: datetime) -> Stays:
+    since = pa.scalar(moment, _TIME)
+    return lambda batch: pc.greater_equal(batch.column("known_at"), since)
+
+
+def thinned(path: Path, target: Path, stays: Stays) -> Content:
+    """Writes those of a part's observations that stay."""
+    rows, gone, entities, oldest, latest = 0, 0, set[str](), list[datetime](), list[datetime]()
     with pq.ParquetFile(path) as part, writer(target, PART) as file:
         for batch in part.iter_batches(PAGE):
-            kept = batch.filter(pc.invert(pc.is_in(batch.column("entity"), value_set=names)))
-            file.write_batch(kept)
-            stay += kept.num_rows
-            gone += batch.num_rows - kept.num_rows
-    return stay, gone
+            mask = stays(batch)
+            kept, left = batch.filter(mask), batch.filter(pc.invert(mask))
+            gone += left.num_rows
+            if left.num_rows:
+                latest.append(pc.max(left.column("occurred_at")).as_py())
+            if kept.num_rows:
+                file.write_batch(kept)
+                rows += kept.num_rows
+                entities.update(kept.column("entity").unique().to_pylist())
+                oldest.append(pc.min(kept.column("known_at")).as_py())
+    return Content(rows, entities, min(oldest, default=None), gone, max(latest, default=None))
 
 
 def measured(path: Path) -> tuple[str, int]:

@@ -1,8 +1,7 @@
 """document.kept -> dataset.grown; wakes the cuts that waited for these rows"""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
 from millrace.chassis import Table, Transaction, erasure, handles
 from millrace.datasets import store
@@ -24,8 +23,8 @@ async def on_document_kept(
 
 async def _take(tx: Transaction, events: Sequence[DocumentKept], spec: Workspace, part_rows: int) -> None:
     corpus = await store.lock(tx, spec.workspace)
-    gone = await erasure.gone(tx, {(event.workspace, event.subject) for event in events if event.subject})
-    events = [event for event in events if not _of_one_forgotten(event, gone)]
+    # a row that comes after its subject was erased, but was known before, is never written
+    events = await erasure.standing(tx, events, lambda one: erasure.About(one.workspace, one.subject, one.known_at))
     if not events:
         return
     await store.append(tx, corpus, events, await store.erasures.retired(tx, spec.workspace, events))
@@ -40,12 +39,6 @@ async def _take(tx: Transaction, events: Sequence[DocumentKept], spec: Workspace
     await store.save(tx, corpus)
     for key in await store.see(tx, corpus, events):
         await tx.wake("cut", key)
-
-
-def _of_one_forgotten(event: DocumentKept, gone: Mapping[erasure.Person, datetime]) -> bool:
-    """A row that comes after its subject was erased, but was known before, is never written."""
-    until = gone.get((event.workspace, event.subject or ""))
-    return until is not None and event.known_at <= until
 
 
 def _grow(tx: Transaction, corpus: store.Corpus, events: Sequence[DocumentKept], every: int | None) -> None:

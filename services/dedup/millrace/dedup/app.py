@@ -5,6 +5,7 @@ from millrace.dedup.corpus import Index
 from millrace.dedup.engine import Engine, Process
 from millrace.dedup.http import routes
 from millrace.dedup.job_adopt import job_adopt
+from millrace.dedup.job_erase import job_erase
 from millrace.dedup.job_reindex import job_reindex
 from millrace.dedup.job_semantic import job_semantic
 from millrace.dedup.job_tidy import job_tidy
@@ -32,10 +33,11 @@ def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None)
             on_document_accepted.bind(index=index),
             on_feedback_recorded.bind(index=index),
             on_document_retired.bind(index=index),
-            on_subject_erased.bind(index=index),
+            on_subject_erased,
         ],
         jobs=[
             job_adopt.bind(index=index),
+            job_erase.bind(index=index),
             job_tidy.bind(index=index),
             job_reindex.bind(index=index),
             job_semantic.bind(index=index, engine=engine),

@@ -13,7 +13,7 @@ from asyncpg import Record
 from numpy.typing import NDArray
 from prometheus_client import Counter
 
-from millrace.chassis import Table, Transaction
+from millrace.chassis import Table, Transaction, erasure
 from millrace.dedup import store
 from millrace.dedup.domain import (
     Arrival,
@@ -69,8 +69,7 @@ class Index:
         corpus = await store.lock(tx, spec.workspace)
         if corpus.tidied_on is None or corpus.tidied_on < tx.now.date():
             await store.tidy_at(tx, corpus, tx.now, candidates[0].cause)
-        if corpus.buried:
-            arrivals = await _above_ground(tx, arrivals)
+        arrivals = await _standing(tx, corpus, arrivals)
         for candidate, decision, weighs in await self._decide(tx, corpus, spec, arrivals):
             tx.emit(event(candidate, decision, weighs=weighs))
             DECIDED.labels(decision.kind if isinstance(decision, Drop) else "kept").inc()
@@ -176,13 +175,19 @@ async def compare_by_meaning(tx: Transaction, corpus: store.Corpus, cause: Cause
     await store.set_embedding(tx, corpus.workspace, True)
 
 
-async def _above_ground(
-    tx: Transaction, arriving: Sequence[tuple[Candidate, Arrival]]
-) -> list[tuple[Candidate, Arrival]]:
-    """Without those that were retired or erased after they were known."""
-    buried = await store.buried(tx, [candidate for candidate, _ in arriving])
-    DECIDED.labels("retired").inc(len(buried))
-    return [both for place, both in enumerate(arriving) if place not in buried]
+Arriving = tuple[Candidate, Arrival]
+
+
+async def _standing(tx: Transaction, corpus: store.Corpus, arriving: Sequence[Arriving]) -> list[Arriving]:
+    """Without those that were retired, or whose person was forgotten, after they were known."""
+
+    def about(one: Arriving) -> erasure.About:
+        return erasure.About(one[0].workspace, one[0].subject, one[0].cause.known_at)
+
+    ended = await store.buried(tx, corpus, {candidate.document_id for candidate, _ in arriving})
+    standing = await erasure.standing(tx, arriving, about, ended=lambda one: ended.get(one[0].document_id))
+    DECIDED.labels("retired").inc(len(arriving) - len(standing))
+    return standing
 
 
 async def _near(

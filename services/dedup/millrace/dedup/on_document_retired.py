@@ -18,7 +18,7 @@ async def on_document_retired(events: Sequence[DocumentRetired], tx: Transaction
         causes = by_workspace[workspace]
         known_at = {id: event.known_at for id, event in causes.items()}
         corpus = await store.lock(tx, workspace)
-        await store.bury(tx, corpus, "document", known_at)
+        await store.bury(tx, corpus, known_at)
         removed = await store.remove_documents(tx, corpus, known_at)
         if removed:
             await index.leave(tx, corpus, removed, causes)

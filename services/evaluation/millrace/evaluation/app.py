@@ -23,8 +23,13 @@ from millrace.evaluation.settings import Settings
 
 def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None) -> Service:
     db = Database(settings, clock)
+    blobs = Blobs(settings)
     engine = engine or Process(
-        threads=settings.score_threads, within=settings.score_within, nice=settings.nice, memory=settings.memory
+        threads=settings.score_threads,
+        within=settings.score_within,
+        nice=settings.nice,
+        memory=settings.memory,
+        blobs=blobs,
     )
     return Service(
         settings=settings,
@@ -45,7 +50,7 @@ def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None)
         ],
         jobs=[
             job_evaluate.bind(
-                blobs=Blobs(settings), engine=engine, trust=Trust(settings.trusted_keys), attempts=settings.attempts
+                blobs=blobs, engine=engine, trust=Trust(settings.trusted_keys), attempts=settings.attempts
             ),
             job_erase,
             job_expire,

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 import structlog
 
-from millrace.chassis import Unprocessable
+from millrace import learn
+from millrace.chassis import BlobNotFound, Blobs, Unprocessable
 from millrace.evaluation.metrics import SCORING_SECONDS
 
 log = structlog.get_logger()
@@ -57,15 +58,18 @@ class Engine(Protocol):
 
 
 class Process:
-    """`python -m millrace.learn.score`, one at a time for each call."""
+    """`python -m millrace.learn.score`, one at a time for each call; bases that a team added come from `blobs`."""
 
-    def __init__(self, *, threads: int, within: float, nice: int, memory: Path) -> None:
+    def __init__(self, *, threads: int, within: float, nice: int, memory: Path, blobs: Blobs) -> None:
         self._threads = threads
         self._within = within
         self._nice = nice
         self._memory = memory
+        self._blobs = blobs
 
     async def score(self, models: Mapping[str, Model], suites: Sequence[Suite], out: Path) -> dict[str, str]:
+        for name, model in models.items():
+            await self._bring_base(name, model.path)
         request = out.with_suffix(".request.json")
         request.write_text(json.dumps(self._request(models, suites, out)))
         process = await asyncio.create_subprocess_exec(
@@ -89,6 +93,16 @@ class Process:
                     process.kill()
                 await process.wait()
         return _result(stdout, stderr, process.returncode)
+
+    async def _bring_base(self, name: str, folder: Path) -> None:
+        try:
+            version = await asyncio.to_thread(learn.read_version, folder)
+            if version.needs_base:
+                await learn.bases.bring(version.base.name, self._blobs)
+        except learn.Unlearnable as error:
+            raise NotScorable(f"{name}: {error}") from None
+        except BlobNotFound:
+            raise NotScorable(f"{name}: nobody added a base {version.base.name}") from None
 
     def _behave(self) -> None:
         """In the child: gives way to serving on the same cores, and dies with the service, also when that is killed."""

@@ -13,17 +13,12 @@ async def on_document_kept(events: Sequence[DocumentKept], tx: Transaction) -> N
     judging = [
         event for event in events if event.label and event.trusted and not event.suite and event.basis != "shown"
     ]
-    standing = await _unless_gone(judging, tx)
+    retired = await arrivals.retired(tx, {(event.workspace, event.document_id) for event in judging})
+    standing = await erasure.standing(
+        tx,
+        judging,
+        lambda event: erasure.About(event.workspace, event.subject, event.known_at),
+        ended=lambda event: retired.get((event.workspace, event.document_id)),
+    )
     for workspace in sorted({event.workspace for event in standing}):
         await arrivals.append(tx, workspace, [event for event in standing if event.workspace == workspace])
-
-
-async def _unless_gone(events: Sequence[DocumentKept], tx: Transaction) -> list[DocumentKept]:
-    """Without texts of people who asked to be forgotten since, and documents that were retired since."""
-    gone = await erasure.gone(tx, {(event.workspace, event.subject) for event in events if event.subject})
-    retired = await arrivals.retired(tx, {(event.workspace, event.document_id) for event in events})
-    untils = [
-        (event, gone.get((event.workspace, event.subject or "")), retired.get((event.workspace, event.document_id)))
-        for event in events
-    ]
-    return [event for event, *until in untils if all(one is None or event.known_at > one for one in until)]

@@ -91,9 +91,11 @@ def _alike(missing: Mapping[str, list[Rows]]) -> list[tuple[list[str], list[Rows
 
 async def _suites(job: Job, request: EvaluationRequested, spec: Workspace, blobs: Blobs, folder: Path) -> list[Rows]:
     cut = await dataset(blobs, request.manifest)
+    barred = {name for name, source in spec.sources.items() if "evaluate" not in (source.purposes or ("evaluate",))}
     async with job.transaction() as tx:
-        retired = spec.data.retired
-        later = await arrivals.since(tx, request.workspace, cut.created_at, retired=retired, labels=cut.labels)
+        later = await arrivals.since(
+            tx, request.workspace, cut.created_at, barred=barred.union(spec.data.retired), labels=cut.labels
+        )
     return perturbed(await extend(blobs, cut, later, folder))
 
 

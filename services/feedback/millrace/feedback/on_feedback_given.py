@@ -20,18 +20,10 @@ async def on_feedback_given(
             given.append(Given(event, admit(event, workspace, secret), workspace.feedback.wait))
         except Unprocessable as reason:
             tx.refuse(event, reason)
-    given = await _unless_erased(given, tx)
+    given = await erasure.standing(tx, given, _about)
     if given:
         await join_feedback(given, tx)
 
 
-async def _unless_erased(given: list[Given], tx: Transaction) -> list[Given]:
-    """Without what people said who asked to be forgotten since."""
-    said = [one.feedback for one in given]
-    gone = await erasure.gone(tx, {(one.workspace, one.actor) for one in said if one.actor})
-    return [
-        one
-        for one in given
-        if (until := gone.get((one.feedback.workspace, one.feedback.actor or ""))) is None
-        or one.feedback.known_at > until
-    ]
+def _about(one: Given) -> erasure.About:
+    return erasure.About(one.feedback.workspace, one.feedback.actor, one.feedback.known_at)

@@ -17,19 +17,9 @@ async def on_prediction_served(events: Sequence[PredictionServed], tx: Transacti
             kept.append(checked(event))
         except Malformed as reason:
             tx.refuse(event, reason)
-    kept = await _unless_erased(kept, tx)
+    kept = await erasure.standing(tx, kept, lambda one: erasure.About(one.workspace, one.unit, one.known_at))
     if not kept:
         return
     await join_predictions(kept, tx)
     tomorrow = datetime.combine(tx.now.date() + timedelta(days=1), time(), UTC)
     await tx.schedule("forget", key=f"{tomorrow:%Y-%m-%d}", workspace="", cause=events[0], at=tomorrow)
-
-
-async def _unless_erased(events: list[PredictionServed], tx: Transaction) -> list[PredictionServed]:
-    """Without answers to people who asked to be forgotten since."""
-    gone = await erasure.gone(tx, {(event.workspace, event.unit) for event in events if event.unit})
-    return [
-        event
-        for event in events
-        if (until := gone.get((event.workspace, event.unit or ""))) is None or event.known_at > until
-    ]

@@ -2,8 +2,7 @@
 
 from millrace.chassis import SystemClock, run
 from millrace.ingestion.app import build_app
-from millrace.ingestion.engine import Languages
 from millrace.ingestion.settings import Settings
 
 if __name__ == "__main__":
-    run(build_app(Settings(), clock=SystemClock(), engine=Languages()))
+    run(build_app(Settings(), clock=SystemClock()))

@@ -33,14 +33,13 @@ from millrace.privacy.presidio import Presidio
 def build_app(
     settings: Settings, *, clock: Clock, engine: Engine | None = None, network: Network | None = None
 ) -> Service:
-    engine = engine or Languages()
     db = Database(settings, clock)
     declaring = Declaring(db, clock)
     specs = declaring.follow(workspaces(settings, on_change=declaring))
     kept = timedelta(days=settings.quarantine_days)
     secret = settings.secret.get_secret_value()
     second = Presidio(settings.second_tier_pipeline) if settings.second_tier == "presidio" else None
-    rules = Rules(specs, engine, secret, kept, second)
+    rules = Rules(specs, engine or Languages(), secret, kept, second)
     group: GroupCommit[Posted] = GroupCommit(db, write(rules), emits=EMITS, wait=0.002, most=50)
     publisher = Publisher(db, rules, Seal(settings.secret), derived_key(rules.secret, "sources|revisions"))
     read = readers(settings, db, network or Network(settings.agent))
@@ -71,5 +70,5 @@ def build_app(
             job_quarantine.bind(db=db, rules=rules, clock=clock),
             replace(job_fetch.bind(fetching=fetching), concurrency=settings.fetches),
         ],
-        resources=[*([engine] if isinstance(engine, Languages) else []), group, declaring],
+        resources=[group, declaring],
     )

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import asyncpg
 
-from millrace.chassis import NotFound, Transaction
+from millrace.chassis import NotFound, Transaction, retention
 from millrace.events import ErasureConfirmed
 
 OWNERS = ("datasets", "dedup", "evaluation", "feedback", "ingestion", "registry", "serving")
 """Every service that keeps rows of people, or knows who learned from them."""
 
-TOPICS = {"intake": timedelta(hours=72), "traffic": timedelta(days=7)}
+TOPICS = {
+    "intake": retention.forgotten_after(retention.INTAKE),
+    "traffic": retention.forgotten_after(retention.TRAFFIC),
+}
 """How long topics, and dead letters of intake ones, which are encrypted, still hold what was published before."""
 
 

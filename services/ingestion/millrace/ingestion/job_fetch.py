@@ -155,5 +155,6 @@ async def _end(job: Job, spec: Workspace, about: About, source: Fetched, state: 
         run.reason = reason[:1000] if reason else None
         await runs.save(tx, run)
         await runs.forget(tx, about.workspace, about.source, keep=RUNS_KEPT)
+        await runs.forget_turns(tx, FRONTIER_AT_ONCE)
         await follow(tx, job.cause("next"), spec, about.source)
     metrics.RUNS.labels(getattr(source, "kind", ""), state).inc()

@@ -147,7 +147,7 @@ async def quarantine(
                 tx.now,
                 to_json(kept).decode(),
                 kept.document_id if isinstance(kept, Document) else None,
-                kept.subject if isinstance(kept, Document) else None,
+                kept.subject,
                 to_json(origin).decode(),
                 event.occurred_at,
                 event.known_at,
@@ -169,7 +169,8 @@ async def erase(tx: Transaction, who: Forgotten, most: int) -> dict[str, int]:
     """Takes out up to `most` quarantined records of a person."""
     rows = await tx.fetch(
         """DELETE FROM quarantine WHERE ctid = ANY (ARRAY(
-               SELECT ctid FROM quarantine WHERE workspace = $1 AND subject = $2 AND rejected_at <= $3 LIMIT $4))
+               SELECT ctid FROM quarantine WHERE workspace = $1 AND subject = $2
+                 AND coalesce(known_at, rejected_at) <= $3 LIMIT $4))
            RETURNING 1""",
         who.workspace,
         who.subject,

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from millrace.chassis import Table, Transaction, Unknown, policy_of
+from millrace.chassis import Table, Transaction, Unknown, erasure, policy_of
 from millrace.events import (
     Cause,
     DocumentAccepted,
@@ -59,15 +59,21 @@ class Rules:
 async def take(events: Sequence[Event], tx: Transaction, rules: Rules) -> dict[UUID, tuple[Reason, ...]]:
     """Accept or reject each event with all that follows. Gives the reasons by event id, none for an accepted one.
 
-    An event of an unknown workspace is refused and left out: there is no workspace to publish its rejection under.
+    An event of an unknown workspace is refused and left out: there is no workspace to publish its rejection under. Left
+    out, too, is what was known before its person asked to be forgotten.
     """
     known = await _known(events, tx, rules)
     examined = await asyncio.to_thread(_examine, known, rules, tx.now)
+    examined = await erasure.standing(tx, examined, _about)
     workspaces = {workspace.workspace: workspace for _, workspace in known}
     for one in examined:
         tx.emit(_decision(one, workspaces[one.event.workspace]))
     await _record(tx, examined, rules)
     return {one.event.id: one.verdict.reasons for one in examined}
+
+
+def _about(one: Examined) -> erasure.About:
+    return erasure.About(one.event.workspace, one.kept.subject, one.event.known_at)
 
 
 async def _known(events: Sequence[Event], tx: Transaction, rules: Rules) -> list[tuple[Event, Workspace]]:

@@ -12,8 +12,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from millrace.chassis import Blobs, Database, Step, SystemClock, Transaction, wire
-from millrace.chassis.intake import whole
+from millrace.chassis import Blobs, Database, Step, SystemClock, Transaction, bodies, wire
 from millrace.events import LedgerAppended
 from millrace.registry import store
 from millrace.registry.ledger import FIRST, link
@@ -107,7 +106,9 @@ async def _log(settings: Settings, blobs: Blobs) -> AsyncIterator[Sequence[Ledge
         await consumer.seek_to_beginning()
         while any([await consumer.position(place) < ends[place] for place in places]):
             for records in (await consumer.getmany(timeout_ms=500)).values():
-                yield [wire.decode(LedgerAppended, await whole(record, blobs)) for record in records]
+                yield [
+                    wire.decode(LedgerAppended, await bodies.whole(record, LedgerAppended, blobs)) for record in records
+                ]
     finally:
         await consumer.stop()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from millrace import learn
-from millrace.chassis import Blobs, Unprocessable
+from millrace.chassis import BlobNotFound, Blobs, Unprocessable
 from millrace.events import Deployment
 
 
@@ -30,6 +30,7 @@ class Artifacts:
         kept = self._folder / deployment.digest.replace(":", "-").replace("/", "-")
         if await asyncio.to_thread(_is_whole, kept, deployment.digest):
             os.utime(kept)
+            await self._bring_base(deployment, kept)
             return kept
         part = self._folder / f".{uuid4().hex}.part"
         try:
@@ -39,7 +40,17 @@ class Artifacts:
         finally:
             await asyncio.to_thread(shutil.rmtree, part, ignore_errors=True)
         await asyncio.to_thread(self._forget_oldest)
+        await self._bring_base(deployment, kept)
         return kept
+
+    async def _bring_base(self, deployment: Deployment, folder: Path) -> None:
+        """What a version stands on, where a team added it."""
+        try:
+            version = learn.read_version(folder)
+            if version.needs_base:
+                await learn.bases.bring(version.base.name, self._blobs)
+        except (learn.Unlearnable, BlobNotFound) as error:
+            raise ArtifactRefused(deployment.version, str(error)) from None
 
     def _forget_oldest(self) -> None:
         kept = sorted((path for path in self._folder.iterdir() if path.suffix != ".part"), key=_age)

@@ -27,7 +27,13 @@ async def take(events: Sequence[DocumentKept], tx: Transaction, specs: Table[Wor
 
 
 async def _take(events: Sequence[DocumentKept], tx: Transaction, spec: Workspace) -> None:
-    standing = await _standing(events, tx, spec.workspace)
+    retired = await retrieval.buried(tx, spec.workspace, {event.document_id for event in events})
+    standing = await erasure.standing(
+        tx,
+        events,
+        lambda event: erasure.About(event.workspace, event.subject, event.known_at),
+        ended=lambda event: retired.get(event.document_id),  # its tombstone came first
+    )
     wanted = {name: [e for e in standing if takes(corpus, e)] for name, corpus in spec.corpora.items()}
     opened: dict[str, retrieval.Corpus] = {}
     for base in sorted({corpus.base for corpus in spec.corpora.values()}):
@@ -42,14 +48,6 @@ async def _take(events: Sequence[DocumentKept], tx: Transaction, spec: Workspace
         await retrieval.leave(tx, corpus, _moved(events, added))
         ids += added.values()
     await schedule(tx, ids, spec.workspace, events[-1])
-
-
-async def _standing(events: Sequence[DocumentKept], tx: Transaction, workspace: str) -> list[DocumentKept]:
-    """Without what is gone already: its tombstone came first."""
-    retired = await retrieval.buried(tx, workspace, {event.document_id for event in events})
-    erased = await erasure.gone(tx, {(workspace, event.subject) for event in events if event.subject})
-    untils = [(event, retired.get(event.document_id), erased.get((workspace, event.subject or ""))) for event in events]
-    return [event for event, *until in untils if all(one is None or event.known_at > one for one in until)]
 
 
 def _moved(events: Sequence[DocumentKept], added: Collection[retrieval.Place]) -> dict[str, DocumentKept]:

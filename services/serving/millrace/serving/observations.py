@@ -32,15 +32,6 @@ def subjects(events: Collection[ObservationAccepted], secret: str) -> dict[tuple
     return {(one.workspace, one.entity): pseudonymous(one.entity, keys[one.workspace]) for one in events}
 
 
-LOCK = "hashtext('serving.observed'), hashtext($1)"
-
-
-async def share(tx: Transaction, workspaces: Collection[str]) -> None:
-    """Keeps erasures of some workspaces waiting: what is added here they see, or whom they forget is seen here."""
-    for workspace in sorted(workspaces):
-        await tx.execute(f"SELECT pg_advisory_xact_lock_shared({LOCK})", workspace)
-
-
 def pruning(now: datetime) -> datetime:
     """When the next look at what may be dropped is due: the same for all who ask within one period."""
     return now - (now - datetime.min.replace(tzinfo=now.tzinfo)) % PERIOD + PERIOD
@@ -60,10 +51,10 @@ async def take(
         entities,
         [subjects[workspace, entity] for entity in entities],
     )
-    columns = [list(column) for column in zip(*rows, strict=True)] or [[]] * 7
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[]] * 8
     await tx.execute(
         """INSERT INTO observed SELECT $1, * FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[],
-               $6::uuid[], $7::float8[], $8::text[]) ON CONFLICT DO NOTHING""",
+               $6::uuid[], $7::float8[], $8::text[], $9::text[]) ON CONFLICT DO NOTHING""",
         workspace,
         *columns,
     )
@@ -75,7 +66,7 @@ def _rows(events: Sequence[ObservationAccepted], values: Collection[str]) -> Ite
         for value, cell in event.values.items():
             if value in values and cell is not None:
                 number, word = (None, cell) if isinstance(cell, str) else (cell, None)
-                yield event.entity, value, event.occurred_at, event.known_at, event.id, number, word
+                yield event.entity, value, event.occurred_at, event.known_at, event.id, number, word, event.source
 
 
 async def _hold(tx: Transaction, workspace: str, values: Collection[str]) -> None:
@@ -100,7 +91,7 @@ async def _hold(tx: Transaction, workspace: str, values: Collection[str]) -> Non
 
 
 async def told(tx: Transaction, workspace: str, plan: Plan, entity: str, at: datetime) -> Told:
-    """An entity's features at a moment, of what is known by then."""
+    """An entity's features at a moment, of what is known by then, not past its retention, and may be looked at."""
     reads = plan.reads
     rows = await tx.fetch(
         """SELECT r.value, r.newest, o.*
@@ -109,6 +100,7 @@ async def told(tx: Transaction, workspace: str, plan: Plan, entity: str, at: dat
                SELECT occurred_at, word, number FROM observed
                WHERE workspace = $1 AND entity = $2 AND value = r.value
                    AND occurred_at > r.after AND occurred_at <= $6 AND known_at <= $6
+                   AND ($7::timestamptz IS NULL OR known_at >= $7) AND (source = ANY($8)) <> $9
                ORDER BY occurred_at DESC, known_at DESC, id DESC LIMIT CASE WHEN r.newest THEN 1 END) AS o
            UNION ALL SELECT value, NULL, since, NULL, NULL FROM held WHERE workspace = $1""",
         workspace,
@@ -117,6 +109,9 @@ async def told(tx: Transaction, workspace: str, plan: Plan, entity: str, at: dat
         [at - read.over for read in reads],
         [read.newest for read in reads],
         at,
+        at - plan.retention if plan.retention else None,
+        sorted(plan.sources.but),
+        plan.sources.any,
     )
     held: dict[str, datetime | None] = {}
     windows: dict[str, list[Seen]] = {}
@@ -188,7 +183,6 @@ async def anything(tx: Transaction, workspace: str) -> bool:
 
 async def erase_observations(tx: Transaction, workspace: str, subject: str, most: int) -> int:
     """Erases up to `most` values that were observed of a person, and the name when none is left; how many values."""
-    await tx.execute(f"SELECT pg_advisory_xact_lock({LOCK})", workspace)
     gone: int = await tx.fetchval(
         """WITH theirs AS (
                SELECT o.ctid FROM observed o JOIN entities e USING (workspace, entity)

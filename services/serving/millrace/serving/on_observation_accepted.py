@@ -1,7 +1,7 @@
 """observation.accepted: what features are computed from, as soon as it is known"""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from millrace.chassis import Table, Transaction, erasure, handles
@@ -16,13 +16,9 @@ async def on_observation_accepted(
     events: Sequence[ObservationAccepted], tx: Transaction, *, specs: Table[Workspace], secret: str
 ) -> None:
     subjects = observations.subjects(events, secret)
-    await observations.share(tx, {event.workspace for event in events})
-    gone = await erasure.gone(tx, [(workspace, subject) for (workspace, _), subject in subjects.items()])
     by_workspace: defaultdict[str, list[ObservationAccepted]] = defaultdict(list)
-    for event in events:
-        until = gone.get((event.workspace, subjects[event.workspace, event.entity]))
-        if until is None or event.known_at > until:
-            by_workspace[event.workspace].append(event)
+    for event in await erasure.standing(tx, events, partial(_about, subjects)):
+        by_workspace[event.workspace].append(event)
     for name in sorted(by_workspace):
         plan = Plan.of(await specs.get(name))
         if plan.definitions:
@@ -31,3 +27,7 @@ async def on_observation_accepted(
             tx.after_commit.append(partial(metrics.OBSERVED.labels(name).inc, taken))
             due = observations.pruning(tx.now)
             await tx.schedule("prune", key=f"{name}/{due.isoformat()}", workspace=name, cause=batch[-1], at=due)
+
+
+def _about(subjects: Mapping[tuple[str, str], str], one: ObservationAccepted) -> erasure.About:
+    return erasure.About(one.workspace, subjects[one.workspace, one.entity], one.known_at)

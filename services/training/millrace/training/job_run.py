@@ -1,6 +1,8 @@
 """One candidate, trained in a child process; what a killed worker began is taken up again from its checkpoint."""
 
 import asyncio
+import contextlib
+import errno
 import json
 import shutil
 from dataclasses import dataclass
@@ -9,23 +11,26 @@ from uuid import UUID
 
 import asyncpg
 
-from millrace.chassis import Blobs, Job, Unprocessable, works
+from millrace import learn
+from millrace.chassis import BlobNotFound, Blobs, Job, Unavailable, Unprocessable, works
 from millrace.events import Deployment, TrainingProgressed
-from millrace.training import metrics, plan, runs, store, worker
+from millrace.training import checkpoints, metrics, plan, runs, store, worker
+from millrace.training.checkpoints import Checkpoints
 from millrace.training.domain import DECLARE, FINE_TUNES, NothingToDeclare
 from millrace.training.plan import Plan
 from millrace.training.progress import CycleOver, Progress
 from millrace.training.rows import fetch, select
 from millrace.training.settings import Settings
-from millrace.training.worker import Line, RunFailed, RunKilled
+from millrace.training.worker import Limits, Line, RunFailed, RunKilled
 
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 CLAIMS = 5
 """Times that a run is taken up before its killing is thought to be its own fault, e.g. by its hunger for memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A claimed run with all that its child needs to be told."""
+    """A claimed run with all that its child needs to be told. `folder` is this claim's own: a zombie has another."""
 
     run: asyncpg.Record
     plan: Plan
@@ -53,29 +58,60 @@ async def job_run(job: Job, *, blobs: Blobs, settings: Settings) -> None:
             run,
             await plan.load(tx, run["cycle_id"]),
             await store.deployment(tx, job.workspace),
-            settings.work_dir / job.key,
+            settings.work_dir / job.key / str(job.token),
         )
     try:
+        await _finish(job, run, await _end(job, task, blobs, settings))
+    finally:
+        await asyncio.to_thread(shutil.rmtree, task.folder, True)
+    await asyncio.to_thread(shutil.rmtree, settings.work_dir / job.key, True)
+    await checkpoints.forget(job, blobs)
+
+
+async def _end(job: Job, task: Task, blobs: Blobs, settings: Settings) -> runs.Made | str:
+    """What it made, or why it failed for good. Raises what another claim may mend."""
+    try:
         with metrics.RUNNING.track_inprogress():
-            made = await _make(job, task, blobs, settings)
-        await _finish(job, run, made)
+            return await _make(job, task, blobs, settings)
     except CycleOver:
-        await _finish(job, run, "its cycle was over before it ended")
-    except (RunFailed, Unprocessable) as error:
-        await _finish(job, run, str(error))
+        return "its cycle was over before it ended"
+    except (RunFailed, Unprocessable, learn.Unlearnable) as error:
+        return str(error)
     except RunKilled as error:
-        if run["claims"] < CLAIMS:
+        if task.run["claims"] < CLAIMS:
             raise
-        await _finish(job, run, f"{error}, {CLAIMS} times")
-    await asyncio.to_thread(shutil.rmtree, task.folder, True)
+        return f"{error}, {CLAIMS} times"
+    except (Unavailable, OSError) as error:
+        full = _of_a_full_disk(error)
+        if full is None:
+            raise
+        return f"DiskFull: {full}"
+
+
+def _of_a_full_disk(error: BaseException | None) -> OSError | None:
+    """What was written here and did not fit: S3's client fails with it too."""
+    while error is not None and not (isinstance(error, OSError) and error.errno in FULL):
+        error = error.__cause__
+    return error
 
 
 async def _make(job: Job, task: Task, blobs: Blobs, settings: Settings) -> runs.Made:
     """Trains and uploads. The artifact's name carries the token: a superseded worker can't touch its successor's."""
     out = task.folder / f"model-{job.token}"
     request = await _request(task, out, blobs, settings)
-    limit = task.plan.budget + settings.grace
-    result = await worker.train(request, task.folder, Progress(job, task.run), nice=settings.nice, limit=limit)
+    limits = Limits(settings.nice, task.plan.budget + settings.grace, settings.memory_mb)
+    progress, kept = Progress(job, task.run), Checkpoints(job, blobs, task.folder / "checkpoint")
+
+    async def hear(line: Line) -> None:
+        if line["kind"] == "checkpoint":
+            kept.told()
+        else:
+            await progress(line)
+
+    try:
+        result = await worker.train(request, task.folder, hear, limits)
+    finally:
+        await kept.stop()
     prefix = f"{job.workspace}/models/{job.key}-{job.token}"
     await blobs.upload(out, prefix)
     return await asyncio.to_thread(_made, result, prefix, out)
@@ -85,6 +121,8 @@ async def _request(task: Task, out: Path, blobs: Blobs, settings: Settings) -> L
     await asyncio.to_thread(task.folder.mkdir, parents=True, exist_ok=True)
     source, rows = task.folder / "dataset.parquet", task.folder / "rows.parquet"
     training = await fetch(blobs, task.run["manifest"], source)
+    await _bring_base(task, blobs)
+    await checkpoints.take_up(task.run, blobs, task.folder / "checkpoint")
     production = await _production(task, blobs)
     labels = task.production.labels if task.declares and task.production else training.labels
     await asyncio.to_thread(select, source, rows, untrusted=task.run["untrusted"], labels=labels)
@@ -100,11 +138,20 @@ async def _request(task: Task, out: Path, blobs: Blobs, settings: Settings) -> L
         "threads": settings.threads,
         "budget_seconds": task.plan.finetune_budget,
         "checkpoint": str(task.folder / "checkpoint"),
-        "checkpoint_seconds": settings.checkpoint_seconds,
+        "checkpoint_seconds": task.plan.checkpoint,
+        "device": "cpu" if task.declares else task.plan.device,
+        "precision": task.plan.precision,
+        "accumulate": 1 if task.declares else task.plan.accumulate,
         "settings": {"from": production} if task.declares else {},
         "start": production if task.goes_on else None,
         **task.plan.serve,
     }
+
+
+async def _bring_base(task: Task, blobs: Blobs) -> None:
+    """One that a team added; the run says of a name that nobody added that it is unknown."""
+    with contextlib.suppress(BlobNotFound):
+        await learn.bases.bring(task.run["base"], blobs)
 
 
 async def _production(task: Task, blobs: Blobs) -> str | None:

@@ -12,7 +12,7 @@ from millrace.training.declared import Declared
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`metric` picks, higher is better. Budgets in seconds: of one run, and of its fine-tuning."""
+    """`metric` picks, higher is better. Budgets in seconds: of one run, and of its fine-tuning; so is `checkpoint`."""
 
     revision: int
     task: str
@@ -22,6 +22,10 @@ class Plan:
     finetune_budget: float
     start: str
     serve: dict[str, Any]
+    device: str = "cpu"
+    precision: str = "float32"
+    accumulate: int = 1
+    checkpoint: float = 60.0
 
     @classmethod
     def of(cls, declared: Declared) -> "Plan":
@@ -35,6 +39,10 @@ class Plan:
             budget=budget.total_seconds(),
             finetune_budget=(spec.train.finetune_budget or budget).total_seconds(),
             start=spec.train.start,
+            device=spec.train.device,
+            precision=spec.train.precision,
+            accumulate=spec.train.accumulate,
+            checkpoint=spec.train.checkpoint.total_seconds(),
             serve=spec.serve.model_dump(mode="json", exclude_none=True),
         )
 

@@ -3,11 +3,14 @@
 import asyncio
 
 import asyncpg
+import structlog
 
-from millrace.chassis import Job
+from millrace.chassis import Job, Unavailable
 from millrace.events import TrainingProgressed
 from millrace.training import runs
 from millrace.training.worker import Line
+
+log = structlog.get_logger()
 
 INTERVAL = 1.0
 
@@ -17,7 +20,10 @@ class CycleOver(Exception):
 
 
 class Progress:
-    """Writes and emits a run's progress lines. Raises CycleOver, and LeaseLost where another worker has the run."""
+    """Writes and emits a run's progress lines. Raises CycleOver, and LeaseLost where another worker has the run.
+
+    Without Postgres nothing is told, and the run goes on: its end is what has to be written.
+    """
 
     def __init__(self, job: Job, run: asyncpg.Record) -> None:
         self._job = job
@@ -30,6 +36,12 @@ class Progress:
         if now < self._next:
             return
         self._next = now + INTERVAL
+        try:
+            await self._tell(line)
+        except Unavailable as error:
+            log.warning("progress not told", run=self._job.key, because=str(error))
+
+    async def _tell(self, line: Line) -> None:
         self._told += 1
         step, steps, loss = int(line["step"]), line["of"], line["loss"]
         cause = self._job.cause(f"progress {self._job.token} {self._told}")

@@ -65,6 +65,13 @@ async def advance(
     return done == "UPDATE 1"
 
 
+async def keep_checkpoint(tx: Transaction, run_id: UUID, prefix: str, step: int) -> str | None:
+    """Where a run goes on from; gives the place before, which is now nobody's."""
+    before: str | None = await tx.fetchval("SELECT checkpoint FROM runs WHERE id = $1 FOR UPDATE", run_id)
+    await tx.execute("UPDATE runs SET checkpoint = $2, checkpoint_step = $3 WHERE id = $1", run_id, prefix, step)
+    return before
+
+
 async def trained(tx: Transaction, run_id: UUID, made: Made) -> None:
     await tx.execute(
         """UPDATE runs SET state = 'trained', ended_at = $2, artifact = $3, digest = $4, labels = $5, scores = $6,

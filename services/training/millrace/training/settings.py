@@ -18,6 +18,6 @@ class Settings(chassis.Settings):
     side_by_side: int = Field(default=2, ge=1, description="runs at once in one replica")
     threads: int = Field(default=1, ge=1, description="torch threads of one run")
     nice: int = Field(default=10, ge=0, le=19, description="how far a run gives way to serving on the same cores")
-    checkpoint_seconds: float = Field(default=20.0, gt=0)
+    memory_mb: int = Field(default=0, ge=0, description="most that one run may take; 0: as much as there is")
     judging_days: float = Field(default=30.0, gt=0, description="after which a candidate still not judged is an alert")
     grace: float = Field(default=900.0, gt=0, description="seconds beyond a limit before a cycle is given up")

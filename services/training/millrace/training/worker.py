@@ -3,8 +3,10 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,45 +23,62 @@ class RunKilled(Unavailable):
     """The child was ended from outside: it goes on from its checkpoint."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`seconds` of the whole run; `memory_mb` that it may take, 0 for all there is."""
+
+    nice: int
+    seconds: float
+    memory_mb: int = 0
+
+
 async def train(
-    request: dict[str, Any],
-    folder: Path,
-    on_progress: Callable[[Line], Awaitable[None]],
-    *,
-    nice: int,
-    limit: float,
+    request: dict[str, Any], folder: Path, on_line: Callable[[Line], Awaitable[None]], limits: Limits
 ) -> Line:
     """The result line of `millrace.learn.run`. Raises RunFailed, RunKilled. The child never outlives the call.
 
-    `limit` in seconds; what `on_progress` raises ends the child too.
+    What `on_line` raises ends the child too.
     """
     path = folder / "request.json"
     path.write_text(json.dumps(request, sort_keys=True), encoding="utf-8")
-    arguments = ["-m", "millrace.training.child", str(os.getpid()), str(nice), str(request["threads"]), str(path)]
+    told = (os.getpid(), limits.nice, request["threads"], limits.memory_mb, path)
+    arguments = ["-m", "millrace.training.child", *map(str, told)]
+    starved = out_of_memory()
     with (folder / "stderr.log").open("wb") as errors:
         child = await asyncio.create_subprocess_exec(
             sys.executable, *arguments, stdout=asyncio.subprocess.PIPE, stderr=errors, limit=1 << 20
         )
     try:
-        async with asyncio.timeout(limit):
-            last = await _listen(child, on_progress)
+        async with asyncio.timeout(limits.seconds):
+            last = await _listen(child, on_line)
             code = await child.wait()
     except TimeoutError:
-        raise RunFailed(f"it did not end within {limit:g} s") from None
+        raise RunFailed(f"it did not end within {limits.seconds:g} s") from None
     finally:
         if child.returncode is None:
             child.kill()
             await child.wait()
+    if code == -signal.SIGKILL and out_of_memory() > starved:
+        raise RunFailed("OutOfMemory: the kernel ended it, since memory had run out")
     return _ended(last, code, folder)
 
 
-async def _listen(child: asyncio.subprocess.Process, on_progress: Callable[[Line], Awaitable[None]]) -> Line:
+def out_of_memory(events: Path = Path("/sys/fs/cgroup/memory.events")) -> int:
+    """How often the kernel has ended a process of this container for want of memory."""
+    try:
+        counts = dict(line.split() for line in events.read_text("ascii").splitlines())
+    except (OSError, ValueError):
+        return 0
+    return int(counts.get("oom_kill", 0))
+
+
+async def _listen(child: asyncio.subprocess.Process, on_line: Callable[[Line], Awaitable[None]]) -> Line:
     assert child.stdout is not None
     last: Line = {}
     async for raw in child.stdout:
         last = json.loads(raw)
-        if last.get("kind") == "progress":
-            await on_progress(last)
+        if last.get("kind") in {"progress", "checkpoint"}:
+            await on_line(last)
     return last
 
 

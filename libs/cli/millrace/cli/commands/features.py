@@ -8,6 +8,7 @@ import typer
 from rich.console import Group
 
 from millrace.cli import Data, Failure, Json, Target, show, table
+from millrace.cli.options import instant
 from millrace.cli.output import errors
 from millrace.cli.person import moment, whoami
 
@@ -30,7 +31,8 @@ def one(
     as_json: Json = False,
 ) -> None:
     """Show an entity's features as serving answers them."""
-    asked = {"entity": entity} | ({"at": at} if at else {})
+    moment = instant(at, "--at")
+    asked = {"entity": entity} | ({"at": moment} if moment else {})
     with Target(data).http("serving") as serving:
         told = serving.post(f"/v1/workspaces/{workspace}/features", json=asked).json()
     show(told, as_json, lambda: _vector(told))
@@ -41,6 +43,10 @@ def rows(
     workspace: str,
     data: Data,
     out: Annotated[Path, typer.Option("--out", dir_okay=False, help="A Parquet file, which must not be there.")],
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Moments from then on: 2026-11-21, or 2026-11-21T10:00:00Z.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Moments before then.")] = None,
     by: Annotated[str, typer.Option(help="Who asks.")] = "",
     within: Annotated[float, typer.Option(min=0, help="Seconds to wait until it is made.")] = 600.0,
     as_json: Json = False,
@@ -48,8 +54,10 @@ def rows(
     """Write what a model would train on: moments whose truth is known, with the features as they were known then."""
     if out.exists():
         raise Failure(f"{out} is there already", kind="exists")
+    if out.suffix != ".parquet":
+        raise Failure(f"{out} is not named as a Parquet file", hint="end it in .parquet", kind="misnamed")
+    asked = {"by": by or whoami(), "since": instant(since, "--since"), "until": instant(until, "--until")}
     with Target(data).http("datasets") as datasets:
-        asked = {"by": by or whoami()}
         told = datasets.post(f"/v1/workspaces/{workspace}/feature-tables", json=asked).json()
         told = _made(datasets, told, within, quiet=as_json)
         _fetch(datasets, told["table"], out)
@@ -98,5 +106,7 @@ def _vector(told: dict[str, Any]) -> Group:
 
 
 def _told(told: dict[str, Any]) -> str:
-    left = ", ".join(f"{n} {why}" for why, n in sorted(told["left_out"].items())) or "none"
-    return f"{told['out']}: {told['rows']} rows, {len(told['features'])} features; moments left out: {left}"
+    rows = f"{told['out']}: {told['rows']:,} rows, {len(told['features'])} features"
+    for what, counted in (("moments left out", told["left_out"]), ("observations not used", told["unused"])):
+        rows += f"; {what}: {', '.join(f'{n:,} {why}' for why, n in sorted(counted.items()))}" if counted else ""
+    return rows

@@ -1,6 +1,7 @@
 """millrace quarantine list, show, release, drop, replay"""
 
 import json
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +19,17 @@ Topic = Annotated[str, typer.Option("--topic", help="Only of this topic, such as
 Everything = Annotated[bool, typer.Option("--all", help="All of the workspace's.")]
 By = Annotated[str, typer.Option(help="Who decides.")]
 
+ACTS = (
+    ("release", ("released",), "Let records in as they were kept, in your name. Exit code 1 when one can't be."),
+    ("drop", ("dropped",), "Forget what records say; that they were rejected, and why, stays for quarantine's days."),
+    (
+        "replay",
+        ("released", "kept"),
+        "Judge records again by the rules as they are now: what passes is let in, the rest keep their new reasons.",
+    ),
+)
+"""What can be done with records: the ends of one that are no failure, and what the command says of itself."""
+
 
 @commands.command("list")
 def each(
@@ -32,13 +44,8 @@ def each(
     as_json: Json = False,
 ) -> None:
     """List rejected records, newest first, with every reason."""
-    given = {"reason": reason, "source": source, "topic": topic, "after": after}
-    asked: dict[str, str | int] = {
-        "workspace": workspace,
-        "state": state,
-        "limit": limit,
-        **{k: v for k, v in given.items() if v},
-    }
+    which = _named(reason=reason, source=source, topic=topic, after=after)
+    asked = {"workspace": workspace, "state": state, "limit": limit, **which}
     with Target(data).http("ingestion") as http:
         found = http.get("/v1/quarantine", params=asked).json()
     show(found, as_json, lambda: _listed(found) if found else f"nothing {state} in quarantine")
@@ -78,71 +85,40 @@ def one(record: str, data: Data, as_json: Json = False) -> None:
     console.print(kept.get("text") or found["masked_text"] or "", markup=False, soft_wrap=True)
 
 
-@commands.command()
-def release(
-    workspace: str,
-    data: Data,
-    records: Records = None,
-    reason: Reason = "",
-    source: Source = "",
-    topic: Topic = "",
-    everything: Everything = False,
-    by: By = "",
-    as_json: Json = False,
-) -> None:
-    """Let records in as they were kept, in your name. Exit code 1 when one can't be."""
-    _settled("release", workspace, data, records, _which(reason, source, topic, everything), by, as_json)
+def _settling(act: str, wanted: Sequence[str]) -> Callable[..., None]:
+    """The command of an act, which the same options choose records for. `wanted` are the ends that are no failure."""
+
+    def settle(
+        workspace: str,
+        data: Data,
+        records: Records = None,
+        reason: Reason = "",
+        source: Source = "",
+        topic: Topic = "",
+        everything: Everything = False,
+        by: By = "",
+        as_json: Json = False,
+    ) -> None:
+        which = _named(reason=reason, source=source, topic=topic, all=everything, ids=records)
+        if not which:
+            raise Failure(f"nothing to {act}", hint="name records, or give --reason, --source, --topic or --all")
+        with Target(data).http("ingestion") as http:
+            asked = {"workspace": workspace, "by": by or whoami(), **which}
+            told = http.post(f"/v1/quarantine/{act}", json=asked).json()
+        show(told, as_json, lambda: _told(told))
+        if any(one["end"] not in wanted for one in told["records"]):
+            raise typer.Exit(1)
+
+    return settle
 
 
-@commands.command()
-def drop(
-    workspace: str,
-    data: Data,
-    records: Records = None,
-    reason: Reason = "",
-    source: Source = "",
-    topic: Topic = "",
-    everything: Everything = False,
-    by: By = "",
-    as_json: Json = False,
-) -> None:
-    """Forget what records say; that they were rejected, and why, stays for quarantine's days."""
-    _settled("drop", workspace, data, records, _which(reason, source, topic, everything), by, as_json)
+for act, wanted, said in ACTS:
+    commands.command(act, help=said)(_settling(act, wanted))
 
 
-@commands.command()
-def replay(
-    workspace: str,
-    data: Data,
-    records: Records = None,
-    reason: Reason = "",
-    source: Source = "",
-    topic: Topic = "",
-    everything: Everything = False,
-    by: By = "",
-    as_json: Json = False,
-) -> None:
-    """Judge records again by the rules as they are now: what passes is let in, the rest keep their new reasons."""
-    _settled("replay", workspace, data, records, _which(reason, source, topic, everything), by, as_json)
-
-
-def _which(reason: str, source: str, topic: str, everything: bool) -> dict[str, Any]:
-    given = {"reason": reason, "source": source, "topic": topic, "all": everything}
+def _named(**given: Any) -> dict[str, Any]:
+    """Those options that were given."""
     return {name: value for name, value in given.items() if value}
-
-
-def _settled(
-    act: str, workspace: str, data: Any, records: list[str] | None, which: dict[str, Any], by: str, as_json: bool
-) -> None:
-    if not records and not which:
-        raise Failure(f"nothing to {act}", hint="name records, or give --reason, --source, --topic or --all")
-    asked = {"workspace": workspace, "by": by or whoami(), **which, **({"ids": records} if records else {})}
-    with Target(data).http("ingestion") as http:
-        told = http.post(f"/v1/quarantine/{act}", json=asked).json()
-    show(told, as_json, lambda: _told(told))
-    wanted = {"release": ("released",), "drop": ("dropped",), "replay": ("released", "kept")}[act]
-    if any(one["end"] not in wanted for one in told["records"]):
-        raise typer.Exit(1)
 
 
 def _told(told: dict[str, Any]) -> str:

@@ -23,7 +23,8 @@ def fit(request: TrainRequest, data: Prepared, progress: Progress) -> Fitted:
     progress("fit", 0, 0, None, 0.0)
     return Fitted(
         embedder=model.embedder,
-        own=not version.shares_base,
+        kept=version.encoder,
+        adapter=model.adapter,
         head=model.head,
         base=version.base,
         steps=version.training.steps,

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from millrace.learn import bases
+from millrace.learn.devices import device_for
 from millrace.learn.fitting import Fitted, Progress, embedding_progress, settings_of
 from millrace.learn.folder import BaseName
 from millrace.learn.model import Head, base_embedder
@@ -26,7 +27,7 @@ def fit(request: TrainRequest, data: Prepared, progress: Progress) -> Fitted:
         return perf_counter() - started
 
     embedder = base_embedder(request.base)
-    embedded = embedder.embed(
+    embedded = embedder.on(device_for(request.device)).embed(
         data.train.texts,
         max_length=request.max_length,
         progress=embedding_progress(progress, len(data.train.texts), since),
@@ -41,7 +42,7 @@ def fit(request: TrainRequest, data: Prepared, progress: Progress) -> Fitted:
     progress("fit", iterations, iterations, None, since())
     return Fitted(
         embedder=embedder,
-        own=False,
+        kept="base",
         head=head,
         base=BaseName(name=request.base, digest=bases.named(request.base).digest),
         steps=iterations,

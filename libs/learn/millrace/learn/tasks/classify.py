@@ -66,7 +66,7 @@ def prepare(rows: Sequence[Row], names: Sequence[str] | None) -> Prepared:
     if names is not None:
         for row in (*splits["train"], *splits["validation"]):
             if row.label not in names:
-                raise UnknownLabel(row.label, row.id)
+                raise UnknownLabel(row.label, row.id, names)
     if len(labels) < 2:
         raise TooFewRows("train", len(labels), 2)
     codes = {label: code for code, label in enumerate(labels)}

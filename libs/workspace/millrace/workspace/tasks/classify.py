@@ -47,8 +47,9 @@ TASK = Task(
     ),
     signals=("error", "confidence", "novelty", "label_share"),
     detectors=("adwin", "page-hinkley", "hddm-a"),
-    methods=("linear-probe", "full"),
+    methods=("linear-probe", "lora", "full"),
     bases=("minilm",),
+    base_kinds=("encoder", "sequence-classifier", "causal-lm"),
     defaults={
         "train": {"bases": ["minilm"], "methods": ["linear-probe", "full"]},
         "gate": [

@@ -26,6 +26,7 @@ TASK = Task(
     detectors=(),
     methods=(),
     bases=(),
+    base_kinds=(),
     defaults={
         "train": {"bases": [], "methods": [], "on": {"drift": False, "new_documents": None, "schedule": None}},
         "gate": [],

@@ -14,7 +14,8 @@ class Task:
     """`defaults` has the shape of the file; what a team declares is laid over it, key by key.
 
     `needs` are the sections that a team has to declare; `lacks` those that mean nothing to this task, each with why. A
-    task without methods has no models yet: no cycle is opened for it, and nothing is predicted.
+    task without methods has no models yet: no cycle is opened for it, and nothing is predicted. `bases` are those of
+    the release; of those that a team added, the ones of `base_kinds` may be named too.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Task:
     detectors: tuple[str, ...]
     methods: tuple[str, ...]
     bases: tuple[str, ...]
+    base_kinds: tuple[str, ...]
     defaults: Mapping[str, Any]
 
     @property

@@ -26,6 +26,7 @@ class Erasure:
     rows: int = 0
     files: int = 0
     datasets: list[str] = field(default_factory=list)
+    observations: int = 0
 
 
 async def retire(tx: Transaction, corpus: Corpus, until: Mapping[str, datetime]) -> int:
@@ -127,7 +128,8 @@ async def load_erasure(tx: Transaction, workspace: str, erasure: str) -> Erasure
     row = await tx.fetchrow("SELECT * FROM erasures WHERE workspace = $1 AND erasure = $2", workspace, erasure)
     if row is None:
         raise NotFound(f"no erasure {erasure} of {workspace}")
-    return Erasure(workspace, erasure, row["because"], row["rows"], row["files"], json.loads(row["datasets"]))
+    digests = json.loads(row["datasets"])
+    return Erasure(workspace, erasure, row["because"], row["rows"], row["files"], digests, row["observations"])
 
 
 async def is_open(tx: Transaction, workspace: str, erasure: str) -> bool:
@@ -158,6 +160,16 @@ async def count(tx: Transaction, workspace: str, *, digest: str | None = None, f
     )
 
 
+async def count_observations(tx: Transaction, workspace: str, erasure: str, gone: int) -> None:
+    """In the transaction that erases them, so that tries before this one count."""
+    await tx.execute(
+        "UPDATE erasures SET observations = observations + $3 WHERE workspace = $1 AND erasure = $2",
+        workspace,
+        erasure,
+        gone,
+    )
+
+
 async def end_erasure(tx: Transaction, erasure: Erasure) -> None:
     await tx.execute(
         "UPDATE erasures SET done_at = $3 WHERE workspace = $1 AND erasure = $2",
@@ -170,7 +182,7 @@ async def end_erasure(tx: Transaction, erasure: Erasure) -> None:
 async def erasures(tx: Transaction, workspace: str, most: int) -> list[dict[str, Any]]:
     """The newest first."""
     rows = await tx.fetch(
-        """SELECT erasure, because, rows, files, datasets, asked_at, done_at FROM erasures
+        """SELECT erasure, because, rows, files, observations, datasets, asked_at, done_at FROM erasures
            WHERE workspace = $1 ORDER BY asked_at DESC, erasure LIMIT $2""",
         workspace,
         most,

@@ -1,27 +1,26 @@
-"""What is retired or erased, and what becomes of those that repeated it."""
+"""What is retired, erased or too old, and what becomes of those that repeated it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import asyncpg
 
 from millrace.chassis import Transaction
-from millrace.dedup.domain import Candidate, resolved
+from millrace.dedup.domain import resolved
 from millrace.dedup.store.index import Corpus, take_out
 from millrace.dedup.store.tally import count_gone
 from millrace.events import Cause
 
 
-async def bury(tx: Transaction, corpus: Corpus, kind: str, known_at: Mapping[str, datetime]) -> None:
-    """Remembers documents or subjects that are gone, for what was known until then and comes later."""
+async def bury(tx: Transaction, corpus: Corpus, known_at: Mapping[str, datetime]) -> None:
+    """Remembers documents that are gone, for what was known until then and comes later."""
     ids = sorted(known_at)
     await tx.execute(
-        """INSERT INTO tombstones (workspace, kind, id, known_at, at)
-           SELECT $1, $2, id, known_at, $5 FROM unnest($3::text[], $4::timestamptz[]) AS u (id, known_at)
-           ON CONFLICT (workspace, kind, id) DO UPDATE SET at = excluded.at,
+        """INSERT INTO tombstones (workspace, id, known_at, at)
+           SELECT $1, id, known_at, $4 FROM unnest($2::text[], $3::timestamptz[]) AS u (id, known_at)
+           ON CONFLICT (workspace, id) DO UPDATE SET at = excluded.at,
                known_at = greatest(tombstones.known_at, excluded.known_at)""",
         corpus.workspace,
-        kind,
         ids,
         [known_at[id] for id in ids],
         tx.now,
@@ -29,20 +28,14 @@ async def bury(tx: Transaction, corpus: Corpus, kind: str, known_at: Mapping[str
     await tx.execute("UPDATE corpora SET buried = true WHERE workspace = $1", corpus.workspace)
 
 
-async def buried(tx: Transaction, candidates: Sequence[Candidate]) -> set[int]:
-    """The places of candidates of one workspace that were known before they, or their subject, went."""
+async def buried(tx: Transaction, corpus: Corpus, documents: Collection[str]) -> dict[str, datetime]:
+    """Those of the documents that are gone, each with the time until which what was known of it is not kept."""
+    if not corpus.buried:
+        return {}
     rows = await tx.fetch(
-        """SELECT DISTINCT u.place
-           FROM unnest($2::int[], $3::text[], $4::text[], $5::timestamptz[]) AS u (place, document, subject, known_at)
-           JOIN tombstones t ON t.workspace = $1 AND t.known_at >= u.known_at
-               AND (t.kind, t.id) IN (('document', u.document), ('subject', u.subject))""",
-        candidates[0].workspace,
-        list(range(len(candidates))),
-        [candidate.document_id for candidate in candidates],
-        [candidate.subject for candidate in candidates],
-        [candidate.cause.known_at for candidate in candidates],
+        "SELECT id, known_at FROM tombstones WHERE workspace = $1 AND id = ANY($2)", corpus.workspace, list(documents)
     )
-    return {row["place"] for row in rows}
+    return {row["id"]: row["known_at"] for row in rows}
 
 
 async def remove_documents(tx: Transaction, corpus: Corpus, known_at: Mapping[str, datetime]) -> list[asyncpg.Record]:
@@ -58,14 +51,18 @@ async def remove_documents(tx: Transaction, corpus: Corpus, known_at: Mapping[st
     )
 
 
-async def remove_subject(tx: Transaction, corpus: Corpus, subject: str, known_at: datetime) -> list[asyncpg.Record]:
-    """Deletes all of a person that was not known later, and gives what it was."""
+async def remove_subject(
+    tx: Transaction, corpus: Corpus, subject: str, known_at: datetime, most: int
+) -> list[asyncpg.Record]:
+    """Deletes some of a person's that was not known later, and gives what it was."""
     return await tx.fetch(
-        """DELETE FROM documents WHERE workspace = $1 AND subject = $2 AND known_at <= $3
+        """DELETE FROM documents WHERE seq IN (
+               SELECT seq FROM documents WHERE workspace = $1 AND subject = $2 AND known_at <= $3 LIMIT $4)
            RETURNING seq, document_id, stands, duplicate_of""",
         corpus.workspace,
         subject,
         known_at,
+        most,
     )
 
 

@@ -18,7 +18,9 @@ _STOP_WORDS = frozenset(("the", "be", "to", "of", "and", "that", "have", "with")
 _EDGES = ".,;:!?\"'()[]\u201c\u201d\u2018\u2019"
 _TERMINAL = (".", "!", "?", '"', "\u201d")
 _SENTENCE = re.compile(r"[.!?]+[\"'\u201d\u2019)]*(?:\s|\Z)")
-_POLICY = re.compile(r"terms of use|privacy policy|cookie policy|uses cookies|use of cookies|use cookies|javascript")
+_POLICY = re.compile(r"terms of use|privacy policy|cookie policy|uses cookies|use of cookies|use cookies")
+_JAVASCRIPT = "javascript"
+_CITATION = re.compile(r"\[(?:[0-9]*|edit|citation needed)\]")
 _PARAGRAPH = re.compile(r"\n{2,}")
 _LEAST_WORDS_OF_A_LINE = 5
 
@@ -118,15 +120,30 @@ def _duplicate_ngrams(n: int, of: Measured) -> float:
     return _share(covered, of.characters)
 
 
+def _ends(line: str) -> bool:
+    return line.endswith(_TERMINAL) and not line.endswith("...")
+
+
+def _is_short(line: str) -> bool:
+    return len(line.split()) < _LEAST_WORDS_OF_A_LINE
+
+
+def _on_policy(line: str) -> bool:
+    return _POLICY.search(line.lower()) is not None
+
+
+def _on_javascript(line: str) -> bool:
+    return _JAVASCRIPT in line.lower()
+
+
+def _lines(are: Callable[[str], bool], of: Measured) -> float:
+    return _share(sum(map(are, of.lines)), len(of.lines))
+
+
 def _sentences(of: Measured) -> float:
     """Of the lines that C4 keeps."""
     kept = (
-        line
-        for line in of.lines
-        if line.endswith(_TERMINAL)
-        and not line.endswith("...")
-        and len(line.split()) >= _LEAST_WORDS_OF_A_LINE
-        and not _POLICY.search(line.lower())
+        line for line in of.lines if _ends(line) and not (_is_short(line) or _on_policy(line) or _on_javascript(line))
     )
     return sum(max(1, len(_SENTENCE.findall(line))) for line in kept)
 
@@ -150,4 +167,9 @@ FIGURES: Mapping[str, Callable[[Measured], float]] = {
     "sentences": _sentences,
     "curly_brackets": lambda of: of.text.count("{") + of.text.count("}"),
     "lorem_ipsum": lambda of: of.lowered.count("lorem ipsum"),
+    "unterminated_lines": lambda of: _lines(lambda line: not _ends(line), of),
+    "short_lines": partial(_lines, _is_short),
+    "javascript_lines": partial(_lines, _on_javascript),
+    "policy_lines": partial(_lines, _on_policy),
+    "citation_ratio": lambda of: _share(len(_CITATION.findall(of.lowered)), len(of.words)),
 }

@@ -10,7 +10,7 @@ from millrace.events import ObservationSubmitted, Reason
 from millrace.ingestion.domain.documents import FUTURE, LONGEST_NAME, LONGEST_VALUE, Mask, Verdict, personal
 from millrace.ingestion.domain.quality import of_values
 from millrace.ingestion.domain.texts import cleaned
-from millrace.privacy import entity_name
+from millrace.privacy import entity_name, pseudonymous
 from millrace.workspace import Workspace, stable_lane
 
 MOST_VALUES = 500
@@ -37,6 +37,8 @@ class Observation:
     masked: dict[str, int]
     occurred_at: datetime
     came: Measurement
+    subject: str | None = None
+    """The pseudonym by which the entity is forgotten, should it be a person."""
 
     @property
     def named(self) -> str:
@@ -51,11 +53,12 @@ def masked_observation(event: ObservationSubmitted, lanes: int, *, key: bytes, m
         mask(name, LONGEST_VALUE): mask(value, LONGEST_VALUE) if isinstance(value, str) else value
         for name, value in islice(event.values.items(), MOST_VALUES)
     }
+    entity = entity_name(cleaned(event.entity[: LONGEST_NAME + 1]), key, mask.policy)
     texts = (text for pair in event.values.items() for text in pair if isinstance(text, str))
     return Observation(
         lane=stable_lane(event.entity, lanes),
         source=source,
-        entity=entity_name(cleaned(event.entity[: LONGEST_NAME + 1]), key, mask.policy),
+        entity=entity,
         values=values,
         masked=dict(mask.counts),
         occurred_at=event.occurred_at,
@@ -65,6 +68,7 @@ def masked_observation(event: ObservationSubmitted, lanes: int, *, key: bytes, m
             values=len(event.values),
             longest_text=max(map(len, texts), default=0),
         ),
+        subject=pseudonymous(entity, key),
     )
 
 

@@ -9,7 +9,7 @@ from math import isfinite
 
 from millrace.events import Reason
 from millrace.ingestion.domain.measures import FIGURES, Measured
-from millrace.workspace import MEASURES, Quality, Typed, bounds, compiled
+from millrace.workspace import MEASURES, Quality, Typed, bounds, compiled, phrases
 
 Value = float | str | None
 
@@ -41,6 +41,9 @@ def of_text(text: str, quality: Quality) -> Iterator[Reason]:
     for pattern in quality.require:
         if not compiled(pattern).search(text):
             yield Reason(code="not_matched", field="text", expected=f"something that matches {pattern}")
+    if quality.blocked_words and (times := phrases(quality.blocked_words).found(text)):
+        expected = f"none of the {len(quality.blocked_words)} blocked words, not {times}"
+        yield Reason(code="blocked_words", field="text", expected=expected)
 
 
 def of_metadata(metadata: Mapping[str, str], quality: Quality) -> Iterator[Reason]:

@@ -12,15 +12,16 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
-from millrace.chassis import Database, Transaction
+from millrace.chassis import Database, Transaction, Unavailable
 from millrace.ingestion import runs
 from millrace.ingestion.domain.revisions import Item, parts, place_of
 from millrace.ingestion.domain.urls import normal, origin, prefixes, within
 from millrace.ingestion.runs import Ahead
-from millrace.ingestion.sources import pages, pdf
+from millrace.ingestion.sources import apart, pages
 from millrace.ingestion.sources.batch import About, Batch, Place, Position, Trouble, Unreadable, Waits
 from millrace.ingestion.sources.network import Answer, Client, Down, Network, gunzipped
 from millrace.ingestion.sources.robots import Robots
+from millrace.ingestion.sources.turns import Turns
 from millrace.privacy import mask
 from millrace.workspace import Crawl
 
@@ -51,7 +52,7 @@ PERSONAL = frozenset({"email", "card", "iban"})
 
 @dataclass
 class _Seen:
-    """What one look at a page brought."""
+    """What one look at a page brought. `lost`: what it leads to is not known, though it may be what it was."""
 
     ahead: Ahead
     items: list[Item] = field(default_factory=list)
@@ -61,6 +62,7 @@ class _Seen:
     trouble: Trouble | None = None
     unchanged: bool = False
     settled: bool = False
+    lost: bool = False
     again: float | None = None
     at: str | None = None
     read: bool = False
@@ -78,10 +80,11 @@ class CrawlReader:
         self._largest = largest
         self._prefixes = prefixes(crawl.seeds, crawl.allow)
         self._pause = 1.0 / crawl.rate
+        self._turns = Turns(db)
 
     async def batches(self, position: Position | None) -> AsyncGenerator[Batch, None]:
         client = self._network.client(private=self._crawl.private)
-        robots = Robots(client, self._network.agent, self._pause)
+        robots = Robots(client, self._turns, self._pause)
         try:
             async with aclosing(self._read(client, robots, position)) as found:
                 async for batch in found:
@@ -143,16 +146,23 @@ class CrawlReader:
             by_host[urlsplit(one.url).netloc].append(one)
         until = asyncio.get_running_loop().time() + SPELL
 
+        failed: list[Unavailable] = []
+
         async def visit(some: Sequence[Ahead]) -> list[_Seen]:
             found: list[_Seen] = []
-            for one in some:
-                if found and asyncio.get_running_loop().time() > until:
-                    break
-                found.append(await self._look(client, robots, one, before.get(one.place)))
+            try:
+                for one in some:
+                    if found and asyncio.get_running_loop().time() > until:
+                        break
+                    found.append(await self._look(client, robots, one, before.get(one.place)))
+            except Unavailable as error:  # of our own database: out of a group of tasks it would come as a group
+                failed.append(error)
             return found
 
         async with asyncio.TaskGroup() as group:
             visits = [group.create_task(visit(some)) for some in by_host.values()]
+        if failed:
+            raise failed[0]
         seen = [one for each in visits for one in each.result()]
         async with self._db.reading() as tx:
             earlier = await runs.looked_at(tx, self._about, [self._place(one.at) for one in seen if one.at])
@@ -168,12 +178,13 @@ class CrawlReader:
             trouble = Trouble(ahead.url, error.code, error.expected)
             if error.code in GONE:
                 return _Seen(ahead, trouble=trouble)
-            return _Seen(ahead, trouble=trouble, settled=True, links=before.links if before else ())
+            lost = ahead.kind == "sitemap" and before is not None
+            return _Seen(ahead, trouble=trouble, settled=True, lost=lost, links=before.links if before else ())
         except Down as down:
             if ahead.tries < len(PAUSES):
                 return _Seen(ahead, again=min(max(PAUSES[ahead.tries], down.retry_after or 0.0), LONGEST_PAUSE))
             trouble = Trouble(ahead.url, "down", f"an answer, after {ahead.tries + 1} tries: {down}")
-            return _Seen(ahead, trouble=trouble, settled=True, links=before.links if before else ())
+            return _Seen(ahead, trouble=trouble, settled=True, lost=True, links=before.links if before else ())
 
     async def _fetched(self, client: Client, robots: Robots, ahead: Ahead, before: Place | None) -> Answer:
         agent = self._network.agent
@@ -193,7 +204,7 @@ class CrawlReader:
             pause = max(self._pause, manners.pause(agent))
             if pause > LONGEST_DELAY:
                 raise Unreadable("crawl_delay", f"a Crawl-delay of at most {LONGEST_DELAY:g} s, not {pause:g} s")
-            await client.turn(urlsplit(url).netloc, pause)
+            await self._turns.wait(urlsplit(url).netloc, pause)
 
         asked = {"If-None-Match": before.etag, "If-Modified-Since": before.modified} if before else {}
         headers = {name: value for name, value in asked.items() if value}
@@ -210,7 +221,8 @@ class CrawlReader:
         body = await asyncio.to_thread(gunzipped, answer.body, SITEMAP_BYTES)
         found, maps = await asyncio.to_thread(pages.sitemap, body, ROOM * self._crawl.pages)
         links = [url for one in found if (url := normal(one, answer.url))]
-        return _Seen(ahead, links=links, maps=[url for one in maps if (url := normal(one, answer.url))])
+        maps = [url for one in maps if (url := normal(one, answer.url))]
+        return _Seen(ahead, place=Place(ahead.place), links=links, maps=maps)
 
     async def _page(self, ahead: Ahead, answer: Answer, before: Place | None) -> _Seen:
         if answer.status == 304 and before is not None:
@@ -235,12 +247,12 @@ class CrawlReader:
 
     async def _text(self, kind: str, answer: Answer) -> tuple[str, str | None, tuple[str, ...]]:
         if kind in ("text/html", "application/xhtml+xml"):
-            read = await asyncio.to_thread(pages.page, answer.body, answer.url, answer.headers)
+            read = await apart.page(answer.body, answer.url, answer.headers)
             return read.text, read.title, read.links
         if kind in ("text/plain", "text/markdown"):
             return pages.decoded(answer.body, answer.headers.get("content-type", "")), None, ()
         if kind == "application/pdf":
-            return "\n\n".join(await pdf.texts(answer.body)), None, ()
+            return "\n\n".join(await apart.texts(answer.body)), None, ()
         raise Unreadable("kind", f"a page of HTML, text or PDF, not {kind[:100]}")
 
     def _batch(self, seen: Sequence[_Seen], earlier: set[UUID], position: Position, *, room: int) -> Batch:
@@ -286,8 +298,9 @@ class CrawlReader:
         if one.trouble is None or self._expected(one):
             return
         batch.troubles.append(one.trouble)
-        if one.trouble.code == "down":
-            batch.partial = "a page did not answer, and what it leads to is not known; none was retired"
+        if one.lost:
+            what = "a sitemap could not be read" if one.ahead.kind == "sitemap" else "a page did not answer"
+            batch.partial = f"{what}, and what it leads to is not known; none was retired"
 
     def _expected(self, one: _Seen) -> bool:
         """A sitemap that nobody promised, and links that lead elsewhere, are no troubles."""

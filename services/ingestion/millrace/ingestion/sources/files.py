@@ -17,10 +17,10 @@ from millrace.chassis import Database, Unavailable
 from millrace.chassis.blobs import Interrupted
 from millrace.ingestion import runs
 from millrace.ingestion.domain.revisions import Item, parts, place_of
-from millrace.ingestion.sources import pdf
+from millrace.ingestion.sources import apart
 from millrace.ingestion.sources.batch import About, Batch, Place, Position, Trouble, Unreadable
 from millrace.ingestion.sources.folders import File, Folder
-from millrace.ingestion.sources.pages import decoded, page
+from millrace.ingestion.sources.pages import decoded
 from millrace.ingestion.sources.tables import TABLES, Row, item, rows
 from millrace.workspace import Files
 
@@ -194,9 +194,9 @@ class FilesReader:
 
     async def _text(self, file: File, body: bytes) -> tuple[str, str | None]:
         if file.kind == "pdf":
-            return "\n\n".join(await pdf.texts(body)), None
+            return "\n\n".join(await apart.texts(body)), None
         if file.kind in ("html", "htm"):
-            read = await asyncio.to_thread(page, body, "http://file/", {})
+            read = await apart.page(body, "http://file/", {})
             return read.text, read.title
         text = (await asyncio.to_thread(decoded, body)).replace("\r\n", "\n")
         if file.kind == "txt":

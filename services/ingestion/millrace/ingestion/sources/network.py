@@ -9,7 +9,7 @@ import asyncio
 import socket
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import httpcore
@@ -61,7 +61,6 @@ class Network:
     agent: str
     resolve: Resolve = resolve
     allowed: Allowed = allowed
-    turns: dict[str, float] = field(default_factory=dict)
 
     def client(self, *, private: bool) -> Client:
         return Client(self, private)
@@ -114,16 +113,6 @@ class Client:
     async def close(self) -> None:
         await self._pool.aclose()
 
-    async def turn(self, host: str, pause: float) -> None:
-        """Waits until it is this host's turn: `pause` seconds between requests, whichever runs make them."""
-        turns, now = self._network.turns, asyncio.get_running_loop().time()
-        if len(turns) > 10_000:
-            for name in [name for name, at in turns.items() if at < now]:
-                del turns[name]
-        at = max(now, turns.get(host, 0.0))
-        turns[host] = at + pause
-        await asyncio.sleep(at - now)
-
     async def get(self, url: str, *, most: int, headers: Mapping[str, str], permits: Permits) -> Answer:
         """The answer at the end of a chain of redirects, each permitted and connected to like the first.
 
@@ -168,37 +157,54 @@ class Client:
 
 async def _bounded(response: httpcore.Response, encoding: str, most: int) -> bytes:
     """The body, unpacked, never longer than `most`: what a few bytes unpack to is not known before."""
-    unpacked = _unpacking(encoding)
+    packed = _packed(encoding)
     body = bytearray()
     async for chunk in response.aiter_stream():
-        body += unpacked(chunk, most - len(body))
+        body += packed.unpacked(chunk, most - len(body)) if packed else chunk
         if len(body) > most:
             raise Unreadable("too_large", f"at most {most} bytes")
+    if packed and packed.breaks_off:
+        raise Down("its packed body breaks off")
     return bytes(body)
 
 
-def _unpacking(encoding: str) -> Callable[[bytes, int], bytes]:
+def _packed(encoding: str) -> _Packed | None:
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
-        return lambda chunk, room: chunk
+        return None
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise Unreadable("content_encoding", "gzip, or none")
-    decoder = zlib.decompressobj(zlib.MAX_WBITS | (16 if "gzip" in encoding else 0))
+    return _Packed(zlib.MAX_WBITS | (16 if "gzip" in encoding else 0))
 
-    def unpack(chunk: bytes, room: int) -> bytes:
+
+class _Packed:
+    """A body that is unpacked as it comes."""
+
+    def __init__(self, window: int) -> None:
+        self._decoder = zlib.decompressobj(window)
+        self._began = False
+
+    @property
+    def breaks_off(self) -> bool:
+        return self._began and not self._decoder.eof
+
+    def unpacked(self, chunk: bytes, room: int) -> bytes:
+        """At most a byte more than there is room for, whatever a chunk holds. Raises Unreadable."""
+        self._began = True
         try:
-            return decoder.decompress(chunk, room + 1)
+            return self._decoder.decompress(chunk, room + 1)
         except zlib.error as error:
             raise Unreadable("content_encoding", f"an answer that unpacks: {error}") from error
-
-    return unpack
 
 
 def gunzipped(body: bytes, most: int) -> bytes:
     """A body that is a gzip file itself, unpacked; others as they are."""
     if body[:2] != b"\x1f\x8b":
         return body
-    found = _unpacking("gzip")(body, most)
+    packed = _Packed(zlib.MAX_WBITS | 16)
+    found = packed.unpacked(body, most)
     if len(found) > most:
         raise Unreadable("too_large", f"at most {most} bytes")
+    if packed.breaks_off:
+        raise Unreadable("content_encoding", "a gzip file that does not break off")
     return found

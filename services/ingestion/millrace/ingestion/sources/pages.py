@@ -6,6 +6,7 @@ import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import trafilatura
 from charset_normalizer import from_bytes
@@ -17,6 +18,7 @@ from millrace.ingestion.sources.batch import Unreadable
 
 MOST_LINKS = 2000
 LONGEST_TITLE = 300
+PIECE = 64 * 1024
 GUESSED_FROM = 64 * 1024
 WESTERN, FEW = "cp1252", 0.15
 
@@ -41,15 +43,18 @@ class Page:
     noindex: bool = False
 
 
-def encoding_of(body: bytes, declared: str | None = None) -> str:
-    """An encoding in which a whole body can be read: the declared one only where it is so. Raises Unreadable."""
+def encoding_of(body: bytes, declared: str | None = None, *, whole: bool = True) -> str:
+    """An encoding in which all of a body can be read: the declared one only where it is so. Raises Unreadable.
+
+    One that is not `whole` may end within a character.
+    """
     marked = next((name for mark, name in _BOMS if body.startswith(mark)), None)
     for name in (marked, declared, "utf-8"):
-        if name and _reads(body, name):
+        if name and _reads(body, name, whole):
             return name
     guessed = from_bytes(body[:GUESSED_FROM]).best()
     for name in (WESTERN if _western(body) else None, guessed.encoding if guessed else None):
-        if name and _reads(body, name):
+        if name and _reads(body, name, whole):
             return name
     raise Unreadable("encoding", f"text in {declared or 'utf-8'}, or in an encoding that can be told")
 
@@ -60,9 +65,10 @@ def _western(body: bytes) -> bool:
     return sum(byte >= 0x80 for byte in start) < FEW * len(start)
 
 
-def _reads(body: bytes, name: str) -> bool:
+def _reads(body: bytes, name: str, whole: bool) -> bool:
     try:
-        return "\x00" not in body.decode(name)[:1000]
+        text = body.decode(name) if whole else codecs.getincrementaldecoder(name)().decode(body)
+        return "\x00" not in text[:1000]
     except (LookupError, UnicodeError, ValueError):
         return False
 
@@ -131,12 +137,26 @@ def sitemap(body: bytes, most: int) -> tuple[list[str], list[str]]:
         events=("end",), resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
     )
     try:
-        parser.feed(body)
-        for _, element in parser.read_events():
-            if etree.QName(element).localname == "loc" and element.text and len(pages) + len(maps) < most:
-                holder = element.getparent()
-                inside = etree.QName(holder).localname if holder is not None else ""
-                (maps if inside == "sitemap" else pages).append(element.text.strip())
+        # piece by piece: the parser takes no more than 10 MB at once, and what was read is let go of
+        for start in range(0, len(body), PIECE):
+            parser.feed(body[start : start + PIECE])
+            for _, element in parser.read_events():
+                _located(element, pages, maps)
+            if len(pages) + len(maps) >= most:
+                return pages[:most], maps[: max(0, most - len(pages))]
+        parser.close()
     except (etree.XMLSyntaxError, ValueError) as error:
         raise Unreadable("sitemap", f"a sitemap in XML: {error}"[:200]) from error
     return pages, maps
+
+
+def _located(element: Any, pages: list[str], maps: list[str]) -> None:
+    holder = element.getparent()
+    if etree.QName(element).localname == "loc":
+        if element.text:
+            inside = etree.QName(holder).localname if holder is not None else ""
+            (maps if inside == "sitemap" else pages).append(element.text.strip())
+    elif holder is not None:
+        element.clear()
+        while element.getprevious() is not None:
+            del holder[0]

@@ -10,6 +10,7 @@ from protego import Protego
 from millrace.ingestion.domain.urls import origin
 from millrace.ingestion.sources.batch import Unreadable
 from millrace.ingestion.sources.network import Client, Down
+from millrace.ingestion.sources.turns import Turns
 
 KEPT = 3600.0
 LARGEST = 512 * 1024
@@ -42,9 +43,9 @@ class Manners:
 class Robots:
     """The manners of each site that a run comes to."""
 
-    def __init__(self, client: Client, agent: str, pause: float) -> None:
+    def __init__(self, client: Client, turns: Turns, pause: float) -> None:
         self._client = client
-        self._agent = agent
+        self._turns = turns
         self._pause = pause
         self._known: dict[str, tuple[float, Manners]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -66,7 +67,7 @@ class Robots:
         host = site.partition("://")[2]
 
         async def permits(url: str) -> None:
-            await self._client.turn(host, self._pause)
+            await self._turns.wait(host, self._pause)
 
         try:
             answer = await self._client.get(f"{site}/robots.txt", most=LARGEST, headers={}, permits=permits)

@@ -11,8 +11,9 @@ from typing import Any, BinaryIO
 from uuid import UUID
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from millrace.chassis.blobs import Interrupted
 from millrace.ingestion.domain.revisions import Item
@@ -30,8 +31,11 @@ PARQUET_ROWS = 200
 LARGEST_GROUP = 512 * 1024 * 1024
 """Bytes of the wanted columns in one row group, unpacked."""
 
+LARGEST_BATCH = 128 * 1024 * 1024
+"""Bytes that the rows read at once may take."""
+
 Row = tuple[int, "Mapping[str, Any] | Unreadable"]
-"""The number of a row, from 1, and what it holds or why that can't be read."""
+"""The number of a row, from 1, and what it says in the columns that are asked for, or why that can't be read."""
 
 csv.field_size_limit(LONGEST_LINE)
 
@@ -48,8 +52,7 @@ def _lines(file: BinaryIO) -> Iterator[str]:
     """Decoded lines of bounded length. Raises Unreadable."""
     start = file.read(SNIFFED)
     file.seek(0)
-    # an encoding is told by the start of the file, up to its last whole line
-    name = encoding_of(start[: start.rfind(b"\n") + 1] or start if len(start) == SNIFFED else start)
+    name = encoding_of(start, whole=len(start) < SNIFFED)
     text = io.TextIOWrapper(file, encoding=name, newline="")
     try:
         while line := text.readline(LONGEST_LINE):
@@ -68,13 +71,14 @@ def _csv(file: BinaryIO, columns: Columns, delimiter: str = ",") -> Iterator[Row
     try:
         header = [name.strip() for name in next(reader, [])]
         _has(columns, header)
+        wanted = {name: at for at, name in enumerate(header) if name in columns.named}
         for number, values in enumerate(reader, start=1):
             if not values:
                 continue
             if len(values) != len(header):
                 yield number, Unreadable("row", f"{len(header)} fields, as the header has, not {len(values)}")
             else:
-                yield number, dict(zip(header, values, strict=True))
+                yield number, {name: values[at][:LONGEST_TEXT] for name, at in wanted.items()}
     except csv.Error as error:
         raise Unreadable("csv", f"a table of CSV: {error} (line {reader.line_num})") from error
 
@@ -92,33 +96,65 @@ def _jsonl(file: BinaryIO, columns: Columns) -> Iterator[Row]:
         except ValueError as error:
             yield number, Unreadable("json", f"JSON: {error}"[:300])
             continue
-        yield number, said if isinstance(said, dict) else Unreadable("json", "a JSON object")
+        if isinstance(said, dict):
+            yield number, {name: _plain(said[name]) for name in columns.named if name in said}
+        else:
+            yield number, Unreadable("json", "a JSON object")
+
+
+def _plain(value: Any) -> Any:
+    """A value without its structure, and no longer than is looked at."""
+    if isinstance(value, dict | list):
+        value = to_json(value).decode()
+    return value[:LONGEST_TEXT] if isinstance(value, str) else value
 
 
 def _parquet(file: BinaryIO, columns: Columns) -> Iterator[Row]:
     try:
-        source = pq.ParquetFile(pa.PythonFile(file, mode="r"), pre_buffer=False)
+        opened = pa.PythonFile(file, mode="r")
+        source = pq.ParquetFile(opened, pre_buffer=False)
         _has(columns, source.schema_arrow.names)
-        _bounded(source.metadata, columns)
+        at_once = _bounded(source.metadata, columns)
         number = 0
-        for batch in source.iter_batches(batch_size=PARQUET_ROWS, columns=list(columns.named), use_threads=False):
-            for row in batch.to_pylist():
+        for batch in source.iter_batches(batch_size=at_once, columns=list(columns.named), use_threads=False):
+            found = {name: _values(batch.column(name)) for name in columns.named}
+            for at in range(batch.num_rows):
                 number += 1
-                yield number, row
+                yield number, {name: values[at] for name, values in found.items()}
     except Interrupted:
         raise
-    except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError, OverflowError, MemoryError) as error:
         raise Unreadable("parquet", f"a Parquet file: {error}"[:300]) from error
 
 
-def _bounded(metadata: pq.FileMetaData, columns: Columns) -> None:
-    wanted = set(columns.named)
+def _bounded(metadata: pq.FileMetaData, columns: Columns) -> int:
+    """How many rows to read at once. Raises Unreadable where a few bytes of the file may be many in memory.
+
+    A value that stands once in a file may be that of every row: no more rows are read than would fit with it.
+    """
+    for at in range(len(metadata.schema)):
+        column = metadata.schema.column(at)
+        name, _, within = column.path.partition(".")
+        if name in columns.named and within:
+            raise Unreadable("columns", f"columns of plain values; {name!r} has values within values")
+    largest = 1
     for at in range(metadata.num_row_groups):
         group = metadata.row_group(at)
         parts = [group.column(number) for number in range(group.num_columns)]
-        size = sum(one.total_uncompressed_size for one in parts if one.path_in_schema.partition(".")[0] in wanted)
-        if size > LARGEST_GROUP:
-            raise Unreadable("too_large", f"row groups of at most {LARGEST_GROUP >> 20} MB, not {size >> 20}")
+        sizes = [one.total_uncompressed_size for one in parts if one.path_in_schema in columns.named]
+        if sum(sizes) > LARGEST_GROUP:
+            raise Unreadable("too_large", f"row groups of at most {LARGEST_GROUP >> 20} MB, not {sum(sizes) >> 20}")
+        largest = max(largest, *sizes)
+    return max(1, min(PARQUET_ROWS, LARGEST_BATCH // largest))
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """Values of a column, no longer than is looked at."""
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        column = pc.utf8_slice_codeunits(column, 0, LONGEST_TEXT)
+    elif pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+        column = pc.binary_slice(column, 0, LONGEST_TEXT)
+    return list(column.to_pylist())
 
 
 def _has(columns: Columns, header: list[str]) -> None:

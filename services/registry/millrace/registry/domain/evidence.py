@@ -100,10 +100,6 @@ def _end(turn: Turn, version: Version, stage: Ending, reason: str) -> Turn:
     return turn.stage(version.id, stage, reason, EVIDENCE)
 
 
-def _flat(event: ModelEvaluated) -> dict[str, float]:
-    return {f"{suite}.{name}": score.value for suite, scores in event.scores.items() for name, score in scores.items()}
-
-
 def _unasked(version: Version, revision: int) -> str | None:
     if version.stage != "registered" or version.passed or version.owed:
         return f"{version.id} is past the gate"

@@ -11,7 +11,7 @@ from millrace.registry.http.people import People
 def routes(db: Database, *, blobs: Blobs, clock: Clock, signer: Signer, person_header: str) -> list[APIRouter]:
     people = People(person_header)
     return [
-        workspaces.router(db, clock, people),
+        workspaces.router(db, blobs, clock, people),
         looking.router(db, blobs),
         commands.router(db, clock, people, signer),
     ]

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import JSONResponse
 
-from millrace.chassis import Clock, Database, command
+from millrace.chassis import Blobs, Clock, Database, command
 from millrace.registry import declaring, store
 from millrace.registry.http.people import NOBODY, People
 from millrace.workspace import WorkspaceInvalid
@@ -13,7 +13,7 @@ from millrace.workspace import WorkspaceInvalid
 Key = Annotated[str | None, Header(alias="Idempotency-Key")]
 
 
-def router(db: Database, clock: Clock, people: People) -> APIRouter:
+def router(db: Database, blobs: Blobs, clock: Clock, people: People) -> APIRouter:
     router = APIRouter()
 
     @router.post("/v1/workspaces", response_model=None)
@@ -23,7 +23,7 @@ def router(db: Database, clock: Clock, people: People) -> APIRouter:
         person = people.who(request, by)
         text = (await request.body()).decode("utf-8", "replace")
         try:
-            spec = declaring.read(text)
+            spec = await declaring.read(text, blobs)
             cause = command(now=clock.now(), key=key)
             async with db.transaction(emits=declaring.EMITS) as tx:
                 applied = await declaring.declare(tx, spec, by=person, cause=cause)

@@ -17,10 +17,19 @@ from millrace.chassis import (
     Unavailable,
     Unprocessable,
     command,
+    erasure,
     handles,
     works,
 )
-from millrace.events import DocumentAccepted, DocumentSubmitted, Origin, WorkspaceRouted
+from millrace.chassis.erasure import Forgotten
+from millrace.events import (
+    DocumentAccepted,
+    DocumentSubmitted,
+    ErasureConfirmed,
+    Origin,
+    SubjectErased,
+    WorkspaceRouted,
+)
 from millrace.probe.settings import Settings
 
 
@@ -97,6 +106,21 @@ async def job_count(job: Job, *, world: World) -> None:
         )
 
 
+@handles(SubjectErased)
+async def on_subject_erased(events: Sequence[SubjectErased], tx: Transaction) -> None:
+    await erasure.begin(tx, events)
+
+
+@works("erase", emits=[ErasureConfirmed])
+async def job_erase(job: Job) -> None:
+    await erasure.carry_out(job, _erase)
+
+
+async def _erase(tx: Transaction, who: Forgotten, most: int) -> dict[str, int]:
+    """The probe keeps nothing of people."""
+    return {}
+
+
 class Submission(BaseModel):
     workspace: str
     text: str
@@ -136,6 +160,6 @@ def build_app(settings: Settings, *, clock: Clock, world: World | None = None) -
         http=routes(db),
         emits_http=[DocumentAccepted],
         tables=[Table(WorkspaceRouted, settings)],
-        handlers=[on_document_submitted.bind(world=world)],
-        jobs=[job_count.bind(world=world)],
+        handlers=[on_document_submitted.bind(world=world), on_subject_erased],
+        jobs=[job_count.bind(world=world), job_erase],
     )

@@ -1,0 +1,32 @@
+"""The declaration of a workspace, a module for each part of the file."""
+
+from millrace.workspace.spec.corpora import Chunk, Corpus
+from millrace.workspace.spec.data import Data, Duplicates
+from millrace.workspace.spec.features import Feature, Target
+from millrace.workspace.spec.quality import Limit, Quality, Typed
+from millrace.workspace.spec.rollout import Canary, Rollout, Shadow
+from millrace.workspace.spec.serving import Monitor, Serve
+from millrace.workspace.spec.training import Feedback, Labels, Train, Triggers
+from millrace.workspace.spec.workspace import Workspace
+
+__all__ = [
+    "Canary",
+    "Chunk",
+    "Corpus",
+    "Data",
+    "Duplicates",
+    "Feature",
+    "Feedback",
+    "Labels",
+    "Limit",
+    "Monitor",
+    "Quality",
+    "Rollout",
+    "Serve",
+    "Shadow",
+    "Target",
+    "Train",
+    "Triggers",
+    "Typed",
+    "Workspace",
+]
