@@ -37,7 +37,7 @@ sys.path[:0] = [str(ROOT / "tests")]
 import harness  # noqa: E402
 
 from millrace.chassis import wire  # noqa: E402
-from millrace.dedup import corpus  # noqa: E402
+from millrace.dedup import telling  # noqa: E402
 from millrace.dedup.app import build_app  # noqa: E402
 from millrace.dedup.memory import HELD_BYTES  # noqa: E402
 from millrace.events import DocumentAccepted, DocumentDuplicated, Origin, WorkspaceConfigured  # noqa: E402
@@ -137,7 +137,7 @@ async def ours(stack: Endpoints, texts: Sequence[tuple[str, str]]) -> tuple[floa
 
 
 def steps() -> dict[str, float]:
-    [metric] = corpus.SECONDS.collect()
+    [metric] = telling.SECONDS.collect()
     return {sample.labels["step"]: sample.value for sample in metric.samples if sample.name.endswith("_total")}
 
 
@@ -197,7 +197,7 @@ async def load(dedup: harness.Running, held: int, size: int, step: int = 50_000)
     """Random signatures as rows that stand. The process then reads them as one that starts anew does."""
     draw = np.random.default_rng(held + 1)
     columns = (
-        "seq", "workspace", "document_id", "source", "trusted", "digest", "signature", "cluster", "kept_at", "known_at",
+        "seq", "shelf", "document_id", "source", "trusted", "digest", "signature", "cluster", "kept_at", "known_at",
     )  # fmt: skip
     for start in range(held, size, step):
         number = min(step, size - start)

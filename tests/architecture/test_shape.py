@@ -22,8 +22,9 @@ ALLOWED = {
     "learn": {"workspace", "events"},
     "stack": {"chassis", "events"},
     "client": set(),
+    "pages": set(),
 }
-SHARED = {"events", "privacy", "workspace", "features", "chassis"}
+SHARED = {"events", "privacy", "workspace", "features", "pages", "chassis"}
 LEARNERS = {"dedup", "training", "evaluation", "serving"}
 HEAVY = {"torch", "transformers"}
 STARTED_BY_PEOPLE = {"stack", "cli", "demo", "learn"}

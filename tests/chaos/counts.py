@@ -182,12 +182,13 @@ COUNTS = {
     "ingestion.quarantine": Count(plain("ingestion.quarantine"), by_workspace(DocumentRejected, ObservationRejected)),
     "dedup.corpora": Count(
         """SELECT workspace, what, n FROM dedup.corpora CROSS JOIN LATERAL (
-               VALUES ('kept', kept), ('revised', revised), ('exact', exact), ('near', near)) AS of (what, n)""",
+               VALUES ('kept', kept), ('revised', revised), ('exact', exact), ('near', near)) AS of (what, n)
+           WHERE current""",
         counted(_corpora),
     ),
     "dedup.documents": Count(
         """SELECT workspace, CASE WHEN stands THEN 'stands' ELSE 'repeats' END, count(*)
-           FROM dedup.documents GROUP BY 1, 2""",
+           FROM dedup.documents JOIN dedup.corpora USING (shelf) WHERE current GROUP BY 1, 2""",
         _documents,
     ),
     "dedup.feedback": Count(
@@ -279,6 +280,10 @@ COUNTS = {
 }
 
 UNCOUNTED = {
+    "dedup.logged": "the stream asks for no rebuilding",
+    "dedup.rebuildings": "the stream asks for no rebuilding",
+    "ingestion.still_named": "the stream erases nobody",
+    "training.points": "a curve for people, thinned as it grows",
     "datasets.echoes": "duplicates that weigh, which the stream has none of",
     "datasets.erasures": "the stream erases nobody",
     "datasets.feature_tables": "what people asked for, by HTTP",

@@ -106,14 +106,16 @@ async def test_a_cut_that_is_made_again_sees_the_rows_of_its_plan(
     assert {row["id"]: row["weight"] for row in rows}["d4"] == 2.0
 
 
-async def test_dropped_duplicates_weigh_and_a_semantic_one_ends_the_row_that_stands(datasets: Running) -> None:
+async def test_dropped_duplicates_weigh_and_one_that_was_kept_ends_the_row_that_stands(datasets: Running) -> None:
     await datasets.deliver([duplicate(90, 2, weighs=True, kind="exact"), *many(range(30))])
     echoes = [duplicate(91, 2, weighs=True), duplicate(92, 2), duplicate(7, 2, kind="semantic", weighs=True)]
+    echoes += [duplicate(8, 3, ends="d8"), duplicate(93, 3, ends="d9"), duplicate(10, 3)]
     await datasets.deliver(echoes)
     await datasets.deliver(echoes, again=True)
     rows = await rows_of(datasets, (await manifest_of(datasets, await cut(datasets)))["training"])
     weights = {row["id"]: row["weight"] for row in rows}
     assert weights["d2"] == 4.0 and weights["d3"] == 1.0 and "d7" not in weights
+    assert not {"d8", "d9"} & weights.keys() and "d10" in weights, "a revision that repeats, and a correction"
 
 
 async def test_an_erased_person_is_in_no_file_any_more_and_versions_say_so(datasets: Running) -> None:
@@ -130,11 +132,14 @@ async def test_an_erased_person_is_in_no_file_any_more_and_versions_say_so(datas
     assert await datasets.work("erase") == 1
     (confirmed,) = await datasets.emitted(ErasureConfirmed)
     assert confirmed.service == "datasets" and confirmed.erasure == "e1" and confirmed.datasets == [first.dataset]
+    assert confirmed.dataset_names == ["parcels@1"]
     assert confirmed.erased == {"rows": 4, "files": 3}, "a part, training and fresh"
     assert "secret" not in await texts_in_s3(datasets)
     after = await manifest_of(datasets, first)
     assert after["digest"] == first.dataset == digest_of(after["content"]) and after["content"] == before["content"]
+    lost = after["redacted"].pop("lost")
     assert after["redacted"] == {"rows": 3, "reproducible": False}
+    assert sum(n for labels in lost.values() for n in labels.values()) == 3
     assert after["training"]["count"] == before["training"]["count"] - 2
     assert after["training"]["digest"] != before["training"]["digest"]
     assert await ids_of(datasets, first) == {f"d{n}" for n in range(30)}
@@ -142,7 +147,11 @@ async def test_an_erased_person_is_in_no_file_any_more_and_versions_say_so(datas
         shown = (await client.get("/v1/datasets/parcels@1")).json()
         exported = await client.get("/v1/datasets/parcels@1/files/train.parquet")
         listed = (await client.get("/v1/erasures", params={"workspace": "parcels"})).json()
-    assert shown["redacted"]["rows"] == 3 and exported.status_code == 200
+    rows = {split: one["rows"] for split, one in before["content"]["splits"].items()}
+    assert sum(rows.values()) - sum(shown["rows"].values()) == 3 and shown["rows"]["train"] < rows["train"]
+    assert {split: sum(labels.values()) for split, labels in shown["left"].items()} == shown["rows"]
+    assert sum(shown["rows"][split] for split in ("train", "validation")) == after["training"]["count"]
+    assert shown["redacted"] == 3 and exported.status_code == 200
     assert listed[0]["done_at"] and listed[0]["rows"] == 4
     async with datasets.db.reading() as tx:
         assert not await tx.fetchval("SELECT count(*) FROM rows WHERE subject = 'ann'")

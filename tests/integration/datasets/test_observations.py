@@ -164,6 +164,50 @@ async def test_a_table_that_can_not_be_made_says_why(datasets: Running, monkeypa
     assert (refused.status_code, refused.json()["error"]["state"]) == (409, "failed")
 
 
+async def profiled(datasets: Running, form: str, **range: Any) -> tuple[str, bytes]:
+    """The profile of a table asked for now."""
+    table = (await asked(datasets, **range))["table"]
+    await datasets.work("tabulate")
+    assert (await told(datasets, table))["profile"]
+    async with datasets.http() as client:
+        answer = await client.get(f"/v1/feature-tables/{table}/profile.{form}")
+    assert answer.status_code == 200, answer.text
+    return str(answer.headers["content-type"]), answer.content
+
+
+async def test_a_table_has_a_profile_the_same_for_the_same_observations(datasets: Running) -> None:
+    late = [observed("a", 100 + n, 120 + n, load=1.0) for n in range(7)]
+    events = [observed("ab"[n % 2], n, load=float(n % 5), region="ns"[n % 3 > 0]) for n in range(40)]
+    await datasets.deliver([*events, *late])
+    kind, page = await profiled(datasets, "html")
+    await datasets.work("flush-observations")
+    datasets.clock.advance(3600)
+    assert await profiled(datasets, "html") == (kind, page), "to the byte, an hour later and from parts"
+    assert kind.startswith("text/html") and b"<svg" in page and b"mean_10m" in page and b"7 moments have no row" in page
+    figures = json.loads((await profiled(datasets, "json"))[1])
+    assert figures["rows"] == 40 and figures["declared"]["target"] == "target"
+    assert figures["numbers"]["order"] == ["n", "mean_10m", "target"]
+    assert figures["categories"]["region"]["rows"] == 40 and figures["missing"]["mean_10m"] > 0
+    assert figures["version"]["left_out"] == {"late": 7}
+    some = json.loads((await profiled(datasets, "json", since=minute(10)))[1])
+    assert some["rows"] == 25 and "from 2026-" in some["version"]["of"]
+
+
+async def test_a_table_whose_profile_can_not_be_made_is_there_all_the_same(
+    datasets: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await datasets.deliver([observed("a", n, load=1.0) for n in range(5)])
+    monkeypatch.setattr("millrace.datasets.profiling.sys.executable", "/bin/false")
+    table = (await asked(datasets))["table"]
+    await datasets.work("tabulate")
+    assert (await told(datasets, table))["state"] == "made" and not (await told(datasets, table))["profile"]
+    async with datasets.http() as client:
+        answer = await client.get(f"/v1/feature-tables/{table}/profile.html")
+        assert answer.status_code == 409 and "ended with 1" in answer.text
+        assert (await client.get(f"/v1/feature-tables/{table}/profile.pdf")).status_code == 422
+        assert (await client.get(f"/v1/feature-tables/{table}/file")).status_code == 200
+
+
 async def test_a_table_goes_after_a_day(datasets: Running) -> None:
     await datasets.deliver([observed("a", n, load=1.0) for n in range(5)])
     table = (await asked(datasets))["table"]
@@ -171,7 +215,8 @@ async def test_a_table_goes_after_a_day(datasets: Running) -> None:
         early = await client.get(f"/v1/feature-tables/{table}/file")
         assert (early.status_code, early.json()["error"]["state"]) == (409, "waiting")
     await datasets.work()
-    assert len(await blobs(datasets)) == 1
+    kinds = sorted(blob.rpartition(".")[2] for blob in await blobs(datasets))
+    assert kinds == ["html", "json", "parquet"], "the table, and its profile"
     datasets.clock.advance(86_400)
     await datasets.work()
     assert await blobs(datasets) == []
@@ -186,9 +231,9 @@ async def test_a_workspace_without_features_keeps_none_and_has_no_table(datasets
     await datasets.deliver([event])
     assert (await datasets.snapshot())["observations"] == []
     async with datasets.http() as client:
-        refused = await client.post("/v1/workspaces/parcels/feature-tables", json={})
+        refused = await client.post("/v1/workspaces/parcels/feature-tables", json={"by": "ada"})
         assert (refused.status_code, refused.json()["error"]["task"]) == (422, "classify")
-        assert (await client.post("/v1/workspaces/nobody/feature-tables", json={})).status_code == 404
+        assert (await client.post("/v1/workspaces/nobody/feature-tables", json={"by": "ada"})).status_code == 404
 
 
 PERSON = pseudonym("customer-17", derived_key(SECRET, "stations"))
@@ -484,7 +529,7 @@ async def test_a_range_that_can_not_be_is_told_by_its_field(datasets: Running) -
     async with datasets.http() as client:
 
         async def refused(**body: Any) -> str:
-            answer = await client.post("/v1/workspaces/stations/feature-tables", json=body)
+            answer = await client.post("/v1/workspaces/stations/feature-tables", json={"by": "ada", **body})
             assert answer.status_code == 422, answer.text
             return str(answer.json()["error"]["message"])
 

@@ -42,13 +42,30 @@ async def done(datasets: Running, path: str, **body: Any) -> Any:
 async def test_a_version_is_found_by_name_by_digest_and_by_how_that_begins(datasets: Running) -> None:
     await datasets.deliver(many(range(30)))
     released = await cut(datasets)
-    shown = [await asked(datasets, f"/{name}") for name in ("parcels@1", released.dataset, released.dataset[:20])]
-    assert shown[0] == shown[1] == shown[2]
+    digits = released.dataset.removeprefix("sha256:")
+    names = ("parcels@1", released.dataset, released.dataset[:20], digits[:8], digits[:12].upper(), digits)
+    shown = [await asked(datasets, f"/{name}") for name in names]
+    assert all(one == shown[0] for one in shown)
     assert shown[0]["name"] == "parcels@1" and shown[0]["current"] and shown[0]["digest"] == released.dataset
     assert shown[0]["rows"]["train"] == 21 and shown[0]["offsets"]
     async with datasets.http() as client:
-        for unknown in ("parcels@2", "other@1", "sha256:", "sha256:" + "0" * 64, "parcels@9999999999999"):
+        for unknown in ("parcels@2", "other@1", "sha256:", digits[:7], "sha256:" + "0" * 64, "parcels@9999999999999"):
             assert (await client.get(f"/v1/datasets/{unknown}")).status_code == 404, unknown
+
+
+async def test_a_beginning_that_several_digests_share_is_refused_with_their_names(datasets: Running) -> None:
+    twins = ["sha256:" + "ab" * 16 + end * 32 for end in "01"]
+    async with datasets.service.db.transaction() as tx:
+        for number, digest in enumerate(twins, start=7):
+            await tx.execute(
+                """INSERT INTO versions (workspace, digest, manifest, body, number, created_at)
+                   VALUES ('parcels', $1, 'm', '{}', $2, now())""",
+                digest,
+                number,
+            )
+    async with datasets.http() as client:
+        answer = await client.get("/v1/datasets/abababab")
+    assert answer.status_code == 409 and all(digest in answer.json()["error"]["message"] for digest in twins)
 
 
 async def test_a_diff_tells_rows_added_removed_relabelled_and_reworded(datasets: Running) -> None:
@@ -159,7 +176,7 @@ async def test_a_rollback_made_twice_by_one_key_is_written_down_once(datasets: R
     await cut(datasets)
     async with datasets.http() as client:
         for _ in range(2):
-            await client.post("/v1/datasets/parcels@1/rollback", json={}, headers={"Idempotency-Key": "k"})
+            await client.post("/v1/datasets/parcels@1/rollback", json={"by": "ada"}, headers={"Idempotency-Key": "k"})
     assert len((await asked(datasets, "", workspace="parcels"))["moves"]) == 1
 
 
@@ -179,8 +196,8 @@ async def test_housekeeping_takes_the_rows_of_old_versions_but_never_of_pinned_o
     async with datasets.http() as client:
         gone = await client.get("/v1/datasets/parcels@1/diff/parcels@4")
         assert gone.status_code == 409 and gone.json()["error"]["code"] == "rows_gone"
-        assert (await client.post("/v1/datasets/parcels@1/rollback", json={})).status_code == 409
-        assert (await client.post("/v1/datasets/parcels@1/pin", json={})).status_code == 409
+        assert (await client.post("/v1/datasets/parcels@1/rollback", json={"by": "ada"})).status_code == 409
+        assert (await client.post("/v1/datasets/parcels@1/pin", json={"by": "ada"})).status_code == 409
     await asked(datasets, "/parcels@2/diff/parcels@4")
     assert (await asked(datasets, "/parcels@1"))["content"], "its manifest stays"
 
@@ -249,3 +266,11 @@ async def test_a_file_that_an_emptied_version_shared_goes_with_an_erasure(datase
     await datasets.work("erase")
     assert not await datasets.service.blobs.exists(shared)
     assert "d93" not in await ids_of(datasets, second)
+
+
+async def test_what_is_done_with_a_version_is_signed(datasets: Running) -> None:
+    async with datasets.http() as client:
+        for move in ("rollback", "pin"):
+            refused = await client.post(f"/v1/datasets/parcels@1/{move}", json={})
+            assert refused.status_code == 422
+            assert "by" in refused.text

@@ -53,6 +53,53 @@ async def test_duplicates_are_listed_and_shown_beside_what_they_repeat(dedup: Ru
     assert code == 1 and "repeats no other" in said
 
 
+async def test_a_document_is_found_by_how_its_id_begins(dedup: Running, millrace: Millrace) -> None:
+    one, other = "0524920a-85e0-531e-8000-000000000001", "0524920a-85e0-531e-9000-000000000002"
+    await dedup.deliver([document("a/1"), document(one, NEAR), document(other, NEAR + " again"), document("0524920a")])
+    code, said = await millrace("list", "parcels")
+    assert code == 0 and one in said and other in said
+    for name in (one, "0524920a-85e0-531e-8", "0524920A85E0531E8"):
+        code, said = await millrace("show", name, "--json")
+        assert code == 0 and json.loads(said)["document"]["document_id"] == one, name
+    code, said = await millrace("show", "0524920a-85e0")
+    assert code == 1 and one in said and other in said and "more than one document" in said
+    code, said = await millrace("show", "0524920a", "--json")
+    assert code == 0 and json.loads(said)["document"]["document_id"] == "0524920a", "a product's own name wins"
+    async with dedup.http() as client:
+        told = (await client.get("/v1/documents/0524920a-85e0-531e-9/duplicates?workspace=parcels")).json()
+    assert told["document"]["document_id"] == other
+
+
+async def test_all_is_rebuilt_by_hand_and_what_is_kept_from_before_the_log_is_told(
+    dedup: Running, millrace: Millrace
+) -> None:
+    """Here the topics have nothing of the workspace: all of it is carried."""
+    await dedup.deliver([document("a"), document("b", NEAR)])
+    await dedup.db.pool.execute("UPDATE positions SET next_offset = 0")
+    code, said = await millrace("rebuild", "parcels", "--no-wait")
+    assert code == 0 and "waiting, reading" in said
+    await dedup.work("rebuild")
+    code, said = await millrace("rebuild", "parcels", "--no-wait")
+    assert code == 0
+    await dedup.work("rebuild")
+    async with dedup.http() as client:
+        report = (await client.get("/v1/rebuild", params={"workspace": "parcels"})).json()
+    assert (report["state"], report["carried"], report["told"]) == ("done", 2, 0)
+    waiting = asyncio.create_task(millrace("rebuild", "parcels"))
+    await eventually(lambda: _asked(dedup))
+    await dedup.work("rebuild")
+    code, said = await waiting
+    assert code == 0 and "2 documents that the log no longer has are kept as they were" in said
+    assert "nothing is otherwise than it was told before" in said
+    code, said = await millrace("rebuild", "other-shop")
+    assert code == 1 and "nothing of workspace 'other-shop' has come yet" in said
+
+
+async def _asked(dedup: Running) -> bool:
+    async with dedup.db.reading() as tx:
+        return bool(await tx.fetchval("SELECT EXISTS (SELECT FROM jobs WHERE kind = 'rebuild' AND state = 'waiting')"))
+
+
 async def test_an_index_is_rebuilt_by_hand(dedup: Running, millrace: Millrace) -> None:
     await dedup.deliver([document("a")])
     code, said = await millrace("reindex", "parcels", "--no-wait")

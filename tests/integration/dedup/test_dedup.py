@@ -120,7 +120,7 @@ async def test_documents_and_feedback_of_one_workspace_take_turns(stack: Endpoin
         )
     async with dedup.db.reading() as tx:
         twice = await tx.fetch(
-            "SELECT digest FROM documents WHERE stands GROUP BY workspace, digest, label HAVING count(*) > 1"
+            "SELECT digest FROM documents WHERE stands GROUP BY shelf, digest, label HAVING count(*) > 1"
         )
     assert not twice
 

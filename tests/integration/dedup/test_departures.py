@@ -150,7 +150,7 @@ def _fields(event: Any, workspace: str) -> dict[str, Any]:
 async def _standing(dedup: Running) -> dict[str, list[str]]:
     async with dedup.db.reading() as tx:
         rows = await tx.fetch(
-            "SELECT workspace, array_agg(document_id) AS ids FROM documents WHERE stands GROUP BY workspace"
+            "SELECT shelf AS workspace, array_agg(document_id) AS ids FROM documents WHERE stands GROUP BY shelf"
         )
     return {row["workspace"]: row["ids"] for row in rows}
 

@@ -12,7 +12,7 @@ from harness import START, Running, make, running
 from numpy.typing import NDArray
 from shop import configured, document, verdicts
 
-from millrace.dedup import job_semantic
+from millrace.dedup import job_semantic, meaning
 from millrace.dedup.app import build_app
 from millrace.dedup.engine import DIMENSIONS, Embed, EmbeddingDied, Process
 from millrace.events import DocumentDuplicated, DocumentKept, DocumentRetired
@@ -101,7 +101,7 @@ async def test_the_same_stand_whatever_order_they_come_in(dedup: Running) -> Non
     ended = [event for event in await dedup.emitted(DocumentDuplicated) if event.document_id == "c"]
     assert len(kept) == 2 and len(ended) == 1
     assert kept[1].known_at > ended[0].known_at, "it comes after its end"
-    assert (kept[1].cluster, kept[1].split) == (kept[0].cluster, kept[0].split)
+    assert kept[1].cluster == "c" == kept[0].cluster, "c was first seen before the others"
 
 
 async def test_labels_golden_rows_and_other_workspaces_are_left_alone(dedup: Running) -> None:
@@ -112,12 +112,23 @@ async def test_labels_golden_rows_and_other_workspaces_are_left_alone(dedup: Run
     assert not await dedup.emitted(DocumentDuplicated)
 
 
+async def test_a_partition_is_vacuumed_before_what_fell_hides_what_is_there(dedup: Running) -> None:
+    await dedup.deliver([said("a")])
+    await dedup.work("semantic")
+    async with dedup.db.reading() as tx:
+        (options,) = await tx.fetch(
+            """SELECT c.reloptions FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+               WHERE i.inhparent = 'embeddings'::regclass"""
+        )
+    assert options["reloptions"] == ["autovacuum_vacuum_scale_factor=0.05"]
+
+
 async def test_what_meant_the_same_takes_the_place_of_what_is_gone(dedup: Running) -> None:
     await dedup.deliver([said("a"), said("b", minute=1)])
     await dedup.work("semantic")
     await dedup.deliver([retired("a")])
     survivor = (await dedup.emitted(DocumentKept))[-1]
-    assert (survivor.document_id, survivor.replaces, survivor.cluster) == ("b", "a", "b")
+    assert (survivor.document_id, survivor.replaces, survivor.cluster) == ("b", "a", "a")
     await dedup.work("semantic")
     assert await standing(dedup) == {"b"}
     async with dedup.db.reading() as tx:
@@ -132,6 +143,78 @@ async def test_what_repeated_one_in_between_repeats_what_stands_for_that(dedup: 
         assert (await client.get("/v1/duplicates/b2")).json()["duplicate_of"]["document_id"] == "a"
 
 
+async def test_what_means_the_same_is_one_cluster_whatever_its_label(dedup: Running) -> None:
+    """b, labelled otherwise, stands and joins; so does what joined b's cluster by its text, before it was compared."""
+    await dedup.deliver([said("a"), said("x", minute=1)])
+    await dedup.work("semantic")
+    await dedup.deliver([said("b", minute=2, label="late"), said("b", id="b2", minute=3, label="damaged")])
+    await dedup.deliver([said("b", id="b3", minute=4, label="late")])
+    await dedup.work("semantic")
+    kept = {event.document_id: event for event in await dedup.emitted(DocumentKept)}
+    assert {id: event.cluster for id, event in kept.items()} == {"a": "a", "x": "x", "b": "a", "b2": "a"}
+    assert kept["b"].split == kept["b2"].split == kept["a"].split
+    assert (kept["b"].replaces, kept["b"].label) == ("b", "late")
+    assert START + 2 * MINUTE < kept["b"].known_at < START + 3 * MINUTE, "it comes after what was said of it before"
+    async with dedup.db.reading() as tx:
+        rows = await tx.fetch("SELECT document_id, cluster, known_at FROM documents ORDER BY document_id")
+    assert {row["document_id"]: row["cluster"] for row in rows} == {"a": "a", "x": "x", "b": "a", "b2": "a", "b3": "a"}
+    assert {row["document_id"]: row["known_at"] for row in rows}["b"] == kept["b"].known_at
+    once = await dedup.snapshot()
+    await dedup.work("semantic")
+    assert await dedup.snapshot() == once
+
+
+async def test_clusters_join_once_and_a_survivor_or_a_revision_stays_where_it_was(dedup: Running) -> None:
+    await dedup.deliver([said("x"), said("a", minute=1)])
+    await dedup.work("semantic")
+    await dedup.deliver([said("x", id="a", minute=2, label="late"), said("b", minute=3)])
+    await dedup.work("semantic")
+    kept = [(event.document_id, event.cluster) for event in await dedup.emitted(DocumentKept)]
+    assert kept == [("x", "x"), ("a", "a"), ("a", "x"), ("b", "b")]
+    await dedup.deliver([said("b", id="x", minute=4, label="late")])
+    await dedup.work("semantic")
+    assert (await dedup.emitted(DocumentKept))[-1].cluster == "b", "its text says so; nobody else's cluster moves"
+    async with dedup.db.reading() as tx:
+        assert await tx.fetchval("SELECT cluster FROM documents WHERE document_id = 'a'") == "x"
+
+
+@pytest.mark.parametrize("first", ["golden", "plain"])
+async def test_what_means_the_same_as_a_golden_row_never_trains(dedup: Running, first: str) -> None:
+    golden, plain = said("a", suite="golden"), said("b", minute=1, label="late")
+    for event in (golden, plain) if first == "golden" else (plain, golden):
+        await dedup.deliver([event])
+        await dedup.work("semantic")
+    kept = {event.document_id: event for event in await dedup.emitted(DocumentKept)}
+    assert kept["a"].cluster == kept["b"].cluster and not kept["a"].trainable
+    if first == "golden":
+        assert not kept["b"].trainable
+    await dedup.deliver([said("b", id="b2", minute=5)])
+    assert not (await dedup.emitted(DocumentKept))[-1].trainable, "the cluster is barred, whichever came first"
+
+
+async def test_what_repeated_one_that_fell_is_explained_step_by_step_and_weighs_for_what_stands(
+    dedup: Running,
+) -> None:
+    await dedup.tables.put(configured("parcels", revision=2, semantic=0.95, then="weight"))
+    await dedup.deliver([said("a"), said("b", minute=1), said("b", id="b2", minute=2)])
+    await dedup.work("semantic")
+    told = [
+        (one.document_id, one.duplicate_of, one.kind, one.weighs) for one in await dedup.emitted(DocumentDuplicated)
+    ]
+    assert told == [("b2", "b", "exact", True), ("b", "a", "semantic", True), ("b2", "a", "exact", True)]
+    assert [one.ended for one in await dedup.emitted(DocumentDuplicated)] == [None, "b", None]
+    async with dedup.http() as client:
+        because = (await client.get("/v1/duplicates/b2")).json()["because"]
+        assert [(one["document_id"], one["kind"], one["duplicate_of"]) for one in because] == [
+            ("b2", "exact", "b"),
+            ("b", "semantic", "a"),
+        ]
+        await dedup.deliver([retired("b")])
+        (because,) = (await client.get("/v1/duplicates/b2")).json()["because"]
+    assert (because["kind"], because["duplicate_of"]) == ("semantic", "a"), "as b did"
+    assert because["similarity"] == pytest.approx(0.98, abs=0.01)
+
+
 async def test_policies_hold_for_meaning_too(dedup: Running) -> None:
     await dedup.tables.put(configured("parcels", revision=2, semantic=0.95, then="weight"))
     await dedup.deliver([said("a"), said("b", minute=1)])
@@ -144,17 +227,19 @@ async def test_policies_hold_for_meaning_too(dedup: Running) -> None:
     async with dedup.http() as client:
         found = (await client.get("/v1/duplicates", params={"workspace": "other-shop"})).json()
     assert [(one["document_id"], one["kind"], one["stands"]) for one in found] == [("b", "semantic", True)]
+    kept = (await dedup.emitted(DocumentKept))[-1]
+    assert (kept.document_id, kept.cluster, kept.replaces) == ("b", "a", "b"), "it is kept in the cluster of the other"
 
 
 async def test_it_goes_on_in_batches_and_turns_also_after_a_death_and_a_kill(
     dedup: Running, engine: Angles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_semantic, "BATCH", 2)
+    monkeypatch.setattr(meaning, "BATCH", 2)
     monkeypatch.setattr(job_semantic, "TURN", 2)
     labels = ["lost", "late", "damaged", None, "other"]
     rows = [said(name, id=f"{name}{n}", minute=n, label=label) for n, label in enumerate(labels) for name in "ab"]
     await dedup.deliver(rows)
-    settle, calls, engine.dies = job_semantic._settle, [], 1
+    settle, calls, engine.dies = meaning._settle, [], 1
 
     async def killed(*args: Any) -> None:
         await settle(*args)
@@ -162,7 +247,7 @@ async def test_it_goes_on_in_batches_and_turns_also_after_a_death_and_a_kill(
         if len(calls) == 2:
             raise ZeroDivisionError
 
-    monkeypatch.setattr(job_semantic, "_settle", killed)
+    monkeypatch.setattr(meaning, "_settle", killed)
     for _ in range(3):
         await dedup.work("semantic")
         dedup.clock.advance(60)

@@ -3,6 +3,7 @@
 import json
 from uuid import uuid4
 
+import pytest
 from harness import Running, make
 from worlds import LABELS, SmallEngine, configured, deployment, kept, put_dataset, put_model, request
 
@@ -48,7 +49,34 @@ async def test_a_better_candidate_passes_with_every_figure_and_condition(evaluat
     assert (accuracy.value, accuracy.n) == (0.98, 200)
     assert accuracy.low < 0.98 < accuracy.high
     report = json.loads(await evaluation.service.blobs.get(event.report))
-    assert report["suites"]["fresh"]["classes"]["late"]["n"] == 67
+    fresh = report["suites"]["fresh"]
+    assert fresh["classes"]["late"]["n"] == 67
+    assert sum(map(sum, fresh["confusion"]["counts"])) == 200
+    assert fresh["calibration"]["ece"] == pytest.approx(0.08)
+    assert fresh["latency_ms"]["p50"]["value"] == 5.0
+    assert {one["kind"] for one in fresh["slices"]} == {"length"}
+    assert (fresh["flips"]["mended"]["n"], fresh["flips"]["broken"]["n"]) == (56, 0)
+    assert (
+        fresh["flips"]["mended"]["rows"][0] | {"production": "lost", "truth": "late"}
+        == fresh["flips"]["mended"]["rows"][0]
+    )
+
+
+async def test_a_report_is_a_page_with_texts_as_far_as_they_are_kept(evaluation: Running) -> None:
+    manifest = await prepared(evaluation, candidate=0.02, production=0.3)
+    asked = request(manifest)
+    await evaluation.deliver([asked])
+    async with evaluation.http() as client:
+        early = await client.get(f"/v1/evaluations/{asked.id}.html")
+        assert early.status_code == 409 and "not judged yet" in early.json()["error"]["message"]
+        await evaluation.work()
+        page = (await client.get(f"/v1/evaluations/{asked.id}.html")).text
+        assert "parcels-2: pass" in page and "Wrong in production, right now" in page and "fresh 10<" in page
+        blob = json.loads(await evaluation.service.blobs.get(manifest))["suites"]["fresh"]["rows"]
+        await evaluation.service.blobs.delete(blob)
+        page = (await client.get(f"/v1/evaluations/{asked.id}.html")).text
+        assert "its text is no longer kept" in page and "fresh 10<" not in page
+        assert (await client.get(f"/v1/evaluations/{uuid4()}.html")).status_code == 404
 
 
 async def test_a_worse_candidate_fails_and_an_equal_one_is_inconclusive(evaluation: Running) -> None:
@@ -251,10 +279,11 @@ async def test_labels_of_a_person_who_is_forgotten_and_of_retired_documents_judg
 
 
 async def test_a_label_that_means_the_same_as_an_older_one_judges_no_more(evaluation: Running) -> None:
-    await evaluation.deliver([kept(1), kept(2)])
+    await evaluation.deliver([kept(1), kept(2), kept(3)])
     about = {"source": "desk", "duplicate_of": "k-0", "similarity": 0.97, "cluster": "k-0", "at": kept(1).known_at}
     await evaluation.deliver([make(DocumentDuplicated, document_id="k-1", kind="semantic", **about)])
     await evaluation.deliver([make(DocumentDuplicated, document_id="k-2", kind="near", **about)])
+    await evaluation.deliver([make(DocumentDuplicated, document_id="k-9", kind="near", ends="k-3", **about)])
     assert await arrived(evaluation) == ["k-2"]
 
 

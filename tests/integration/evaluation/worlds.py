@@ -35,6 +35,11 @@ SPEC: dict[str, Any] = {
     "task": "classify",
     "labels": {"names": LABELS},
     "feedback": {"delay": "2s"},
+    "gate": [
+        "fresh.macro_f1 > production",
+        "golden.macro_f1 >= best - 0.03",
+        "typos.macro_f1 >= 0.9 * golden.macro_f1",
+    ],
     "rollout": {"canary": {"shares": [0.2, 0.5], "labels": 20}, "at_most": "1h"},
 }
 
@@ -227,4 +232,5 @@ class SmallEngine:
         first = round(len(truth) * wrong)
         prediction = [LABELS[(LABELS.index(label) + (n < first)) % 3] for n, label in enumerate(truth)]
         columns = {name: rows.column(name) for name in ("id", "cluster")}
-        return pyarrow.table({**columns, "truth": truth, "prediction": prediction})
+        told = {"top_probability": [0.9] * len(truth), "latency_ms": [float(n % 10 + 1) for n in range(len(truth))]}
+        return pyarrow.table({**columns, "truth": truth, "prediction": prediction, **told})

@@ -53,7 +53,7 @@ async def tabled(datasets: Running) -> dict[str, Any] | None:
         counts = (await client.get("/v1/observations", params={"workspace": "stations"})).json()
         if counts.get("rows") != 60:
             return None
-        table = (await client.post("/v1/workspaces/stations/feature-tables", json={})).json()["table"]
+        table = (await client.post("/v1/workspaces/stations/feature-tables", json={"by": "ada"})).json()["table"]
 
         async def made() -> dict[str, Any] | None:
             told: dict[str, Any] = (await client.get(f"/v1/feature-tables/{table}")).json()

@@ -156,7 +156,7 @@ def bits(vector: dict[str, Any]) -> dict[str, str]:
 async def tabled(running: Running) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The rows of a table asked for now, and what is said of it."""
     async with running.http() as client:
-        asked = (await client.post("/v1/workspaces/stations/feature-tables", json={})).json()
+        asked = (await client.post("/v1/workspaces/stations/feature-tables", json={"by": "ada"})).json()
         await running.work("tabulate")
         answer = await client.get(f"/v1/feature-tables/{asked['table']}/file")
         assert answer.status_code == 200, answer.text

@@ -123,8 +123,36 @@ async def test_a_site_whose_rules_do_not_answer_is_left_alone(ingestion: Running
     web.routes = {"/robots.txt": Reply(status=503), "/": html(text(1))}
     await declare(ingestion, crawl(web))
     found = await run(ingestion)
-    assert (found["state"], codes(found)) == ("partial", {f"{web.url}/": "down"})
+    assert (found["state"], codes(found)) == ("failed", {f"{web.url}/": "down"})
+    assert found["reason"].startswith(f"none of the seeds could be read: {web.url}/: down")
     assert web.pages == []
+
+
+async def test_a_crawl_whose_seeds_may_not_be_reached_fails_and_says_what_to_declare(ingestion: Running) -> None:
+    async with site("127.0.0.2") as inside:
+        inside.host = "127.0.0.2"
+        inside.routes = {"/": html(text(1), "/a"), "/a": html(text(2))}
+        await declare(ingestion, crawl(inside))
+        found = await run(ingestion)
+        assert (found["state"], inside.hits) == ("failed", [])
+        assert "private: true" in found["reason"] and "127.0.0.2" in found["reason"]
+        assert codes(found) == {f"{inside.url}/": "private_address"}  # with its address, which is a site's
+        await declare(ingestion, crawl(inside, private=True))
+        assert (await run(ingestion))["counts"]["new"] == 2
+        urls = {event.metadata["url"] for event in await ingestion.emitted(DocumentAccepted)}
+        assert urls == {f"{inside.url}/", f"{inside.url}/a"}
+
+
+async def test_links_that_name_people_and_redirects_that_lead_away_are_told(ingestion: Running, web: Site) -> None:
+    web.routes = {
+        "/": html(text(1), "/out", "/mail?to=joe@example.com"),
+        "/out": to("http://elsewhere.test/"),
+    }
+    await declare(ingestion, crawl(web))
+    found = await run(ingestion)
+    assert found["state"] == "complete"
+    assert codes(found) == {f"{web.url}/": "personal_data", f"{web.url}/out": "outside"}
+    assert "joe" not in str(found)
 
 
 async def test_a_page_that_redirects_to_a_private_address_is_not_followed(ingestion: Running, web: Site) -> None:

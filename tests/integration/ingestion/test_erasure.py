@@ -51,7 +51,7 @@ async def ask(ingestion: Running, of: int = 202, key: str | None = None, **body:
     ingestion.db.delivered = delivered  # type: ignore[method-assign]  # without a relay nothing leaves the outbox
     headers = {"Idempotency-Key": key} if key else {}
     async with ingestion.http() as client:
-        answer = await client.post("/v1/workspaces/parcels/erasures", json=body, headers=headers)
+        answer = await client.post("/v1/workspaces/parcels/erasures", json={"by": "ada", **body}, headers=headers)
     assert answer.status_code == of, answer.text
     return dict(answer.json())
 
@@ -124,13 +124,17 @@ async def test_the_report_is_done_when_every_owner_has_confirmed(ingestion: Runn
     await ingestion.deliver([*said, confirmed(erasure, "registry", versions=["parcels-9"])])
     path = f"/v1/workspaces/parcels/erasures/{erasure}"
     assert (await get(ingestion, path))["waiting_for"] == ["datasets"]
-    await ingestion.deliver([confirmed(erasure, "datasets", datasets=["3fa9"])])
+    await ingestion.deliver([confirmed(erasure, "datasets", datasets=["3fa9"], dataset_names=["parcels@3"])])
     report = await get(ingestion, path)
     assert (report["done"], report["datasets"], report["versions"]) == (True, ["3fa9"], [])
+    assert report["dataset_names"] == ["parcels@3"]
     assert report["owners"][1] == {"service": "dedup", "erased": {"rows": 2}, "at": said[0].occurred_at.isoformat()}
     [listed] = await get(ingestion, "/v1/workspaces/parcels/erasures")
     assert (listed["erasure"], listed["done"]) == (erasure, True)
-    assert (await get(ingestion, "/v1/workspaces/parcels/erasures/none"))["error"]["code"] == "erasure_not_found"
+    assert await get(ingestion, f"/v1/workspaces/parcels/erasures/{erasure[:8]}") == report
+    assert (await get(ingestion, "/v1/workspaces/parcels/erasures/00000000"))["error"]["code"] == "erasure_not_found"
+    unread = await get(ingestion, "/v1/workspaces/parcels/erasures/none")
+    assert "8 or more of its hex digits" in unread["error"]["message"]
 
 
 async def test_the_same_call_again_asks_once(ingestion: Running) -> None:

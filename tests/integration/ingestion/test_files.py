@@ -8,6 +8,7 @@ import os
 import shutil
 import zlib
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,16 +17,18 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from harness import Running, running, settings_for
+from harness import Running, make, running, settings_for
 from pypdf import PdfWriter
 from sources_run import ask, codes, declare, lapse, report, retired, run, texts
 from wires import wire
 
 from millrace.chassis import Blobs, Unavailable
-from millrace.events import DocumentAccepted, DocumentRejected
+from millrace.events import DocumentAccepted, DocumentRejected, SubjectErased
+from millrace.ingestion import erasures
 from millrace.ingestion.app import build_app
 from millrace.ingestion.sources import apart
 from millrace.ingestion.sources import files as reading
+from millrace.privacy import derived_key, pseudonym
 from millrace.stack import Endpoints
 
 
@@ -41,6 +44,12 @@ async def ingestion(stack: Endpoints, folder: Path) -> AsyncIterator[Running]:
     more = {"files_root": str(folder.parent), "source_buckets": ("millrace",), "file_bytes": 200_000}
     async with running(stack, "ingestion", build_app, **more) as service:
         yield service
+
+
+async def shown(ingestion: Running) -> dict[str, Any]:
+    async with ingestion.http() as client:
+        (found,) = (await client.get("/v1/workspaces/parcels/sources")).json()
+    return dict(found)
 
 
 def files(**more: Any) -> dict[str, Any]:
@@ -242,7 +251,8 @@ async def test_a_revision_that_is_refused_withdraws_the_one_before(ingestion: Ru
     (accepted, _) = await ingestion.emitted(DocumentAccepted)
     (folder / "a.md").write_text("asdfghjkl qwrtzp xcvbn")
     found = await run(ingestion)
-    assert (found["counts"]["changed"], found["counts"]["rejected"]) == (1, 1)
+    assert ("changed" in found["counts"], found["counts"]["rejected"]) == (False, 1)
+    assert (await shown(ingestion))["documents"] == 1
     (rejected,) = await ingestion.emitted(DocumentRejected)
     (gone,) = await retired(ingestion)
     assert rejected.document_id == gone.document_id == accepted.document_id
@@ -355,17 +365,69 @@ async def test_places_that_were_not_given_are_refused(ingestion: Running, folder
     assert because in found["reason"]
 
 
-async def test_a_folder_that_is_missing_is_waited_for_and_then_given_up(ingestion: Running, folder: Path) -> None:
-    await declare(ingestion, files())
-    shutil.rmtree(folder)
+async def test_a_place_that_is_not_there_ends_the_run_at_once(ingestion: Running, folder: Path) -> None:
+    await declare(ingestion, files(at="desc"))
+    found = await run(ingestion)
+    assert (found["state"], found["reason"]) == ("failed", "there is no folder 'desc'; did you mean 'desk'?")
+    ingestion.service.settings.source_buckets = ("millrace", "nowhere-to-be-found")
+    await declare(ingestion, files(at="s3://nowhere-to-be-found/tickets/"))
+    found = await run(ingestion)
+    assert (found["state"], found["reason"]) == ("failed", "there is no bucket 'nowhere-to-be-found'")
+
+
+async def test_a_run_whose_place_is_away_says_what_it_waits_for_and_is_given_up_in_the_end(
+    ingestion: Running, folder: Path
+) -> None:
+    table(folder / "a.csv", [["1", said(1), ""]])
+    await declare(ingestion, files(columns=COLUMNS))
+    shutil.move(folder.parent, aside := folder.parent.with_name("aside"))
     number = await ask(ingestion)
     await ingestion.work("fetch")
-    assert (await report(ingestion, number))["state"] == "running"
+    found = await report(ingestion, number)
+    assert found["state"] == "running" and "folder that ingestion may read" in found["waits_for"]
+    assert (await shown(ingestion))["state"] == "held up"
+    shutil.move(aside, folder.parent)
+    ingestion.clock.advance(60)
+    await ingestion.work("fetch")
+    found = await report(ingestion, number)
+    assert (found["state"], found["waits_for"], found["counts"]["new"]) == ("complete", None, 1)
+    shutil.move(folder.parent, aside)
+    number = await ask(ingestion)
+    await ingestion.work("fetch")
     ingestion.clock.advance(22_000)
     await ingestion.work("fetch")
     found = await report(ingestion, number)
-    assert found["state"] == "failed"
-    assert "no folder 'desk'" in found["reason"]
+    assert found["state"] == "failed" and "folder that ingestion may read" in found["reason"]
+    assert await retired(ingestion) == []
+
+
+async def test_rows_of_a_person_who_was_forgotten_are_not_fetched_again(ingestion: Running, folder: Path) -> None:
+    """Whatever the file is called, and even where a row was edited; what it says came later is new."""
+    columns = {**COLUMNS, "subject": "who", "at": "when"}
+    header = ("id", "text", "topic", "who", "when")
+    rows = [["1", said(1), "", "customer-1", ""], ["2", said(2), "", "customer-2", "2026-01-01T00:00:00Z"]]
+    table(folder / "a.csv", rows, header)
+    await declare(ingestion, files(columns=columns))
+    assert (await run(ingestion))["counts"]["new"] == 2
+    ingestion.clock.advance(60)
+    subject = pseudonym("customer-1", derived_key(ingestion.service.settings.secret.get_secret_value(), "parcels"))
+    gone = make(SubjectErased, at=ingestion.clock.now(), erasure="e-1", subject=subject)
+    async with ingestion.service.db.transaction() as tx:
+        await erasures.append(tx, "e-1", "parcels", subject, "ada")
+    await ingestion.deliver([gone])
+    (folder / "a.csv").unlink()
+    later = (ingestion.clock.now() + timedelta(days=1)).isoformat()
+    rows[0][1] = said(11)
+    table(folder / "renamed.csv", [*rows, ["3", said(3), "", "customer-1", later]], header)
+    ingestion.clock.advance(2 * 86_400)
+    found = await run(ingestion)
+    assert (found["counts"]["forgotten"], found["counts"]["new"]) == (1, 2)
+    assert set(await texts(ingestion)) == {said(1), said(2), said(3)}
+    assert (await texts(ingestion))[said(1)] == 1
+    async with ingestion.http() as client:
+        told = (await client.get("/v1/workspaces/parcels/erasures/e-1")).json()
+    assert [one["source"] for one in told["still_named_by"]] == ["help"]
+    assert "new" not in (await run(ingestion))["counts"]
 
 
 async def test_a_prefix_of_s3_is_read_as_a_folder_is(stack: Endpoints, ingestion: Running, folder: Path) -> None:

@@ -105,7 +105,7 @@ def passed(handler: str) -> float:
 async def forgotten(service: Running, who: str) -> dict[str, Any]:
     """What each of the three has erased, once all have confirmed."""
     async with service.http() as client:
-        asked = (await client.post("/v1/workspaces/parcels/erasures", json={"subject": who})).json()
+        asked = (await client.post("/v1/workspaces/parcels/erasures", json={"subject": who, "by": "ada"})).json()
 
         async def confirmed() -> dict[str, Any] | None:
             report = (await client.get(f"/v1/workspaces/parcels/erasures/{asked['erasure']}")).json()

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 import uvicorn
@@ -69,10 +70,28 @@ async def test_a_person_lists_shows_releases_drops_and_replays(ingestion: Runnin
     code, said = await typed("drop", "parcels", "--reason", "label", "--json")
     assert (code, json.loads(said)["dropped"]) == (0, 1)
     code, said = await typed("replay", "parcels", "--all")
-    assert (code, said) == (0, "1 kept\n")
+    assert (code, said) == (0, "1 still refused\n")
     assert [one.released_by for one in await ingestion.emitted(DocumentAccepted)] == ["ada"]
     code, said = await typed("list", "parcels", "--reason", "words")
     assert rows["Late again"][:8] in said
+
+
+async def test_a_record_is_named_by_how_its_id_begins(ingestion: Running, typed: Typed) -> None:
+    ids = ["0524920a-85e0-431e-8000-000000000001", "0524920a-85e0-431e-9000-000000000002"]
+    await ingestion.deliver([submitted("Too short", id=UUID(id)) for id in ids])
+    code, said = await typed("show", "0524920A85E0431E8")
+    assert code == 0 and ids[0] in said
+    for line in (["show", "0524920a"], ["drop", "parcels", "0524920a"]):
+        code, said = await typed(*line)
+        assert code == 1 and "more than one record begins with 0524920a" in said and ids[1] in said, line
+    code, said = await typed("list", "parcels", "--json", "--after", "0524920a-85e0-431e-8")
+    assert [row["event_id"] for row in json.loads(said)] == [ids[1]]
+    code, said = await typed("drop", "parcels", "0524920a-85e0-431e-9", "--json")
+    assert code == 0 and [row["event_id"] for row in json.loads(said)["records"]] == [ids[1]]
+    code, said = await typed("show", "0524920b")
+    assert code == 1 and "no record 0524920b in quarantine" in said
+    code, said = await typed("show", "0524")
+    assert code == 1 and "the id of a record, or the first 8 or more of its hex digits" in said
 
 
 async def test_what_names_nothing_or_something_unknown_is_exit_code_1(ingestion: Running, typed: Typed) -> None:

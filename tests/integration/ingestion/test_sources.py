@@ -91,7 +91,9 @@ async def test_a_report_gives_its_reasons_a_page_at_a_time(ingestion: Running, f
 async def test_what_can_not_be_run_says_why(ingestion: Running) -> None:
     await declare(ingestion, SOURCES | {"old": SOURCES["help"]}, retired=["old"])
     async with ingestion.http() as client:
-        answers = {name: await client.post(f"{PATH}/{name}/runs") for name in ("shop", "old", "hlp")}
+        answers = {
+            name: await client.post(f"{PATH}/{name}/runs", json={"by": "ada"}) for name in ("shop", "old", "hlp")
+        }
         missing = [await client.get(f"{PATH}/{path}") for path in ("hlp", "help/runs/7")]
         nowhere = await client.get("/v1/workspaces/parcls/sources")
     assert {name: answer.status_code for name, answer in answers.items()} == {"shop": 409, "old": 409, "hlp": 404}

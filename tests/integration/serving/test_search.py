@@ -42,9 +42,9 @@ def retired(id: str, *, after: float = 60, **fields: Any) -> DocumentRetired:
     return make(DocumentRetired, document_id=id, source="wiki", because="vanished", at=at, **fields)
 
 
-def repeated(id: str, kind: str, of: str = "d-0") -> DocumentDuplicated:
+def repeated(id: str, kind: str, of: str = "d-0", **more: Any) -> DocumentDuplicated:
     fields = {"document_id": id, "source": "wiki", "duplicate_of": of, "kind": kind, "similarity": 0.97, "cluster": of}
-    return make(DocumentDuplicated, at=START + timedelta(seconds=60), **fields)
+    return make(DocumentDuplicated, at=START + timedelta(seconds=60), **fields | more)
 
 
 async def test_a_passage_is_found_with_its_place_in_the_document(parcels: Library) -> None:
@@ -128,8 +128,9 @@ async def test_a_retired_document_is_gone_and_comes_back_only_as_a_later_revisio
 
 
 async def test_only_what_was_kept_first_goes_as_a_duplicate(parcels: Library) -> None:
-    await parcels.keep(kept("d-1", "Returns take a week."), kept("d-2", "Returns are free."))
+    await parcels.keep(kept("d-1", "Returns take a week."), kept("d-2", "Returns are free."), kept("d-3", "Returns!"))
     await parcels.service.deliver([repeated("d-1", "semantic"), repeated("d-2", "exact", "d-2")])
+    await parcels.service.deliver([repeated("d-3", "near", ends="d-3")])
     assert await parcels.ids("returns") == ["d-2"]
 
 

@@ -36,7 +36,7 @@ async def begin(
     spec = load(FILE.replace("METHODS", methods).replace("DEVICE", device))
     await training.tables.put(make(WorkspaceConfigured, revision=1, spec=spec.plain(), digest=spec.digest(), by="ada"))
     async with training.http() as client:
-        assert (await client.post("/v1/workspaces/parcels/train", json={})).status_code == 202
+        assert (await client.post("/v1/workspaces/parcels/train", json={"by": "ada"})).status_code == 202
     (asked,) = await training.emitted(RetrainingRequested)
     cycle = asked.cycle_id
     assert cycle

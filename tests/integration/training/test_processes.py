@@ -67,7 +67,7 @@ async def test_a_killed_worker_takes_its_child_along_and_the_next_goes_on_from_t
     async with database(stack, "training") as dsn:
         blobs = Blobs(settings_for(stack, "training", dsn))
         async with process(stack, "training", dsn, tmp_path / "first.log", settings) as first:
-            opened = await call("POST", f"{first.url}/v1/workspaces/{name}/train", json={})
+            opened = await call("POST", f"{first.url}/v1/workspaces/{name}/train", json={"by": "ada"})
             (asked,) = await bus.read(RetrainingRequested, until=lambda found: len(found) == 1)
             assert str(asked.cycle_id) == opened["cycle"]
             manifest = await put_dataset(blobs, name, rows=600)
@@ -92,7 +92,7 @@ async def test_a_zombie_that_wakes_after_its_lease_publishes_nothing(stack, bus:
         blobs = Blobs(settings_for(stack, "training", dsn))
         told = {"GROUP_SUFFIX": f"-{uuid4().hex[:8]}", "WORK_DIR": tmp_path / "runs"}  # one machine: they share it
         async with process(stack, "training", dsn, tmp_path / "first.log", told) as first:
-            await call("POST", f"{first.url}/v1/workspaces/{name}/train", json={})
+            await call("POST", f"{first.url}/v1/workspaces/{name}/train", json={"by": "ada"})
             (asked,) = await bus.read(RetrainingRequested, until=lambda found: len(found) == 1)
             await bus.publish(released(name, asked.cycle_id, await put_dataset(blobs, name, rows=600)))
             await eventually(lambda: kept_step(first.url, name), within=60)

@@ -81,7 +81,7 @@ def drift(version: str = "parcels-1", **fields: Any) -> DriftDetected:
 
 async def post(training: Running, of: int = 202, **body: Any) -> Any:
     async with training.http() as client:
-        answer = await client.post("/v1/workspaces/parcels/train", json=body)
+        answer = await client.post("/v1/workspaces/parcels/train", json={"by": "ada", **body})
     assert answer.status_code == of, answer.text
     return answer.json()
 
@@ -203,7 +203,7 @@ async def test_a_method_that_is_not_there_is_named_with_those_that_are(training:
     assert refused["error"]["method"] == "lorra" and "linear-probe" in refused["error"]["known"]
     assert (await post(training, 422, methods=["declare"]))["error"]["code"] == "nothing_to_declare"
     async with training.http() as client:
-        assert (await client.post("/v1/workspaces/nobody/train", json={})).status_code == 404
+        assert (await client.post("/v1/workspaces/nobody/train", json={"by": "ada"})).status_code == 404
 
 
 async def test_a_second_rejection_alerts_and_stops(training: Running) -> None:
@@ -309,6 +309,13 @@ async def test_a_killed_run_is_taken_up_again_from_its_checkpoint(training: Runn
     (run,) = await get(training, "runs")
     assert run["claims"] == 2 and run["state"] == "trained" and run["resumed_from"] >= first > 0
     assert trained.artifact.endswith("-2")
+    assert run["parameters"] | {"seed": 7, "epochs": 3, "batch": 32, "device": "cpu", "classes": 2} == run["parameters"]
+    assert run["measured"]["steps"] == run["steps"] and run["measured"]["peak_mb"] > 100
+    async with training.http() as client:
+        curve = (await client.get(f"/v1/runs/{run['id'][:8]}")).json()["curve"]
+    steps = [point["step"] for point in curve]
+    assert steps == sorted(set(steps)) and curve[0]["step"] < first < curve[-1]["step"]
+    assert curve[-1]["loss"] < curve[0]["loss"]
     left = [key async for key in Blobs(training.service.settings).each("parcels/checkpoints/")]
     assert not left and not any(training.service.settings.work_dir.iterdir())
 
@@ -328,7 +335,7 @@ target: {name: load, kind: regression, horizon: 1h, arrives_within: 3h}
     )
     await training.tables.put(event)
     async with training.http() as client:
-        answer = await client.post("/v1/workspaces/stations/train", json={"methods": ["lightgbm"]})
+        answer = await client.post("/v1/workspaces/stations/train", json={"by": "ada", "methods": ["lightgbm"]})
         assert answer.status_code == 422
         error = answer.json()["error"]
         assert (error["code"], error["task"]) == ("not_trained", "tabular")

@@ -164,7 +164,7 @@ def test_a_cycle_by_hand_is_open_once(desk: Whole) -> None:
     again = desk.millrace("train", "desk")
     assert again.code == 1 and "has an open cycle" in " ".join(again.err.split())
     assert "by ada: new catalogue" in desk.millrace("cycles", "desk").out
-    unknown = desk.millrace("train", "desk", "--method", "lora")
+    unknown = desk.millrace("train", "desk", "--method", "lorra")
     assert unknown.code == 1 and "linear-probe" in unknown.err
 
 
@@ -218,7 +218,7 @@ def test_dead_letters_are_listed_shown_mended_and_replayed(desk: Whole) -> None:
     letters = desk.millrace("dead-letters", "list", "ingestion", "--json").json
     assert len(letters) == 4
     listed = " ".join(desk.millrace("dead-letters", "list").out.split())
-    assert "no workspace 'dekc'" in listed and "Invalid JSON" in listed
+    assert "no workspace 'dekc'" in listed and "expected JSON" in listed
     number = str(next(one["id"] for one in letters if "dekc" in one["reason"]))
     shown = desk.millrace("dead-letters", "show", "ingestion", number)
     assert "my parcel went to another desk" in shown.out

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import typer
 
-from millrace.cli import Failure
-from millrace.cli.main import build, run
+from millrace.cli import Failure, show, table
+from millrace.cli.main import _report, build, run
 from millrace.cli.options import pairs
+from millrace.cli.output import short
 from millrace.cli.tail import each_line
 
 
@@ -73,6 +74,21 @@ def test_a_log_that_is_not_there_names_those_that_are(tmp_path: Path, capsys: py
     assert "there are drift" in capsys.readouterr().err
     assert run(["logs", "drift", "--data", str(tmp_path)]) == 0
     assert capsys.readouterr().out == "hello\n"
+
+
+def test_what_no_terminal_reads_is_neither_cut_nor_folded(capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.text import Text
+
+    ids = ["22bc31eb-85e0-531e-8000-000000000001", "22bc31eb-85e0-531e-8000-000000000002"]
+    words = " ".join(["word"] * 400)
+    show(None, False, lambda: table(("record", "repeats", "text"), [(Text(ids[0]), ids[1], Text(short(words, 60)))]))
+    assert capsys.readouterr().out.splitlines()[1].split() == [*ids, *words.split()]
+
+
+def test_a_failure_that_no_terminal_reads_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    names = ", ".join(f"process-{number}" for number in range(40))
+    assert _report(Failure(f"there are {names}", hint=f"one of {names}"), False) == 1
+    assert capsys.readouterr().err.splitlines() == [f"error there are {names}", f"one of {names}"]
 
 
 def test_the_words_of_a_service_become_the_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

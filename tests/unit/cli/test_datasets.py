@@ -85,4 +85,36 @@ def test_a_list_shows_what_is_current_and_what_people_did(service: Any, capsys: 
     service({"/v1/datasets": {"datasets": [{**VERSION, "redacted": 3}], "cuts": [], "moves": moves}})
     assert run(["datasets", "list", "parcels"]) == 0
     told = capsys.readouterr().out
-    assert "parcels@2" in told and "the paper" in told and "lost 3" in told
+    assert "parcels@2" in told and "the paper" in told and "has lost 3 rows to erasure" in told
+
+
+def test_a_version_that_lost_rows_is_shown_with_those_that_are_left(
+    service: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = {"splits": {"train": {"rows": 9, "labels": {"late": 5, "lost": 4}}, "fresh": {"rows": 0, "labels": {}}}}
+    manifest = {
+        "content": content, "left": {"train": {"late": 4, "lost": 4}, "fresh": {}}, "labels": ["late", "lost"],
+        "lineage": {"because": "hand"}, "sources": {"crm": 9}, "offsets": {}, "redacted": 1, "digest": "d",
+    }  # fmt: skip
+    service({"/v1/datasets/parcels@2": VERSION | manifest})
+    assert run(["datasets", "show", "parcels@2"]) == 0
+    told = capsys.readouterr().out
+    assert "is current, has lost 1 row to erasure" in told and "{" not in told
+    assert [line.split() for line in told.splitlines()[-3:]] == [
+        ["late", "4", "0"], ["lost", "4", "0"], ["in", "all", "8", "0"],
+    ]  # fmt: skip
+
+
+def test_a_share_that_did_not_move_has_no_sign(service: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    shares = {"late": {"before": 0.50004, "after": 0.5}, "lost": {"before": 0.4, "after": 0.5}}
+    figure = {"value": 0.0, "statistic": "s"}
+    found = {
+        "before": VERSION, "after": VERSION, "rows": {"before": 8, "after": 8}, "relabelled_from_to": [],
+        **dict.fromkeys(("added", "removed", "relabelled", "reworded", "moved"), 0),
+        "labels": figure | {"shares": shares}, "lengths": {"characters": figure, "words": figure, "statistic": "s"},
+        "vocabulary": figure | {"new": [], "gone": []},
+    }  # fmt: skip
+    service({"/v1/datasets/parcels@1/diff/parcels@2": found})
+    assert run(["datasets", "diff", "parcels@1", "parcels@2"]) == 0
+    told = capsys.readouterr().out
+    assert "-0.0%" not in told and "+0.0%" not in told and "+10.0%" in told

@@ -74,6 +74,36 @@ def making(*states: dict[str, Any]) -> Answer:
     return answer
 
 
+def test_a_profile_is_written_as_a_page_or_as_figures_or_told(
+    services: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures = {
+        "version": {"name": "stations"},
+        "rows": 7,
+        "notes": [{"kind": "look", "text": "peak has one value only."}],
+    }
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/profile.json"):
+            return httpx.Response(200, json=figures)
+        if request.url.path.endswith("/profile.html"):
+            return httpx.Response(200, content=b"<!doctype html>")
+        return httpx.Response(202, json=TABLE | {"state": "made", "rows": 7})
+
+    asked = services(answer)
+    page = tmp_path / "page.html"
+    assert run(["features", "profile", "stations", "--since", "2026-01-05", "--out", str(page)]) == 0
+    assert page.read_bytes() == b"<!doctype html>"
+    assert json.loads(asked[0].content)["since"].startswith("2026-01-05")
+    assert run(["features", "profile", "stations", "--out", str(tmp_path / "figures.json")]) == 0
+    assert json.loads((tmp_path / "figures.json").read_text()) == figures
+    capsys.readouterr()
+    assert run(["features", "profile", "stations"]) == 0
+    assert "peak has one value only" in capsys.readouterr().out
+    assert run(["features", "profile", "stations", "--out", str(tmp_path / "page.txt")]) == 1
+    assert "html or .json" in capsys.readouterr().err
+
+
 def test_a_table_is_waited_for_and_written(services: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     services(making({}, {}, {"state": "made", "rows": 7, "left_out": {"late": 2}}))
     out = tmp_path / "stations.parquet"

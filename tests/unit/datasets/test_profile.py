@@ -77,10 +77,32 @@ def test_it_finds_what_is_planted(files: tuple[Path, Path]) -> None:
     assert set(found["near"]["telling"]["damaged"]) >= {"broken", "crushed", "wet"}
     assert found["drift"]["new_words"][0] == ["drone", 5] and found["drift"]["labels"] > 0.1
     assert found["texts"]["words"]["quantiles"]["high"] >= 400 and sum(found["texts"]["words"]["counts"]) == 606
-    assert found["categories"]["language"]["top"] == [["en", 606]]
+    assert found["categories"]["language"]["top"] == [["en", 606, 1.0]]
     told = " ".join(note["text"] for note in found["notes"])
     assert "1 text stands under two labels" in told and "1 of 606 values of text" in told
     assert "shares of labels have moved" in told
+
+
+def test_texts_like_no_label_are_told_apart_from_those_of_a_wrong_one(tmp_path: Path) -> None:
+    said = {"late": "wo bleibt meine karte", "lost": "lorem ipsum dolor sit amet", "damaged": ""}
+    odd = [row(700 + number, label, text) for number, (label, text) in enumerate(said.items())]
+    found = profile([written(tmp_path / "rows.parquet", [*many(0, 600), *odd])], about=ABOUT)
+    near = found["near"]
+    assert near["alone"] < 12 and {each["id"] for each in near["lonely"][:2]} == {"d700", "d701"}
+    assert "d702" not in {each["id"] for each in near["lonely"]}, "it is told of as empty"
+    assert f"{near['alone']} texts lie far from every label" in render(found)
+    same = profile([written(tmp_path / "same.parquet", [row(n, "late", "the same") for n in range(60)])], about=ABOUT)
+    assert same["near"]["lonely"] == [] and "Texts like no label" not in render(same)
+
+
+def test_words_that_say_something_are_shown_and_what_says_nothing_is_one_line(tmp_path: Path) -> None:
+    found = profile([written(tmp_path / "rows.parquet", many(0, 600))], about=ABOUT)
+    own = {word for words in WORDS.values() for word in words}
+    shown = [each["word"] for each in found["near"]["informing"]]
+    assert set(shown) == own, "words that labels share say nothing"
+    assert all(each["word"] in WORDS[each["label"]] for each in found["near"]["informing"])
+    page = render(found)
+    assert "trusted <b>yes</b>" in page and "<h3>Trusted</h3>" not in page
 
 
 def test_the_same_rows_give_the_same_bytes_here_and_in_another_process(

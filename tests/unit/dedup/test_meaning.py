@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millrace.dedup.domain import Kept, Meant, Sketch, joined, pieces, settle
+from millrace.dedup.domain import Kept, Meant, Same, Sketch, joined, joining, pieces, settle
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -91,6 +91,26 @@ def test_any_order_in_any_batches_comes_to_the_same(order: list[int], alike: set
         if released:
             waiting.append(released)
     assert standing == expected
+
+
+def test_a_new_cluster_joins_that_of_the_nearest_compared_before_it_once() -> None:
+    rows = [Meant(n, one.row, one.known_at, founds=n != 3) for n, one in enumerate(map(meant, range(5)))]
+    near = {
+        0: [(rows[1], 0.99)],
+        1: [(rows[0], 0.99), (rows[4], 0.999)],
+        2: [(rows[0], 0.96), (rows[1], 0.97)],
+        3: [(rows[0], 0.98)],
+    }
+    assert joining(rows, near, []) == {"d1": "d0", "d2": "d0"}, (
+        "what was seen before, as 3, stays; none joins a later one"
+    )
+
+
+def test_one_that_falls_joins_the_cluster_of_what_stands_for_it() -> None:
+    a, b, c = (Meant(n, one.row, one.known_at, founds=True) for n, one in enumerate(map(meant, range(3))))
+    near = {2: [(a, 0.96), (b, 0.99)]}
+    assert joining([c], near, []) == {"d2": "d1"}
+    assert joining([c], near, [Same(c, a, 0.96)]) == {"d2": "d0"}
 
 
 def test_a_long_text_is_embedded_in_pieces_over_its_whole_length() -> None:

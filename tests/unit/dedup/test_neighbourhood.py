@@ -87,9 +87,13 @@ def test_the_same_document_published_again_is_no_revision() -> None:
     assert decide(arrival("a"), arrival("a"))[1] == Drop("a", "a", "exact", 1.0)
 
 
-def test_a_revision_near_another_row_joins_that_row_s_cluster_and_still_replaces() -> None:
-    decisions = decide(arrival("a"), arrival("b", OTHER), arrival("b", NEAR))
-    assert decisions[2] == Keep("a", trainable=True, replaces="b")
+def test_a_revision_near_another_row_joins_that_row_s_cluster_and_its_former_text_ends() -> None:
+    same, other_label = arrival("b", NEAR), arrival("b", NEAR, "late")
+    dropped, late = decide(arrival("a"), arrival("b", OTHER), same, arrival("c", OTHER))[2:]
+    assert isinstance(dropped, Drop) and (dropped.duplicate_of, dropped.cluster, dropped.ends) == ("a", "a", "b")
+    assert late == Keep("c", trainable=True), "its former text stands for nothing any more"
+    kept_on = decide(arrival("a"), arrival("b", OTHER), other_label)[2]
+    assert kept_on == Keep("a", trainable=True, replaces="b")
 
 
 def test_a_correction_replaces_what_it_corrects() -> None:

@@ -1,12 +1,13 @@
 """What every service stands on. See the README beside this package."""
 
-from millrace.chassis import erasure, retention
+from millrace.chassis import erasure, prefixes, retention
 from millrace.chassis.blobs import Blobs
 from millrace.chassis.causes import Step, command, traceparent
 from millrace.chassis.clock import Clock, SystemClock
 from millrace.chassis.errors import (
     AlreadyExists,
     BlobNotFound,
+    BucketNotFound,
     Busy,
     Conflict,
     LeaseLost,
@@ -31,6 +32,7 @@ __all__ = [
     "AlreadyExists",
     "BlobNotFound",
     "Blobs",
+    "BucketNotFound",
     "Busy",
     "Clock",
     "Conflict",
@@ -56,6 +58,7 @@ __all__ = [
     "erasure",
     "handles",
     "policy_of",
+    "prefixes",
     "retention",
     "run",
     "traceparent",

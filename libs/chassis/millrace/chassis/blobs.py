@@ -14,7 +14,7 @@ import urllib3
 from minio import Minio
 from minio.error import S3Error
 
-from millrace.chassis.errors import AlreadyExists, BlobNotFound, Unavailable
+from millrace.chassis.errors import AlreadyExists, BlobNotFound, BucketNotFound, Unavailable
 from millrace.chassis.settings import Settings
 
 T = TypeVar("T")
@@ -57,6 +57,8 @@ class Blobs:
         except S3Error as error:
             if error.code in {"NoSuchKey", "NoSuchObject"}:
                 raise BlobNotFound(key) from error
+            if error.code == "NoSuchBucket":
+                raise BucketNotFound(self._bucket) from error
             raise Unavailable(f"S3: {error.code} for {key}: {error.message}") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unavailable(f"S3: {type(error).__name__} for {key}: {error}") from error

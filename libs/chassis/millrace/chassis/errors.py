@@ -10,6 +10,7 @@ Unprocessable             it will never work: dead letter, 422
     AlreadyExists
 Unavailable               it may work later: retry with back-off, 503
   Busy                    429, with a time to come back
+  BucketNotFound          a service's own is made before long; who was told of another says so
   LeaseLost               another worker has the job
 TooManyDeadLetters        stop the service: something is wrong with it, not with the events
 LoopEnded                 stop the service: a loop of it has ended by an error nobody foresaw
@@ -66,6 +67,12 @@ class Busy(Unavailable):
     def __init__(self, retry_after: float) -> None:
         super().__init__(f"the outbox is behind; come back in {retry_after:g} s")
         self.retry_after = retry_after
+
+
+class BucketNotFound(Unavailable):
+    def __init__(self, bucket: str) -> None:
+        super().__init__(f"S3: there is no bucket {bucket!r}")
+        self.bucket = bucket
 
 
 class LeaseLost(Unavailable):

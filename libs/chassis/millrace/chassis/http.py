@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -10,11 +10,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from opentelemetry import trace
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from millrace.chassis import dead_letters, telemetry
 from millrace.chassis.errors import Busy, Conflict, NotFound, Unavailable, Unprocessable
+from millrace.workspace.expected import expected
 
 if TYPE_CHECKING:
     from millrace.chassis.service import Service
@@ -126,7 +128,7 @@ def _problem(error: dict[str, Any]) -> dict[str, str]:
     if error["type"] == "json_invalid":
         at, because = error["loc"][-1], error["ctx"]["error"]
         return {"field": "body", "expected": f"JSON: {because} at character {at}"}
-    return {"field": ".".join(map(str, error["loc"][1:])) or "body", "expected": error["msg"]}
+    return {"field": ".".join(map(str, error["loc"][1:])) or "body", "expected": expected(cast(ErrorDetails, error))}
 
 
 def _operations(service: "Service") -> APIRouter:

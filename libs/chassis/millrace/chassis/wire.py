@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from millrace.chassis.errors import Malformed
 from millrace.events import Envelope, Event, Position
+from millrace.workspace.expected import expected
 
 E = TypeVar("E", bound=Event)
 
@@ -142,8 +143,8 @@ def decode(event: type[E], record: Record) -> E:
 
 def malformed(error: ValidationError) -> Malformed:
     """The first problem of a pydantic error, without the input: it may be a person's text."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    return Malformed(".".join(map(str, first["loc"])) or "body", first["msg"])
+    first = error.errors(include_url=False, include_input=False)[0]
+    return Malformed(".".join(map(str, first["loc"])) or "body", expected(first))
 
 
 def headers_of(event: Event, source: str, traceparent: str | None) -> dict[str, str]:

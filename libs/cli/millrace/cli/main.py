@@ -51,7 +51,8 @@ def _report(failure: Failure, as_json: bool) -> int:
         printed({"error": {"code": failure.kind, "message": failure.message, "hint": failure.hint}})
     else:
         errors.print("[bold red]error[/]", end=" ")
-        errors.print(failure.message, markup=False)
+        whole = not errors.is_terminal
+        errors.print(failure.message, markup=False, soft_wrap=whole)
         if failure.hint:
-            errors.print(failure.hint, style="dim", markup=False)
+            errors.print(failure.hint, style="dim", markup=False, soft_wrap=whole)
     return failure.code

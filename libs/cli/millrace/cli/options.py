@@ -8,6 +8,8 @@ import typer
 
 from millrace.stack.state import default_data_folder
 
+from .failure import Failure
+
 Data = Annotated[
     Path,
     typer.Option(
@@ -19,6 +21,14 @@ Data = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
+
+
+def named(out: Path | None, *endings: str) -> None:
+    """Raises Failure for a file whose name does not end as what is written to it."""
+    if out is not None and out.suffix not in endings:
+        raise Failure(
+            f"{out} is not named as what is written to it", hint=f"end it in {' or '.join(endings)}", kind="misnamed"
+        )
 
 
 def instant(given: str | None, option: str) -> str | None:

@@ -15,6 +15,11 @@ def whoami() -> str:
         return "a person"
 
 
+def counted(number: int, what: str, several: str = "") -> str:
+    """Return how many of something: `1 row`, `1,200 rows`."""
+    return f"{number:,} {what if number == 1 else several or what + 's'}"
+
+
 def moment(text: str | None) -> str:
     """Return a time as the local clock shows it; of another day only the day."""
     if not text:

@@ -136,7 +136,8 @@ class DocumentDuplicated(Event):
     """A document repeats a kept one and joins its cluster.
 
     It may come again for the same document, when what that repeats is gone and another stands for it: the last counts.
-    Of kind semantic it comes for a document that was kept before: that one stands no more, `duplicate_of` does.
+    Where a document was kept before, what `ends` names stands no more, and `duplicate_of` does: always of kind
+    semantic, of the others where a kept document was revised into what another says.
     """
 
     retention = "traffic"
@@ -148,6 +149,14 @@ class DocumentDuplicated(Event):
     similarity: float = Field(ge=0, le=1)
     cluster: str
     weighs: bool = Field(default=False, description="whether the kept row counts once more for it")
+    ends: str | None = Field(
+        default=None, description="the kept document that ends with it: its own former text, or what it corrects"
+    )
+
+    @property
+    def ended(self) -> str | None:
+        """The document that was kept and stands no more. Events of kind semantic from before `ends` are of such."""
+        return self.ends or (self.document_id if self.kind == "semantic" else None)
 
 
 class DocumentRetired(Event):

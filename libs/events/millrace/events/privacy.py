@@ -22,4 +22,5 @@ class ErasureConfirmed(Event):
     service: str
     erased: dict[str, int] = Field(default_factory=dict, description="rows erased, by what they were")
     datasets: list[str] = Field(default_factory=list, description="digests of versions that were redacted")
+    dataset_names: list[str] = Field(default_factory=list, description="what people call them: parcels@3")
     versions: list[str] = Field(default_factory=list, description="model versions that had learned from erased rows")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import sys
 from typing import Any
 
 from millrace.learn.lines import leave, progress
@@ -12,7 +14,14 @@ def run(raw: dict[str, Any]) -> dict[str, Any]:
     request = parsed(TrainRequest, raw)
     from millrace.learn.training import train
 
-    return train(request, progress).record()
+    return {**train(request, progress).record(), **_taken()}
+
+
+def _taken() -> dict[str, float]:
+    """What this process has taken: seconds of processors, MB at most."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    peak = used.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+    return {"cpu_seconds": round(used.ru_utime + used.ru_stime, 3), "peak_mb": round(peak, 1)}
 
 
 if __name__ == "__main__":

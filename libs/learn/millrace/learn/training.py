@@ -51,7 +51,7 @@ class Trained:
     stopped: str
     resumed_from: int | None
     ms_per_text: float
-    parameters: int
+    weights: int
     bytes: int
     ignored_rows: int
 
@@ -101,7 +101,7 @@ def train(request: TrainRequest, progress: Progress) -> Trained:
         stopped=fitted.stopped,
         resumed_from=fitted.resumed_from,
         ms_per_text=alone,
-        parameters=sum(p.numel() for p in fitted.embedder.encoder.parameters()) + fitted.head.weight.numel(),
+        weights=sum(p.numel() for p in fitted.embedder.encoder.parameters()) + fitted.head.weight.numel(),
         bytes=sum(path.stat().st_size for path in request.out.iterdir()),
         ignored_rows=data.ignored,
     )

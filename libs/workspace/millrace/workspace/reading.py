@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from millrace.workspace.conditions import Condition
+from millrace.workspace.expected import expected
 from millrace.workspace.languages import LANGUAGES
 from millrace.workspace.patterns import PatternRefused, compiled
 from millrace.workspace.problems import Problem, WorkspaceInvalid, nearest
@@ -21,21 +22,6 @@ from millrace.workspace.spec import Quality, Workspace
 from millrace.workspace.tasks import Task, tasks
 from millrace.workspace.yaml_tree import Path, Tree, dotted, read_tree
 
-_EXPECTED = {
-    "missing": "this key, which is required",
-    "string_type": "text",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "bool_type": "true or false",
-    "tuple_type": "a list",
-    "list_type": "a list",
-    "dict_type": "a mapping of keys to values",
-    "model_type": "a mapping of keys to values",
-    "model_attributes_type": "a mapping of keys to values",
-    "finite_number": "a finite number",
-    "string_too_short": "text",
-}
 _QUOTED = re.compile(r"'([^']*)'")
 COLUMNS = ("entity", "at", "target", "target_at", "target_known_at")
 """What every table of features has beside the features."""
@@ -125,8 +111,7 @@ def _problem(error: ErrorDetails, tree: Tree) -> Problem:
         return Problem(dotted(path), tree.line(path), f"a name that matches the pattern {error['ctx']['pattern']}")
     if kind == "literal_error":
         return _misnamed(path, given, _QUOTED.findall(error["ctx"]["expected"]), tree)
-    expected = str(error["ctx"]["error"]) if kind == "value_error" else _EXPECTED.get(kind, error["msg"])
-    return Problem(dotted(path), tree.line(path), expected)
+    return Problem(dotted(path), tree.line(path), expected(error))
 
 
 def _misnamed(path: Path, given: str, valid: Iterable[str], tree: Tree) -> Problem:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -108,13 +109,17 @@ async def verify(blobs: Blobs, blob: str, sha256: str, folder: Path) -> None:
 
 
 class Rewritten(NamedTuple):
-    """What a rewritten file holds, and how many rows it `lost`; nothing else is told where that is none."""
+    """What a rewritten file holds, and how many rows it `lost`; nothing else is told where that is none.
+
+    Of a version's file, `gone` counts the lost rows by split and label.
+    """
 
     digest: str
     rows: int
     lost: int
     untrusted: int
     bytes: int
+    gone: Counter[tuple[str, str]]
 
 
 def without(path: Path, target: Path, gone: Gone) -> Rewritten:
@@ -123,8 +128,9 @@ def without(path: Path, target: Path, gone: Gone) -> Rewritten:
         schema = file.schema_arrow
         version = "seq" not in schema.names
         if not any(gone(batch).any() for batch in file.iter_batches(PAGE, columns=_KEYS[version])):
-            return Rewritten("", 0, 0, 0, 0)
+            return Rewritten("", 0, 0, 0, 0, Counter())
         hasher, rows, lost, untrusted = hashlib.sha256(), 0, 0, 0
+        went: Counter[tuple[str, str]] = Counter()
         with pq.ParquetWriter(target, schema, compression="zstd") as writer:
             for batch in file.iter_batches(PAGE):
                 stays = ~gone(batch)
@@ -137,7 +143,9 @@ def without(path: Path, target: Path, gone: Gone) -> Rewritten:
                     for row in kept.to_pylist():
                         hasher.update(line(row))
                         untrusted += not row["trusted"]
-    return Rewritten(f"sha256:{hasher.hexdigest()}", rows, lost, untrusted, target.stat().st_size)
+                    left = batch.filter(pa.array(~stays)).select(["split", "label"]).to_pylist()
+                    went.update((row["split"], row["label"]) for row in left)
+    return Rewritten(f"sha256:{hasher.hexdigest()}", rows, lost, untrusted, target.stat().st_size, went)
 
 
 _KEYS = {False: ["seq"], True: ["id", "origin_event"]}

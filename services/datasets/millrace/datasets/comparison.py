@@ -11,7 +11,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xxhash
 
-from millrace.datasets.profile.words import Words, js_distance, ks_statistic, pairs, quantiles, words_of
+from millrace.datasets.profile.words import (
+    Words,
+    counted,
+    js_distance,
+    ks_statistic,
+    lengths_of,
+    pairs,
+    quantiles,
+    words_of,
+)
 
 BATCH = 8192
 SHOWN = 20
@@ -131,7 +140,7 @@ def _read(paths: Sequence[Path], names: dict[str, int]) -> Side:
         side.labels.update(dict(pairs(labels)))
         side.splits.update(dict(pairs(splits)))
         side.characters.update(dict(pairs(pc.utf8_length(texts))))
-        side.lengths.update(dict(pairs(pc.list_value_length(words))))
+        side.lengths.update(counted(lengths_of(words)))
         side.words.take(words)
         columns["ids"].append(np.array([_hash(value) for value in ids.to_pylist()], np.uint64))
         columns["texts"].append(np.array([_hash(value) for value in texts.to_pylist()], np.uint64))

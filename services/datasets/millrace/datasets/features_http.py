@@ -1,15 +1,15 @@
-"""Tables of features over HTTP: asked for, looked at, fetched."""
+"""Tables of features over HTTP: asked for, looked at, fetched, with their profiles."""
 
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID, uuid5
 
 from fastapi import APIRouter, Header
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from millrace.chassis import Blobs, Clock, Conflict, Database, Malformed, Table, Unprocessable, command
@@ -35,11 +35,17 @@ class NotMade(Conflict):
         self.state = state
 
 
+class NotProfiled(Conflict):
+    def __init__(self, table: UUID, reason: str | None) -> None:
+        super().__init__(f"table {table} has no profile" + (f": {reason}" if reason else ""))
+        self.table = str(table)
+
+
 class Asked(BaseModel):
     """Moments from `since` on and before `until`; as far as there are any where one is not said."""
 
     model_config = ConfigDict(extra="forbid")
-    by: str = Field(default="a person", min_length=1, max_length=200)
+    by: str = Field(min_length=1, max_length=200)
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
 
@@ -88,6 +94,17 @@ def routes(db: Database, blobs: Blobs, workspaces: Table[Workspace], clock: Cloc
         headers = {"Content-Length": str(table["bytes"])}
         return StreamingResponse(body, media_type="application/vnd.apache.parquet", headers=headers)
 
+    @router.get("/v1/feature-tables/{id}/profile.{form}", response_model=None)
+    async def profile(id: UUID, form: Literal["html", "json"]) -> Response:
+        async with db.reading() as tx:
+            table = await observations.table(tx, id)
+        if table["blob"] is None:
+            raise NotMade(id, table["state"], table["reason"])
+        if table["profile"] is None:
+            raise NotProfiled(id, table["reason"])
+        text = await blobs.get(f"{table['profile']}.{form}")
+        return Response(text, media_type="text/html; charset=utf-8" if form == "html" else "application/json")
+
     @router.get("/v1/observations")
     async def counts(workspace: str) -> dict[str, Any]:
         await workspaces.get(workspace)
@@ -104,7 +121,8 @@ def _told(table: dict[str, Any]) -> dict[str, Any]:
     )  # fmt: skip
     spec = table["spec"]
     declared = {name: spec[name] for name in ("entity", "features", "target")}
-    return {"table": table["id"], **{name: table[name] for name in names}, **declared}
+    profiled = table["profile"] is not None
+    return {"table": table["id"], **{name: table[name] for name in names}, "profile": profiled, **declared}
 
 
 async def _chunks(path: Path, folder: ExitStack) -> AsyncIterator[bytes]:

@@ -92,11 +92,11 @@ async def _thin(job: Job, blobs: Blobs, part: observations.Part, stays: files.St
         content = await asyncio.to_thread(files.thinned, old, new, stays)
         _, size = await asyncio.to_thread(files.measured, new)
         if content.rows:
-            await shelving.shelve(job, blobs, blob, new)
+            await shelving.shelve(job, blobs, {blob: new})
     async with job.transaction("part") as tx:
         observed = await observations.lock(tx, job.workspace)
         if content.rows:
-            await shelving.claim(tx, job.workspace, blob)
+            await shelving.claim(tx, job.workspace, [blob])
         if not await observations.swap_part(tx, job.workspace, part, blob, size, content):
             raise WrittenMeanwhile(job.workspace, part.number)
         await went(tx, observed, content)

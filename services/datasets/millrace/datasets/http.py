@@ -15,6 +15,7 @@ from starlette.background import BackgroundTask
 
 from millrace.chassis import Blobs, Conflict, Database, NotFound, Table, Transaction
 from millrace.datasets import comparison, exporting, store
+from millrace.datasets.domain import left
 from millrace.datasets.version_files import NoSuchFile, RowsGone, fetch
 from millrace.workspace import Workspace
 
@@ -28,7 +29,7 @@ AT_ONCE = 1
 class Move(BaseModel):
     """What a person does with a version, signed."""
 
-    by: str = Field(default="a person", min_length=1, max_length=200)
+    by: str = Field(min_length=1, max_length=200)
     reason: str = Field(default="", max_length=2000)
 
 
@@ -62,7 +63,7 @@ def told(version: store.Version) -> dict[str, Any]:
         "dataset": version.digest,
         "manifest": version.manifest,
         "created_at": version.created_at,
-        "rows": {split: content["rows"] for split, content in body["content"]["splits"].items()},
+        "rows": {split: sum(labels.values()) for split, labels in left(body).items()},
         "because": body["lineage"].get("because"),
         "parent": version.parent,
         "current": version.current,
@@ -100,10 +101,10 @@ def _looking(db: Database, workspaces: Table[Workspace]) -> APIRouter:
 
     @router.get("/v1/datasets/{version}")
     async def manifest(version: str) -> dict[str, Any]:
-        """The manifest, and what became of the version since."""
+        """The manifest, and what became of it since: `left` are the rows that there are now, by split and label."""
         async with db.reading() as tx:
             found = await store.version(tx, version)
-        return {**told(found), **found.body}
+        return {**told(found), **found.body, "redacted": found.redacted, "left": left(found.body)}
 
     return router
 

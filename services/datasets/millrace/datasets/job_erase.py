@@ -1,5 +1,6 @@
 """Takes marked rows out of every file that holds them -> erasure.confirmed"""
 
+from collections import Counter
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -10,8 +11,8 @@ from millrace.datasets import store
 from millrace.datasets.domain import encoded, parts, redacted
 from millrace.datasets.forgetting import forget
 from millrace.datasets.holding import ErasedMeanwhile, Holding
-from millrace.datasets.job_profile import FORMS
 from millrace.datasets.metrics import ERASED
+from millrace.datasets.profiling import FORMS
 from millrace.datasets.rewriting import Keys, New, rewrite
 from millrace.events import ErasureConfirmed
 
@@ -82,7 +83,7 @@ async def _version(holding: Holding, version: store.Version, keys: Keys, blobs: 
     rewritten = {name: one.plain() for name, one in new.items()}
     if "training" in new:
         rewritten["training"]["untrusted"] = new["training"].rewritten.untrusted
-    body = redacted(version.body, rewritten, sum(one.rewritten.lost for one in new.values()))
+    body = redacted(version.body, rewritten, sum((one.rewritten.gone for one in new.values()), Counter()))
     await blobs.put(version.manifest, encoded(body))
     async with job.transaction("version") as tx:
         await store.lock(tx, job.workspace)
@@ -156,5 +157,6 @@ async def _end(holding: Holding) -> None:
                 service="datasets",
                 erased={"rows": erasure.rows, "files": erasure.files, **{what: n for what, n in more.items() if n}},
                 datasets=erasure.datasets,
+                dataset_names=await store.erasures.names(tx, erasure),
             )
         )

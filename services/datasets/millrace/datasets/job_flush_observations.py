@@ -22,7 +22,7 @@ async def job_flush_observations(job: Job, *, db: Database, blobs: Blobs, part_r
         path = Path(folder) / "part.parquet"
         stretch = await _write(job, path, part_rows)
         if stretch.rows:
-            await shelving.shelve(job, blobs, blob, path)
+            await shelving.shelve(job, blobs, {blob: path})
     try:
         await _finish(job, blob, stretch, part_rows)
     except ErasedMeanwhile:
@@ -52,7 +52,7 @@ async def _finish(job: Job, blob: str, stretch: observations.Stretch, part_rows:
     async with job.finish() as tx:
         observed = await observations.lock(tx, job.workspace)
         if stretch.rows:
-            await shelving.claim(tx, job.workspace, blob)
+            await shelving.claim(tx, job.workspace, [blob])
             if not await observations.add_part(tx, observed, blob, stretch):
                 raise ErasedMeanwhile(job.workspace)
         observed.flushing = observed.buffered >= part_rows

@@ -7,7 +7,7 @@ from millrace.datasets import store
 from millrace.datasets.daily import housekeep_next
 from millrace.datasets.domain import parts
 from millrace.datasets.forgetting import outlive
-from millrace.datasets.job_profile import FORMS
+from millrace.datasets.profiling import FORMS
 from millrace.workspace import Workspace
 
 LATE = timedelta(days=30)

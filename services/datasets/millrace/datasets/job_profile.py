@@ -1,30 +1,18 @@
 """Makes the profile of a version, after its release and anew where rows of it or of its parent were erased."""
 
-import asyncio
-import json
-import sys
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from millrace.chassis import BlobNotFound, Blobs, Database, Job, Unavailable, works
-from millrace.datasets import store
+from millrace.chassis import BlobNotFound, Blobs, Database, Job, works
+from millrace.datasets import profiling, store
 from millrace.datasets.holding import Holding
 from millrace.datasets.metrics import PROFILING
 from millrace.datasets.version_files import RowsGone, fetch
 
 PAUSE = timedelta(seconds=5)
 """How long it waits for an erasure that is under way: its files still hold what has to go."""
-FORMS = (".json", ".html")
-
-
-class ProfileFailed(Unavailable):
-    """The process that makes it ended badly, for want of memory say."""
-
-    def __init__(self, version: str, code: int | None, told: str) -> None:
-        super().__init__(f"the profile of {version} ended with {code}: {told[-500:]}")
-        self.version = version
 
 
 @works("profile")
@@ -46,7 +34,7 @@ async def job_profile(job: Job, *, db: Database, blobs: Blobs) -> None:
             made = await _make(version, parent, db, blobs, Path(folder))
         except RowsGone:
             return
-        for form in FORMS:
+        for form in profiling.FORMS:
             await holding.announce(name + form)
             await blobs.put_file(name + form, made.with_suffix(form))
     async with job.finish() as tx:
@@ -62,31 +50,12 @@ async def _make(version: store.Version, parent: store.Version | None, db: Databa
         former = await fetch(db, blobs, parent, folder / "parent") if parent else {}
     except (BlobNotFound, RowsGone):
         former = {}  # there is nothing to compare with any more
-    out = folder / "profile"
     asked = {
         "paths": [str(path) for path in paths.values()],
         "parent": [str(path) for path in former.values()],
         "about": _about(version, parent if former else None),
-        "out": str(out),
     }
-    request = folder / "request.json"
-    await asyncio.to_thread(request.write_text, json.dumps(asked), "utf-8")
-    await _run(version.name, request)
-    return out
-
-
-async def _run(name: str, request: Path) -> None:
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "millrace.datasets.profile", str(request), stderr=asyncio.subprocess.PIPE
-    )
-    try:
-        _, told = await child.communicate()
-    except asyncio.CancelledError:
-        child.kill()
-        await child.wait()
-        raise
-    if child.returncode:
-        raise ProfileFailed(name, child.returncode, told.decode("utf-8", "replace"))
+    return await profiling.make(version.name, asked, folder)
 
 
 def _about(version: store.Version, parent: store.Version | None) -> dict[str, Any]:

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from millrace.datasets.observations import Content
-from millrace.features import Plan
+from millrace.datasets.profile import Declared
+from millrace.features import CATEGORY, Plan
 from millrace.workspace import Target
 
 PAGE = 1000
@@ -36,6 +37,21 @@ def table_schema(plan: Plan, target: Target) -> Any:
     features = [(one.name, _TYPES.get(one.kind, pa.float64())) for one in plan.definitions]
     truth = [("target", _TARGETS[target.kind]), ("target_at", _TIME), ("target_known_at", _TIME)]
     return pa.schema([("entity", pa.string()), ("at", _TIME), *features, *truth])
+
+
+def table_columns(plan: Plan, target: Target) -> Declared:
+    """What the columns of a table mean. A figure of nothing is missing, and means just that."""
+    kinds = {one.name: one.kind for one in plan.definitions}
+    truth = target.kind == "classification"
+    return Declared(
+        label="target" if truth else None,
+        categories=("entity", *(name for name, kind in kinds.items() if kind == CATEGORY)),
+        numbers=(*(name for name, kind in kinds.items() if kind != CATEGORY), *(() if truth else ("target",))),
+        times=("at",),
+        target="target",
+        names=("entity", "at"),
+        optional=tuple(name for name, kind in kinds.items() if kind not in ("count", "distinct", "sum", CATEGORY)),
+    )
 
 
 def write(file: Any, schema: Any, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -8,9 +8,6 @@ from millrace.chassis import Transaction, handles
 from millrace.datasets import store
 from millrace.events import DocumentDuplicated
 
-LATER = "semantic"
-"""The kind that is found after its document was kept."""
-
 
 @handles(DocumentDuplicated)
 async def on_document_duplicated(events: Sequence[DocumentDuplicated], tx: Transaction) -> None:
@@ -25,8 +22,8 @@ async def on_document_duplicated(events: Sequence[DocumentDuplicated], tx: Trans
 async def _take(tx: Transaction, workspace: str, events: Sequence[DocumentDuplicated]) -> None:
     ended: dict[str, datetime] = {}
     for event in events:
-        if event.kind == LATER:
-            ended[event.document_id] = max(event.known_at, ended.get(event.document_id, event.known_at))
+        if event.ended:
+            ended[event.ended] = max(event.known_at, ended.get(event.ended, event.known_at))
     echoes = Counter((event.duplicate_of, event.known_at) for event in events if event.weighs)
     if not ended and not echoes:
         return

@@ -4,7 +4,7 @@ A blob is *announced* by a job, written, and claimed by the transaction that poi
 that nothing points to any more, is a stray; a sweep dooms it before it deletes it, so that nobody claims it in between.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from millrace.chassis import Blobs, Database, Job, Transaction, Unavailable
@@ -16,21 +16,26 @@ class Swept(Unavailable):
         self.blob = blob
 
 
-async def shelve(job: Job, blobs: Blobs, blob: str, path: Path) -> None:
-    """Writes a file as a blob that nobody points to yet. What this job left when it was killed becomes a stray."""
+async def shelve(job: Job, blobs: Blobs, files: Mapping[str, Path]) -> None:
+    """Writes files as blobs that nobody points to yet. What this job left when it was killed becomes a stray."""
     async with job.transaction("announce") as tx:
         await tx.execute("UPDATE shelf SET state = 'stray' WHERE job = $1 AND state = 'announced'", job.id)
-        await tx.execute("INSERT INTO shelf VALUES ($1, $2, 'announced', $3)", job.workspace, blob, job.id)
-    await blobs.put_file(blob, path)
+        await tx.execute(
+            "INSERT INTO shelf SELECT $1, b, 'announced', $3 FROM unnest($2::text[]) b", job.workspace, [*files], job.id
+        )
+    for blob, path in files.items():
+        await blobs.put_file(blob, path)
 
 
-async def claim(tx: Transaction, workspace: str, blob: str) -> None:
-    """From now on something points to it. Raises Swept."""
-    done = await tx.execute(
-        "DELETE FROM shelf WHERE workspace = $1 AND blob = $2 AND state = 'announced'", workspace, blob
+async def claim(tx: Transaction, workspace: str, blobs: Collection[str]) -> None:
+    """From now on something points to them. Raises Swept."""
+    rows = await tx.fetch(
+        "DELETE FROM shelf WHERE workspace = $1 AND blob = ANY($2) AND state = 'announced' RETURNING blob",
+        workspace,
+        list(blobs),
     )
-    if done == "DELETE 0":
-        raise Swept(blob)
+    if gone := sorted({*blobs} - {row["blob"] for row in rows}):
+        raise Swept(gone[0])
 
 
 async def stray(tx: Transaction, workspace: str, blobs: Collection[str]) -> None:

@@ -27,6 +27,7 @@ def routes(db: Database, workspaces: Table[Workspace]) -> APIRouter:
     async def repeated_by(document_id: str, workspace: str, limit: Limit = 100) -> dict[str, Any]:
         await workspaces.get(workspace)
         async with db.reading() as tx:
+            document_id = await store.named(tx, workspace, document_id)
             document = await store.standing(tx, workspace, document_id)
             found = await store.duplicates_of(tx, workspace, document_id, limit)
         return {"document": document, "duplicates": found}
@@ -47,13 +48,16 @@ def routes(db: Database, workspaces: Table[Workspace]) -> APIRouter:
         if workspace is not None:
             await workspaces.get(workspace)
         async with db.reading() as tx:
+            document_id = await store.named(tx, workspace, document_id)
             document, original = await store.pair(tx, workspace, document_id)
+            links = await store.links(tx, document)
         spans = await asyncio.to_thread(overlaps, store.text_of(document), store.text_of(original))
         return {
             "workspace": document["workspace"],
             "kind": document["kind"],
             "similarity": document["similarity"],
             "stands": document["stands"],
+            "because": links,
             "document": _told(document),
             "duplicate_of": _told(original),
             "overlaps": [
@@ -73,6 +77,18 @@ def routes(db: Database, workspaces: Table[Workspace]) -> APIRouter:
         await workspaces.get(workspace)
         async with db.reading() as tx:
             return await store.progress(tx, workspace)
+
+    @router.post("/v1/rebuild", status_code=202)
+    async def rebuild(workspace: str) -> dict[str, Any]:
+        await workspaces.get(workspace)
+        async with db.transaction() as tx:
+            return await store.ask_rebuild(tx, workspace, command(now=tx.now))
+
+    @router.get("/v1/rebuild")
+    async def rebuilt(workspace: str) -> dict[str, Any]:
+        await workspaces.get(workspace)
+        async with db.reading() as tx:
+            return await store.rebuilt(tx, workspace)
 
     return router
 

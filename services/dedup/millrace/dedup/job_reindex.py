@@ -18,8 +18,8 @@ async def job_reindex(job: Job, *, index: Index) -> None:
         pass
     async with job.finish() as tx:
         corpus = await store.lock(tx, job.workspace)
-        await store.reindexed(tx, job.workspace)
-        await store.forget_embeddings(tx, job.workspace)
+        await store.reindexed(tx, corpus.shelf)
+        await store.forget_embeddings(tx, corpus.shelf)
         if spec.data.duplicates.semantic is not None:
             await compare_by_meaning(tx, corpus, job.cause("embed"))
 
@@ -32,6 +32,6 @@ async def _mend(job: Job) -> bool:
         return False
     sketches = await asyncio.to_thread(sketch_all, [store.text_of(row) for row in rows])
     async with job.transaction() as tx:
-        await store.lock(tx, job.workspace)
-        await store.mend(tx, job.workspace, [(row["seq"], sketch) for row, sketch in zip(rows, sketches, strict=True)])
+        corpus = await store.lock(tx, job.workspace)
+        await store.mend(tx, corpus.shelf, [(row["seq"], sketch) for row, sketch in zip(rows, sketches, strict=True)])
     return True

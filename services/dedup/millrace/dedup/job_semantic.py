@@ -1,17 +1,12 @@
 """Compares what was kept by meaning, some at a time, apart from the intake."""
 
-from asyncpg import Record
-
-from millrace.chassis import Job, Transaction, works
-from millrace.dedup import store
-from millrace.dedup.corpus import DECIDED, Index, event, timed
-from millrace.dedup.domain import Drop, Same, joined, pieces, settle
+from millrace.chassis import Job, works
+from millrace.dedup import meaning, store
+from millrace.dedup.corpus import Index
 from millrace.dedup.engine import Embed, Engine
 from millrace.events import DocumentDuplicated, DocumentKept
 from millrace.workspace import Workspace
 
-BATCH = 64
-"""Documents embedded and compared in one transaction."""
 TURN = 50
 """Batches after which other workspaces have their turn."""
 
@@ -30,51 +25,25 @@ async def job_semantic(job: Job, *, index: Index, engine: Engine) -> None:
                     break
     async with job.finish() as tx:
         corpus = await store.lock(tx, job.workspace)
-        more = spec.data.duplicates.semantic is not None and await store.to_embed(tx, job.workspace, 1)
+        more = spec.data.duplicates.semantic is not None and await store.to_embed(tx, corpus.shelf, 1)
         if more:
             key = f"{job.workspace}/{job.id}"
             await tx.schedule("semantic", key=key, workspace=corpus.workspace, cause=job.cause("more"))
-        await store.set_embedding(tx, job.workspace, bool(more))
+        await store.set_embedding(tx, corpus.shelf, bool(more))
 
 
 async def _batch(job: Job, index: Index, spec: Workspace, embed: Embed, step: int) -> bool:
     """Whether there was one."""
     async with job.transaction() as tx:
-        rows = await store.to_embed(tx, job.workspace, BATCH)
+        shelf = await store.current(tx, job.workspace)
+        rows = await store.to_embed(tx, shelf, meaning.BATCH)
     if not rows:
         return False
-    cut = [pieces(store.text_of(row)) for row in rows]
-    with timed("embed"):
-        vectors = joined(await embed([piece for text in cut for piece in text]), [len(text) for text in cut])
+    vectors = await meaning.embed_all(embed, [store.text_of(row) for row in rows])
     async with job.transaction() as tx:
         corpus = await store.lock(tx, job.workspace)
-        await store.prepare(tx, job.workspace)
-        standing = await store.embedded(tx, corpus, [row["seq"] for row in rows], vectors)
-        with timed("settle"):
-            await _settle(tx, job, index, spec, corpus, standing, f"{job.token}/{step}")
+        if corpus.shelf == shelf:
+            await meaning.compare(
+                tx, job, index, spec, corpus, [row["seq"] for row in rows], vectors, f"{job.token}/{step}"
+            )
     return True
-
-
-async def _settle(
-    tx: Transaction, job: Job, index: Index, spec: Workspace, corpus: store.Corpus, standing: list[Record], step: str
-) -> None:
-    policy = spec.data.duplicates
-    assert policy.semantic is not None
-    near = await store.neighbours(tx, job.workspace, standing, policy.semantic)
-    same = settle([store.meant(row) for row in standing], near, spec.data.retired, spec.purposes_of)
-    if not same:
-        return
-    rows = await store.drop_same(tx, corpus, same, stands=policy.then == "keep")
-    index.memory.wrote(tx)
-    if policy.then == "keep":
-        return
-    for ordinal, one in enumerate(same):
-        candidate = store.candidate_of(rows[one.younger.row.document_id], job.cause(step), again=False)
-        tx.emit(event(candidate, _drop(one), ordinal, weighs=policy.then == "weight"))
-    DECIDED.labels("semantic").inc(len(same))
-    await store.release(tx, corpus, [one.younger.row.document_id for one in same])
-    await index.adopt_all(tx, corpus, {"": job.cause(f"{step}/released")}, {})
-
-
-def _drop(same: Same) -> Drop:
-    return Drop(same.older.row.document_id, same.older.row.cluster, "semantic", same.similarity)

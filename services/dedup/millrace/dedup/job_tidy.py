@@ -22,7 +22,7 @@ async def job_tidy(job: Job, *, index: Index) -> None:
     async with job.finish() as tx:
         await store.forget_departures(tx, job.workspace, before=tx.now - DEPARTURES, ended=tx.now - TOMBSTONES)
         corpus = await store.lock(tx, job.workspace)
-        if spec.data.duplicates.semantic is not None and await store.to_embed(tx, job.workspace, 1):
+        if spec.data.duplicates.semantic is not None and await store.to_embed(tx, corpus.shelf, 1):
             await compare_by_meaning(tx, corpus, job.cause("embed"))  # whatever became of the job before
         await store.tidy_at(tx, corpus, tx.now + timedelta(days=1), job.cause("next"))
 

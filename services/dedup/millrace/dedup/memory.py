@@ -1,4 +1,4 @@
-"""The buckets of the workspaces that this process decides on, rebuilt from signatures in Postgres.
+"""The buckets of the shelves that this process decides on, rebuilt from signatures in Postgres.
 
 All is read under the workspace's lock, so that two processes hold the same when they decide.
 """
@@ -48,12 +48,12 @@ class Memory:
 
     async def buckets(self, tx: Transaction, corpus: store.Corpus, banding: Banding) -> Buckets:
         """All buckets of a locked workspace, those that the transaction itself has written included."""
-        held = self._held.get(corpus.workspace)
+        held = self._held.get(corpus.shelf)
         if held is None or not self._good(held, tx, corpus, banding):
             held = _Held(Buckets(banding), 0, corpus.generation, tx.now, ref(tx))
-            self._tentative.discard(corpus.workspace)
+            self._tentative.discard(corpus.shelf)
         if tx in self._writers and held.seen < corpus.latest:
-            self._doubt(tx, corpus.workspace)
+            self._doubt(tx, corpus.shelf)
         held = await self._caught_up(tx, corpus, held)
         self._let_go()
         return held.buckets
@@ -61,18 +61,18 @@ class Memory:
     async def _caught_up(self, tx: Transaction, corpus: store.Corpus, held: _Held) -> _Held:
         """What has been read stays read, also where the transaction runs out of time: the next goes on from there."""
         if 0 < held.seen < corpus.latest:
-            gone = await store.departed(tx, corpus.workspace, held.seen)
+            gone = await store.departed(tx, corpus.shelf, held.seen)
             held = replace(held, buckets=await asyncio.to_thread(held.buckets.without, gone))
         while held.seen < corpus.latest:
-            rows = await store.signatures(tx, corpus.workspace, held.seen, PAGE)
+            rows = await store.signatures(tx, corpus.shelf, held.seen, PAGE)
             buckets = await asyncio.to_thread(_added, held.buckets, [(row["seq"], row["signature"]) for row in rows])
             held = replace(held, buckets=buckets, seen=rows[-1]["seq"] if rows else corpus.latest)
             self._hold(tx, corpus, held)
         return self._hold(tx, corpus, held)
 
     def _hold(self, tx: Transaction, corpus: store.Corpus, held: _Held) -> _Held:
-        self._held.pop(corpus.workspace, None)
-        self._held[corpus.workspace] = held = replace(held, used_at=tx.now, read_in=ref(tx))
+        self._held.pop(corpus.shelf, None)
+        self._held[corpus.shelf] = held = replace(held, used_at=tx.now, read_in=ref(tx))
         return held
 
     def _good(self, held: _Held, tx: Transaction, corpus: store.Corpus, banding: Banding) -> bool:
@@ -80,7 +80,7 @@ class Memory:
             held.buckets.banding == banding
             and held.generation == corpus.generation
             and tx.now - held.used_at < IDLE
-            and (corpus.workspace not in self._tentative or held.read_in() is tx)
+            and (corpus.shelf not in self._tentative or held.read_in() is tx)
         )
 
     def _doubt(self, tx: Transaction, workspace: str) -> None:

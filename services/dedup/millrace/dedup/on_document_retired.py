@@ -15,10 +15,4 @@ async def on_document_retired(events: Sequence[DocumentRetired], tx: Transaction
     for event in sorted(events, key=lambda event: event.known_at):
         by_workspace[event.workspace][event.document_id] = event
     for workspace in sorted(by_workspace):
-        causes = by_workspace[workspace]
-        known_at = {id: event.known_at for id, event in causes.items()}
-        corpus = await store.lock(tx, workspace)
-        await store.bury(tx, corpus, known_at)
-        removed = await store.remove_documents(tx, corpus, known_at)
-        if removed:
-            await index.leave(tx, corpus, removed, causes)
+        await index.retire(tx, await store.lock(tx, workspace), by_workspace[workspace])

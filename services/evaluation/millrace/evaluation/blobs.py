@@ -2,24 +2,29 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow
+import pyarrow.dataset
 import pyarrow.parquet
 
-from millrace.chassis import Blobs, Unprocessable
-from millrace.evaluation.domain.answers import Answers
+from millrace.chassis import BlobNotFound, Blobs, Unprocessable
+from millrace.evaluation.domain.answers import Answers, Texts
+from millrace.evaluation.domain.slices import lengths
 from millrace.evaluation.engine import SEED
 from millrace.evaluation.store.arrivals import Arrival
 from millrace.events import Deployment
 
 FRESH = "fresh"
 COLUMNS = ("id", "text", "label", "cluster")
+SLICED = ("source", "language")
+"""Columns of a suite's rows whose values make slices."""
 PERTURBED = {"typos": "golden"}
 """Suites that are made from another's rows by the engine."""
 
@@ -130,6 +135,37 @@ async def fetch(blobs: Blobs, wanted: Iterable[Rows], folder: Path) -> dict[str 
 
 def read(path: Path) -> Answers:
     """Answers as the engine wrote them."""
-    table = pyarrow.parquet.read_table(path, columns=["id", "cluster", "truth", "prediction"])
+    table = pyarrow.parquet.read_table(path)
     columns = [table.column(name).to_pylist() for name in ("id", "cluster", "truth", "prediction")]
-    return Answers.of(*columns)
+    told = {
+        name: table.column(column).to_pylist()
+        for name, column in (("confidence", "top_probability"), ("ms", "latency_ms"))
+        if column in table.column_names
+    }
+    return Answers.of(*columns, **told)
+
+
+def alike(path: Path, ids: Sequence[str]) -> dict[str, Texts]:
+    """What rows of a suite are sliced by, in the order of `ids`: how long their texts are, whom they came from."""
+    table = pyarrow.parquet.read_table(path)
+    place = {id: at for at, id in enumerate(table.column("id").to_pylist())}
+    rows = [place.get(id) for id in ids]  # one that was erased since is of no slice
+    texts = table.column("text").to_pylist()
+    kinds = {"length": lengths([None if row is None else len(texts[row] or "") for row in rows])}
+    for name in SLICED:
+        if name in table.column_names:
+            values = table.column(name).to_pylist()
+            told = ["" if row is None else str(values[row] or "") for row in rows]
+            kinds[name] = np.array(told, dtype=np.str_)
+    return {kind: names for kind, names in kinds.items() if len(set(names.tolist())) > 1}
+
+
+async def texts_of(blobs: Blobs, key: str, ids: Collection[str], path: Path) -> dict[str, str]:
+    """Texts of rows of a suite as they are now: what was erased since has none. Raises Unavailable."""
+    try:
+        await blobs.get_file(key, path)
+    except BlobNotFound:
+        return {}
+    kept = pyarrow.dataset.field("id").isin(list(ids))
+    table = await asyncio.to_thread(pyarrow.parquet.read_table, path, columns=["id", "text"], filters=kept)
+    return dict(zip(table.column("id").to_pylist(), table.column("text").to_pylist(), strict=True))

@@ -1,12 +1,18 @@
 """What people and the console read: evaluations and rollouts, with live evidence."""
 
+import asyncio
+import tempfile
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse
 
-from millrace.chassis import Database, NotFound
-from millrace.evaluation.store import evaluations, specs, steps
+from millrace.chassis import Blobs, Conflict, Database, NotFound
+from millrace.evaluation import page
+from millrace.evaluation.blobs import texts_of
+from millrace.evaluation.store import arrivals, evaluations, specs, steps
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 
@@ -17,7 +23,13 @@ class EvaluationNotFound(NotFound):
         self.evaluation = str(id)
 
 
-def routes(db: Database) -> APIRouter:
+class NotJudged(Conflict):
+    def __init__(self, id: UUID, reason: str | None) -> None:
+        super().__init__(f"evaluation {id} has no report: {reason or 'it is not judged yet'}")
+        self.evaluation = str(id)
+
+
+def routes(db: Database, blobs: Blobs) -> APIRouter:
     router = APIRouter()
 
     @router.get("/v1/evaluations")
@@ -26,6 +38,17 @@ def routes(db: Database) -> APIRouter:
         async with db.reading() as tx:
             await specs.known(tx, workspace)
             return await evaluations.newest(tx, workspace, limit)
+
+    @router.get("/v1/evaluations/{id}.html", response_class=HTMLResponse)
+    async def show_evaluation_as_a_page(id: UUID) -> str:
+        """Rows are shown with their texts, as far as those are still kept."""
+        async with db.reading() as tx:
+            found = await evaluations.load(tx, id)
+        if found is None:
+            raise EvaluationNotFound(id)
+        if not found["result"]:
+            raise NotJudged(id, found["reason"])
+        return await asyncio.to_thread(page.render, found, await _texts(db, blobs, found))
 
     @router.get("/v1/evaluations/{id}")
     async def show_evaluation(id: UUID) -> dict[str, Any]:
@@ -43,3 +66,18 @@ def routes(db: Database) -> APIRouter:
             return await steps.newest(tx, workspace, limit)
 
     return router
+
+
+async def _texts(db: Database, blobs: Blobs, found: dict[str, Any]) -> dict[str, str]:
+    """The texts of all rows that a report names: of its suites' files, and of labels that came after the cut."""
+    told: dict[str, str] = {}
+    with tempfile.TemporaryDirectory(prefix="millrace-report-") as folder:
+        for number, suite in enumerate(found["result"]["suites"].values()):
+            kinds = (suite.get("flips") or {}).values()
+            ids = [row["id"] for kind in kinds for row in kind["rows"]]
+            if ids and suite["blob"]:
+                told |= await texts_of(blobs, suite["blob"], ids, Path(folder) / f"{number}.parquet")
+            elif ids:
+                async with db.reading() as tx:
+                    told |= await arrivals.texts(tx, found["workspace"], ids)
+    return told

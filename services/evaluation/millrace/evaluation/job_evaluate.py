@@ -50,7 +50,7 @@ async def _conclude(
     job: Job, request: EvaluationRequested, snapshot: Snapshot, judgement: Judgement, blobs: Blobs
 ) -> None:
     scores = {who: report.scores(judgement, who) for who in ("candidate", "production")}
-    result = report.written(request, snapshot, judgement)
+    result = await asyncio.to_thread(report.written, request, snapshot, judgement, seed=UUID(job.key).int)
     name = f"{request.workspace}/evaluations/{job.key}-{job.token}.json"
     await blobs.put(name, report.to_bytes(result))
     async with job.finish() as tx:

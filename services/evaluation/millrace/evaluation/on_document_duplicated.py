@@ -9,6 +9,6 @@ from millrace.events import DocumentDuplicated
 
 @handles(DocumentDuplicated)
 async def on_document_duplicated(events: Sequence[DocumentDuplicated], tx: Transaction) -> None:
-    """Of the other kinds nothing was kept."""
-    if ended := [event for event in events if event.kind == "semantic"]:
+    """Of others nothing was kept."""
+    if ended := [(event.workspace, event.ended, event.known_at) for event in events if event.ended]:
         await arrivals.retire(tx, ended)

@@ -9,4 +9,4 @@ from millrace.events import DocumentRetired
 
 @handles(DocumentRetired)
 async def on_document_retired(events: Sequence[DocumentRetired], tx: Transaction) -> None:
-    await arrivals.retire(tx, events)
+    await arrivals.retire(tx, [(event.workspace, event.document_id, event.known_at) for event in events])

@@ -2,16 +2,24 @@
 
 import json
 from collections import Counter
+from dataclasses import asdict
 from typing import Any
 
+from millrace.evaluation.blobs import Rows
 from millrace.evaluation.domain.answers import Answers
-from millrace.evaluation.domain.bounds import wilson
+from millrace.evaluation.domain.bounds import quantile, wilson
+from millrace.evaluation.domain.calibration import BINS, calibration
 from millrace.evaluation.domain.figures import SAMPLES
 from millrace.evaluation.domain.gate import ALPHA, Judgement
+from millrace.evaluation.domain.slices import flips, slices
 from millrace.evaluation.scoring import Snapshot
 from millrace.events import EvaluationRequested, Score
 
 _MOST_CONFUSIONS = 20
+_MOST_CLASSES = 40
+_MOST_FLIPS = 25
+OTHERS = "(others)"
+FLIP = ("id", "truth", "candidate", "production")
 
 
 def scores(judgement: Judgement, who: str) -> dict[str, dict[str, Score]]:
@@ -23,8 +31,8 @@ def scores(judgement: Judgement, who: str) -> dict[str, dict[str, Score]]:
     return found
 
 
-def written(request: EvaluationRequested, snapshot: Snapshot, judgement: Judgement) -> dict[str, Any]:
-    """The report as JSON values."""
+def written(request: EvaluationRequested, snapshot: Snapshot, judgement: Judgement, *, seed: int) -> dict[str, Any]:
+    """The report as JSON values. It names rows by their ids, never by what people wrote: texts can be erased."""
     return {
         "version": request.candidate.version,
         "against": request.production.version if request.production else None,
@@ -39,26 +47,73 @@ def written(request: EvaluationRequested, snapshot: Snapshot, judgement: Judgeme
             }
             for who in sorted({who for who, _ in snapshot.answers})
         },
-        "suites": {
-            rows.suite: {
-                "digest": rows.digest,
-                "perturb": rows.perturb,
-                "rows": len(snapshot.answers["candidate", rows.suite]),
-                "since_the_cut": rows.later,
-                "classes": _classes(snapshot.answers["candidate", rows.suite]),
-                "confused": _confused(snapshot.answers["candidate", rows.suite]),
-            }
-            for rows in snapshot.suites
-        },
+        "suites": {rows.suite: _suite(rows, snapshot, seed) for rows in snapshot.suites},
         "method": {
             "figures": f"95 % two-sided: paired bootstrap over clusters, {SAMPLES} samples; accuracy by Wilson",
             "conditions": f"each bound one-sided at {1 - ALPHA:.0%}; low and high bound left minus right",
+            "calibration": f"expected calibration error of {BINS} bins of equal width, bootstrap over clusters",
+            "slices": "accuracy by Wilson, of the rows that clusters are worth",
+            "latency_ms": "of scoring, in batches and without padding: to compare versions, not what callers wait",
         },
     }
 
 
 def to_bytes(written: dict[str, Any]) -> bytes:
     return json.dumps(written, indent=1, allow_nan=False).encode()
+
+
+def _suite(rows: Rows, snapshot: Snapshot, seed: int) -> dict[str, Any]:
+    answers, other = snapshot.answers["candidate", rows.suite], snapshot.answers.get(("production", rows.suite))
+    return {
+        "digest": rows.digest,
+        "perturb": rows.perturb,
+        "blob": rows.blob if isinstance(rows.blob, str) else None,
+        "rows": len(answers),
+        "since_the_cut": rows.later,
+        "classes": _classes(answers),
+        "confused": _confused(answers),
+        "confusion": _confusion(answers),
+        "calibration": _calibration(answers, seed),
+        "latency_ms": _latency(answers),
+        "slices": [asdict(one) for one in slices(answers, snapshot.alike.get(rows.suite, {}), other)],
+        "flips": _flips(answers, other) if other is not None else None,
+    }
+
+
+def _confusion(answers: Answers) -> dict[str, Any] | None:
+    """Rows by what they are and what was answered, of the most frequent classes; the rest stand together."""
+    frequent = [label for label, _ in Counter([*answers.truth.tolist(), *answers.prediction.tolist()]).most_common()]
+    shown = sorted(frequent[:_MOST_CLASSES])
+    names = [*shown, OTHERS] if len(frequent) > len(shown) else shown
+    place = {label: at for at, label in enumerate(shown)}
+    counts = [[0] * len(names) for _ in names]
+    for truth, answer in zip(answers.truth.tolist(), answers.prediction.tolist(), strict=True):
+        counts[place.get(truth, len(shown))][place.get(answer, len(shown))] += 1
+    return {"labels": names, "counts": counts}
+
+
+def _calibration(answers: Answers, seed: int) -> dict[str, Any] | None:
+    found = calibration(answers, seed=seed)
+    if found is None:
+        return None
+    bins = [asdict(one) for one in found.bins]
+    return {"ece": found.error, "low": found.interval.low, "high": found.interval.high, "bins": bins}
+
+
+def _latency(answers: Answers) -> dict[str, dict[str, float]] | None:
+    if answers.ms is None or not len(answers):
+        return None
+    told = {name: quantile(answers.ms, share) for name, share in (("p50", 0.5), ("p99", 0.99))}
+    return {name: {"value": value, "low": b.low, "high": b.high} for name, (value, b) in told.items()}
+
+
+def _flips(answers: Answers, other: Answers) -> dict[str, Any]:
+    """How many answers were mended and broken against production, and the first of each by their ids."""
+    found = flips(answers, other)
+    return {
+        name: {"n": len(rows), "rows": [dict(zip(FLIP, row, strict=True)) for row in rows[:_MOST_FLIPS]]}
+        for name, rows in (("mended", found.mended), ("broken", found.broken))
+    }
 
 
 def _classes(answers: Answers) -> dict[str, dict[str, float]]:

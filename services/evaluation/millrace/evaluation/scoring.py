@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from millrace.chassis import Blobs, Job
-from millrace.evaluation.blobs import Rows, dataset, extend, fetch, perturbed, read
-from millrace.evaluation.domain.answers import Answers
+from millrace.evaluation.blobs import Rows, alike, dataset, extend, fetch, perturbed, read
+from millrace.evaluation.domain.answers import Answers, Texts
 from millrace.evaluation.domain.figures import Key, estimate
 from millrace.evaluation.engine import Engine, Model, NotScorable, Suite
 from millrace.evaluation.store import arrivals, evaluations
@@ -28,6 +28,8 @@ class Snapshot:
     labels: dict[str, list[str]] = field(default_factory=dict)
     scored: list[Scored] = field(default_factory=list)
     best: str | None = None
+    alike: dict[str, dict[str, Texts]] = field(default_factory=dict)
+    """What each suite's rows are sliced by, in the order of the candidate's answers."""
 
 
 async def score(
@@ -64,6 +66,10 @@ async def score(
             snapshot.scored.append(found)
             snapshot.answers[who, rows.suite] = await asyncio.to_thread(read, path)
     await _add_best(job, request, snapshot, blobs, folder)
+    paths = await fetch(blobs, snapshot.suites, folder)
+    for rows in snapshot.suites:
+        ids = snapshot.answers["candidate", rows.suite].ids.tolist()
+        snapshot.alike[rows.suite] = await asyncio.to_thread(alike, paths[rows.blob], ids)
     return snapshot
 
 

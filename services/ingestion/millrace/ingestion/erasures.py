@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 import asyncpg
 
-from millrace.chassis import NotFound, Transaction, retention
+from millrace.chassis import NotFound, Transaction, prefixes, retention
 from millrace.events import ErasureConfirmed
 
 OWNERS = ("datasets", "dedup", "evaluation", "feedback", "ingestion", "registry", "serving")
@@ -42,12 +42,33 @@ async def append(tx: Transaction, erasure: str, workspace: str, subject: str, by
 
 async def confirm(tx: Transaction, events: Sequence[ErasureConfirmed]) -> None:
     await tx.executemany(
-        """INSERT INTO confirmations (erasure, service, erased, datasets, versions, at) VALUES ($1, $2, $3, $4, $5, $6)
-           ON CONFLICT DO NOTHING""",
+        """INSERT INTO confirmations (erasure, service, erased, datasets, dataset_names, versions, at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING""",
         [
-            (event.erasure, event.service, json.dumps(event.erased), event.datasets, event.versions, event.occurred_at)
+            (
+                event.erasure,
+                event.service,
+                json.dumps(event.erased),
+                event.datasets,
+                event.dataset_names,
+                event.versions,
+                event.occurred_at,
+            )
             for event in events
         ],
+    )
+
+
+async def still_named(tx: Transaction, workspace: str, source: str, subjects: Collection[str]) -> None:
+    """Notes that a source still names people who were forgotten."""
+    await tx.execute(
+        """INSERT INTO still_named (workspace, subject, source, seen_at)
+           SELECT $1, s, $2, $4 FROM unnest($3::text[]) AS s
+           ON CONFLICT (workspace, subject, source) DO UPDATE SET seen_at = excluded.seen_at""",
+        workspace,
+        source,
+        sorted(subjects),
+        tx.now,
     )
 
 
@@ -65,10 +86,13 @@ async def each(tx: Transaction, workspace: str, limit: int) -> list[dict[str, An
 
 async def report(tx: Transaction, workspace: str, erasure: str) -> dict[str, Any]:
     """All that was done about one. Raises ErasureNotFound."""
-    row = await tx.fetchrow("SELECT * FROM erasures WHERE erasure = $1 AND workspace = $2", erasure, workspace)
-    if row is None:
-        raise ErasureNotFound(erasure)
-    said = await tx.fetch("SELECT * FROM confirmations WHERE erasure = $1 ORDER BY service", erasure)
+    row = await _one(tx, workspace, erasure)
+    said = await tx.fetch("SELECT * FROM confirmations WHERE erasure = $1 ORDER BY service", row["erasure"])
+    named = await tx.fetch(
+        "SELECT source, seen_at FROM still_named WHERE workspace = $1 AND subject = $2 ORDER BY source",
+        workspace,
+        row["subject"],
+    )
     return {
         **_overview(row, [one["service"] for one in said]),
         "owners": [
@@ -76,9 +100,26 @@ async def report(tx: Transaction, workspace: str, erasure: str) -> dict[str, Any
             for one in said
         ],
         "datasets": sorted({digest for one in said for digest in one["datasets"]}),
+        "dataset_names": [name for one in said for name in one["dataset_names"]],
         "versions": sorted({version for one in said for version in one["versions"]}),
+        "still_named_by": [{"source": one["source"], "seen_at": one["seen_at"].isoformat()} for one in named],
         "topics_forget_by": {name: (row["asked_at"] + kept).isoformat() for name, kept in TOPICS.items()},
     }
+
+
+async def _one(tx: Transaction, workspace: str, given: str) -> asyncpg.Record:
+    """An erasure by its id, or how that begins. Raises ErasureNotFound, Ambiguous."""
+    first, last = prefixes.span("erasure", given)
+    rows = await tx.fetch(
+        "SELECT * FROM erasures WHERE workspace = $1 AND erasure BETWEEN $2 AND $3 ORDER BY erasure LIMIT $4",
+        workspace,
+        str(first),
+        str(last),
+        prefixes.SOME,
+    )
+    if prefixes.only("erasure", given, [row["erasure"] for row in rows]) is None:
+        raise ErasureNotFound(given)
+    return rows[0]
 
 
 def _overview(row: asyncpg.Record, confirmed: Sequence[str]) -> dict[str, Any]:

@@ -22,6 +22,9 @@ log = structlog.get_logger()
 TRIES = 5
 """Times that a run may fail in a row, without having moved, for a reason nobody foresaw."""
 
+FOUND = ("new", "changed", "unchanged", "rejected", "forgotten")
+"""Counts of a run that say that its source held something."""
+
 RUNS_KEPT = 50
 FRONTIER_AT_ONCE = 10_000
 
@@ -125,7 +128,7 @@ async def _doubt(job: Job, about: About) -> str | None:
         stood = await runs.standing(tx, about.workspace, about.source)
     if run.reason:
         return run.reason
-    if stood and not sum(run.counts[name] for name in ("new", "changed", "unchanged")):
+    if stood and not sum(run.counts[name] for name in FOUND):
         return f"it found nothing where {stood} documents stood, so none was retired"
     return None
 
@@ -137,6 +140,8 @@ async def _unavailable(
         run = await runs.load(tx, about.workspace, about.source, about.run)
         assert run is not None
         waited = tx.now - (run.moved_at or tx.now)
+        run.waits_for = str(error)[:1000]
+        await runs.save(tx, run)
     if waited < fetching.patience:
         raise error
     await _end(job, spec, about, source, "failed", f"{error} (for {waited.total_seconds():.0f} s)")
@@ -151,7 +156,7 @@ async def _end(job: Job, spec: Workspace, about: About, source: Fetched, state: 
     async with job.finish() as tx:
         run = await runs.load(tx, about.workspace, about.source, about.run)
         assert run is not None
-        run.state, run.ended_at, run.moved_at, run.position = state, tx.now, tx.now, None
+        run.state, run.ended_at, run.moved_at, run.position, run.waits_for = state, tx.now, tx.now, None, None
         run.reason = reason[:1000] if reason else None
         await runs.save(tx, run)
         await runs.forget(tx, about.workspace, about.source, keep=RUNS_KEPT)

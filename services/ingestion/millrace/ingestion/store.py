@@ -13,7 +13,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from millrace.chassis import NotFound, Step, Transaction
+from millrace.chassis import NotFound, Step, Transaction, prefixes
 from millrace.chassis.erasure import Forgotten
 from millrace.events import Event, ObservationSubmitted, Origin, Reason
 from millrace.ingestion.domain.documents import Document
@@ -26,7 +26,7 @@ REMEMBERED = timedelta(days=8)
 
 
 class NotQuarantined(NotFound):
-    def __init__(self, event_id: UUID) -> None:
+    def __init__(self, event_id: UUID | str) -> None:
         super().__init__(f"no record {event_id} in quarantine: it never was, or its days are over")
         self.event_id = str(event_id)
 
@@ -257,10 +257,10 @@ async def retell(tx: Transaction, reasons: Mapping[UUID, Sequence[Reason]]) -> N
 
 
 async def each_quarantined(
-    tx: Transaction, which: Which, *, state: str, limit: int, before: datetime | None, after: UUID | None
+    tx: Transaction, which: Which, *, state: str, limit: int, before: datetime | None, after: str | None
 ) -> list[dict[str, Any]]:
     """The newest first; `after` is the last record of the page before. Raises NotQuarantined."""
-    last = None if after is None else await _one(tx, after)
+    last = None if after is None else await _one(tx, await named(tx, after, which.workspace))
     rows = await tx.fetch(
         f"""SELECT event_id, topic, source, document_id, reasons, masked_text, rejected_at, state, decided_by,
                 decided_at
@@ -272,7 +272,7 @@ async def each_quarantined(
         state,
         before,
         last and last["rejected_at"],
-        after,
+        last and last["event_id"],
         limit,
     )
     return [_shown(row) for row in rows]
@@ -289,9 +289,28 @@ async def states(tx: Transaction, workspace: str, ids: Sequence[UUID]) -> dict[U
     return {row["event_id"]: dict(row) for row in rows}
 
 
-async def show_quarantined(tx: Transaction, event_id: UUID) -> dict[str, Any]:
+async def named(tx: Transaction, given: str, workspace: str | None = None) -> UUID:
+    """The record of an id, whole or as it begins; a whole one need not be there. Raises NotQuarantined, Ambiguous."""
+    first, last = prefixes.span("record", given)
+    if first == last:
+        return first
+    rows = await tx.fetch(
+        """SELECT event_id FROM quarantine
+           WHERE event_id BETWEEN $1 AND $2 AND ($3::text IS NULL OR workspace = $3) ORDER BY 1 LIMIT $4""",
+        first,
+        last,
+        workspace,
+        prefixes.SOME,
+    )
+    found = prefixes.only("record", given, [row["event_id"] for row in rows])
+    if found is None:
+        raise NotQuarantined(given)
+    return UUID(str(found))
+
+
+async def show_quarantined(tx: Transaction, given: str) -> dict[str, Any]:
     """All that is kept of a record. Raises NotQuarantined."""
-    row = _shown(await _one(tx, event_id))
+    row = _shown(await _one(tx, await named(tx, given)))
     record = json.loads(row["record"]) if row["record"] is not None else None
     return {**row, "record": record, "origin": row["origin"] and json.loads(row["origin"])}
 

@@ -6,11 +6,8 @@ from millrace.chassis import Transaction, handles
 from millrace.events import DocumentDuplicated
 from millrace.serving.withdrawing import withdraw
 
-LATER = "semantic"
-"""The kind that is found after a document was kept; those of any other kind were never here."""
-
 
 @handles(DocumentDuplicated)
 async def on_document_duplicated(events: Sequence[DocumentDuplicated], tx: Transaction) -> None:
-    found = [event for event in events if event.kind == LATER and event.document_id != event.duplicate_of]
-    await withdraw(tx, [(event.workspace, event.document_id, event.known_at) for event in found])
+    """Others were never here."""
+    await withdraw(tx, [(event.workspace, event.ended, event.known_at) for event in events if event.ended])

@@ -46,8 +46,8 @@ class Checkpoints:
             self._under_way = asyncio.create_task(self._keep(), name=f"checkpoint {self._job.key}")
 
     async def stop(self) -> None:
+        """Waits for what is under way: an upload that nobody waits for would land after its run is forgotten."""
         if self._under_way is not None:
-            self._under_way.cancel()
             await asyncio.wait([self._under_way])
 
     async def _keep(self) -> None:

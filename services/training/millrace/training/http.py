@@ -5,15 +5,17 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import uuid5
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import HTMLResponse
 from pydantic import AwareDatetime, BaseModel, Field
 
 from millrace.chassis import Clock, Database, Table, command
-from millrace.training import domain, runs, store, turns
+from millrace.training import domain, page, searching, store, turns
 from millrace.training.declared import Declared
 from millrace.training.turns import MOVES
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
+Several = Annotated[list[str], Query(min_length=2, max_length=50)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key")]
 
 
@@ -24,7 +26,7 @@ class Training(BaseModel):
     """
 
     note: str = ""
-    by: str = Field(default="a person", min_length=1)
+    by: str = Field(min_length=1, max_length=200)
     since: AwareDatetime | None = None
     min_labels: int | None = Field(default=None, ge=0)
     methods: list[str] = Field(default_factory=list)
@@ -58,10 +60,34 @@ def routes(db: Database, *, specs: Table[Declared], clock: Clock) -> APIRouter:
             return await store.each_cycle(tx, workspace, limit)
 
     @router.get("/v1/runs")
-    async def each_run(workspace: str | None = None, limit: Limit = 100) -> list[dict[str, Any]]:
+    async def find(
+        told: Response,
+        workspace: str | None = None,
+        where: Annotated[list[str], Query(max_length=20)] = [],  # noqa: B006
+        sort: str | None = None,
+        limit: Limit = 100,
+        offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    ) -> list[dict[str, Any]]:
         await _known(workspace, specs)
+        asked, by = [domain.condition(text) for text in where], domain.order(sort) if sort else None
         async with db.reading() as tx:
-            return await runs.each(tx, workspace, limit)
+            found, total = await searching.find(tx, workspace, asked, by, limit, offset)
+        told.headers["X-Total-Count"] = str(total)
+        return found
+
+    @router.get("/v1/compared-runs")
+    async def compare(run: Several) -> dict[str, Any]:
+        found, same, differs = await _compared(db, run)
+        return {"runs": found, "same": same, "differs": differs}
+
+    @router.get("/v1/compared-runs.html", response_class=HTMLResponse)
+    async def compare_on_a_page(run: Several) -> str:
+        return page.render(*await _compared(db, run))
+
+    @router.get("/v1/runs/{run}")
+    async def show(run: str) -> dict[str, Any]:
+        async with db.reading() as tx:
+            return await searching.one(tx, run)
 
     @router.get("/v1/alerts")
     async def alerts(workspace: str | None = None, limit: Limit = 50) -> list[dict[str, Any]]:
@@ -70,6 +96,12 @@ def routes(db: Database, *, specs: Table[Declared], clock: Clock) -> APIRouter:
             return await store.each_alert(tx, workspace, limit)
 
     return router
+
+
+async def _compared(db: Database, run: list[str]) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, list[Any]]]:
+    async with db.reading() as tx:
+        found = [await searching.one(tx, run_id) for run_id in run]
+    return found, *domain.compare(found)
 
 
 async def _known(workspace: str | None, specs: Table[Declared]) -> None:

@@ -7,6 +7,7 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -24,6 +25,8 @@ from millrace.training.settings import Settings
 from millrace.training.worker import Limits, Line, RunFailed, RunKilled
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+PARAMETERS = ("seed", "threads", "budget_seconds", "device", "precision", "accumulate", "max_length", "pad_to")
+MEASURED = ("fit_seconds", "steps", "planned_steps", "ms_per_text", "weights", "ignored_rows", "cpu_seconds", "peak_mb")
 CLAIMS = 5
 """Times that a run is taken up before its killing is thought to be its own fault, e.g. by its hunger for memory."""
 
@@ -99,6 +102,8 @@ async def _make(job: Job, task: Task, blobs: Blobs, settings: Settings) -> runs.
     """Trains and uploads. The artifact's name carries the token: a superseded worker can't touch its successor's."""
     out = task.folder / f"model-{job.token}"
     request = await _request(task, out, blobs, settings)
+    async with job.transaction("told") as tx:
+        await runs.keep_parameters(tx, task.run["id"], _parameters(request))
     limits = Limits(settings.nice, task.plan.budget + settings.grace, settings.memory_mb)
     progress, kept = Progress(job, task.run), Checkpoints(job, blobs, task.folder / "checkpoint")
 
@@ -114,7 +119,7 @@ async def _make(job: Job, task: Task, blobs: Blobs, settings: Settings) -> runs.
         await kept.stop()
     prefix = f"{job.workspace}/models/{job.key}-{job.token}"
     await blobs.upload(out, prefix)
-    return await asyncio.to_thread(_made, result, prefix, out)
+    return await asyncio.to_thread(_made, result, prefix, out, request, settings.hour_costs)
 
 
 async def _request(task: Task, out: Path, blobs: Blobs, settings: Settings) -> Line:
@@ -165,8 +170,15 @@ async def _production(task: Task, blobs: Blobs) -> str | None:
     return str(folder)
 
 
-def _made(result: Line, prefix: str, out: Path) -> runs.Made:
-    environment = json.loads((out / "version.json").read_text("utf-8"))["environment"]
+def _parameters(request: Line) -> dict[str, Any]:
+    """What a run was told, but for where its files are."""
+    told = {name: value for name, value in request.items() if name in PARAMETERS and value is not None}
+    return told | {"classes": len(request["labels"]), "start": "production" if request["start"] else "base"}
+
+
+def _made(result: Line, prefix: str, out: Path, request: Line, hour_costs: float) -> runs.Made:
+    version = json.loads((out / "version.json").read_text("utf-8"))
+    training = version["training"]
     return runs.Made(
         artifact=prefix,
         digest=result["digest"],
@@ -176,7 +188,10 @@ def _made(result: Line, prefix: str, out: Path) -> runs.Made:
         seconds=result["seconds"],
         stopped=result["stopped"],
         resumed_from=result["resumed_from"],
-        environment={name: str(value) for name, value in environment.items()},
+        environment={name: str(value) for name, value in version["environment"].items()},
+        parameters=_parameters(request) | training["settings"] | {"rows": training["rows"]},
+        measured={name: result[name] for name in MEASURED},
+        cost=round(result["seconds"] / 3600 * hour_costs, 6) if hour_costs else None,
     )
 
 

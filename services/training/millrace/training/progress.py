@@ -13,6 +13,8 @@ from millrace.training.worker import Line
 log = structlog.get_logger()
 
 INTERVAL = 1.0
+DENSE = 1000
+"""Points of a curve that are kept at one density; then it halves, so that a long run's curve stays short."""
 
 
 class CycleOver(Exception):
@@ -28,7 +30,7 @@ class Progress:
     def __init__(self, job: Job, run: asyncpg.Record) -> None:
         self._job = job
         self._run = run
-        self._told = 0
+        self._told = self._points = 0
         self._next = 0.0
 
     async def __call__(self, line: Line) -> None:
@@ -51,6 +53,9 @@ class Progress:
                 tx, run_id, stage=line["stage"], step=step, steps=steps, loss=loss, seconds=seconds
             ):
                 raise CycleOver
+            if loss is not None and self._told % (1 << self._points // DENSE) == 0:
+                self._points += 1
+                await runs.keep_point(tx, run_id, step=step, loss=loss, seconds=seconds)
             tx.emit(
                 TrainingProgressed.caused_by(
                     cause,

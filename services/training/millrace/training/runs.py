@@ -1,7 +1,7 @@
 """Runs in Postgres."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,9 @@ class Made:
     stopped: str
     resumed_from: int | None
     environment: dict[str, str]
+    parameters: dict[str, Any]
+    measured: dict[str, float]
+    cost: float | None
 
 
 async def queue(tx: Transaction, workspace: str, cycle_id: UUID, candidates: Sequence[Candidate]) -> None:
@@ -65,6 +68,23 @@ async def advance(
     return done == "UPDATE 1"
 
 
+async def keep_point(tx: Transaction, run_id: UUID, *, step: int, loss: float, seconds: float) -> None:
+    """Of a step that is taken again after a checkpoint the later one stays."""
+    await tx.execute(
+        """INSERT INTO points (run_id, step, loss, seconds) VALUES ($1, $2, $3, $4)
+           ON CONFLICT (run_id, step) DO UPDATE SET loss = $3, seconds = $4""",
+        run_id,
+        step,
+        loss,
+        seconds,
+    )
+
+
+async def keep_parameters(tx: Transaction, run_id: UUID, parameters: Mapping[str, Any]) -> None:
+    """What a run is told to do; what its method adds comes with its end."""
+    await tx.execute("UPDATE runs SET parameters = $2 WHERE id = $1", run_id, json.dumps(parameters))
+
+
 async def keep_checkpoint(tx: Transaction, run_id: UUID, prefix: str, step: int) -> str | None:
     """Where a run goes on from; gives the place before, which is now nobody's."""
     before: str | None = await tx.fetchval("SELECT checkpoint FROM runs WHERE id = $1 FOR UPDATE", run_id)
@@ -75,7 +95,8 @@ async def keep_checkpoint(tx: Transaction, run_id: UUID, prefix: str, step: int)
 async def trained(tx: Transaction, run_id: UUID, made: Made) -> None:
     await tx.execute(
         """UPDATE runs SET state = 'trained', ended_at = $2, artifact = $3, digest = $4, labels = $5, scores = $6,
-               bytes = $7, seconds = $8, stopped = $9, resumed_from = $10, environment = $11 WHERE id = $1""",
+               bytes = $7, seconds = $8, stopped = $9, resumed_from = $10, environment = $11,
+               parameters = $12, measured = $13, cost = $14 WHERE id = $1""",
         run_id,
         tx.now,
         made.artifact,
@@ -87,6 +108,9 @@ async def trained(tx: Transaction, run_id: UUID, made: Made) -> None:
         made.stopped,
         made.resumed_from,
         json.dumps(made.environment),
+        json.dumps(made.parameters),
+        json.dumps(made.measured),
+        made.cost,
     )
 
 
@@ -134,17 +158,3 @@ def summary(row: asyncpg.Record) -> RunSummary:
         failed=row["failed"],
         untrusted=row["untrusted"],
     )
-
-
-async def each(tx: Transaction, workspace: str | None, limit: int) -> list[dict[str, Any]]:
-    """The newest cycle's runs first."""
-    rows = await tx.fetch(
-        """SELECT r.* FROM runs r JOIN cycles c ON c.id = r.cycle_id
-           WHERE $1::text IS NULL OR r.workspace = $1 ORDER BY c.opened_at DESC, r.number LIMIT $2""",
-        workspace,
-        limit,
-    )
-    return [
-        {**dict(row), "scores": json.loads(row["scores"]), "environment": json.loads(row["environment"])}
-        for row in rows
-    ]

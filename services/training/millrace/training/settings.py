@@ -19,5 +19,6 @@ class Settings(chassis.Settings):
     threads: int = Field(default=1, ge=1, description="torch threads of one run")
     nice: int = Field(default=10, ge=0, le=19, description="how far a run gives way to serving on the same cores")
     memory_mb: int = Field(default=0, ge=0, description="most that one run may take; 0: as much as there is")
+    hour_costs: float = Field(default=0.0, ge=0, description="what an hour of a run costs, in any currency; 0: untold")
     judging_days: float = Field(default=30.0, gt=0, description="after which a candidate still not judged is an alert")
     grace: float = Field(default=900.0, gt=0, description="seconds beyond a limit before a cycle is given up")

@@ -8,7 +8,8 @@ from rich.console import Group
 from rich.text import Text
 
 from millrace.cli import Data, Failure, Json, Target, show, table
-from millrace.cli.person import moment, whoami
+from millrace.cli.options import named
+from millrace.cli.person import counted, moment, whoami
 
 if TYPE_CHECKING:
     import httpx
@@ -105,6 +106,7 @@ def profile(
     as_json: Json = False,
 ) -> None:
     """Look at a version's data: one page that can be mailed, and its figures."""
+    named(out, ".html", ".json")
     with Target(data).http("datasets") as http:
         form = "html" if out is not None and out.suffix != ".json" else "json"
         answer = http.get(f"/v1/datasets/{version}/profile.{form}")
@@ -113,7 +115,7 @@ def profile(
         show({"file": str(out), "bytes": len(answer.content)}, as_json, lambda: f"{out}: {len(answer.content):,} bytes")
         return
     found = answer.json()
-    show(found, as_json, lambda: _profiled(found))
+    show(found, as_json, lambda: profiled(found))
 
 
 @commands.command()
@@ -144,7 +146,7 @@ def _state(version: dict[str, Any]) -> list[str]:
     words = {"current": "is current", "pinned": "is pinned"}
     told = [text for key, text in words.items() if version[key]]
     if version["redacted"]:
-        told.append(f"lost {version['redacted']} rows to erasure")
+        told.append(f"has lost {counted(version['redacted'], 'row')} to erasure")
     return [*told, "rows gone"] if version["emptied_at"] else told
 
 
@@ -185,9 +187,9 @@ def _shown(found: dict[str, Any]) -> Group:
         "state": ", ".join(_state(found)),
     }
     told = [Text(f"{name:9} {text}", overflow="fold") for name, text in facts.items() if text]
-    splits = found["content"]["splits"]
-    rows = [(label, *(f"{splits[name]['labels'].get(label, 0):,}" for name in splits)) for label in found["labels"]]
-    total = [("in all", *(f"{splits[name]['rows']:,}" for name in splits))]
+    splits = found["left"]
+    rows = [(label, *(f"{splits[name].get(label, 0):,}" for name in splits)) for label in found["labels"]]
+    total = [("in all", *(f"{sum(splits[name].values()):,}" for name in splits))]
     return Group(Text(found["name"], style="bold"), *told, Text(), table(("label", *splits), rows + total))
 
 
@@ -199,7 +201,7 @@ def _compared(found: dict[str, Any]) -> Group:
     counts = "  ".join(f"{found[kind]:,} {kind}" for kind in kinds)
     moved = sorted(labels["shares"].items(), key=lambda item: -abs(item[1]["after"] - item[1]["before"]))[:10]
     shares = [
-        (label, f"{each['before']:.1%}", f"{each['after']:.1%}", f"{each['after'] - each['before']:+.1%}")
+        (label, f"{each['before']:.1%}", f"{each['after']:.1%}", _moved(each["after"] - each["before"]))
         for label, each in moved
     ]
     flows = [f"{each['rows']:,} {each['from']} to {each['to']}" for each in found["relabelled_from_to"][:5]]
@@ -219,10 +221,16 @@ def _compared(found: dict[str, Any]) -> Group:
     return Group(Text(heading, style="bold"), *lines, Text(), table(("label", "before", "after", "by"), shares))
 
 
-def _profiled(found: dict[str, Any]) -> Group:
+def profiled(found: dict[str, Any]) -> Group:
+    """What stands out."""
     notes = [Text(f"- {note['text']}", overflow="fold") for note in found["notes"]]
     heading = Text(f"{found['version']['name']}: {found['rows']:,} rows", style="bold")
     return Group(heading, *notes, Text("--out profile.html writes the page", style="dim"))
+
+
+def _moved(share: float) -> str:
+    """A share's change; one that rounds to nothing has no sign."""
+    return f"{share:+.1%}" if abs(share) >= 0.0005 else "0.0%"
 
 
 def _figure(value: float | None) -> str:

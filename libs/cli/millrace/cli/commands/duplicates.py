@@ -1,4 +1,4 @@
-"""millrace duplicates list, show, reindex"""
+"""millrace duplicates list, show, reindex, rebuild"""
 
 from typing import Annotated, Any
 
@@ -7,7 +7,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from millrace.cli import Data, Failure, Json, Target, show, table
+from millrace.cli import Data, Failure, Json, Target, console, show, table
+from millrace.cli.output import errors
 from millrace.cli.person import moment
 
 commands = typer.Typer(name="duplicates", help="Documents that repeat another.", no_args_is_help=True)
@@ -68,6 +69,41 @@ def reindex(
     show(told, as_json, lambda: f"index of {workspace}: {told['state']}, {told['mended']} rows mended so far")
 
 
+@commands.command()
+def rebuild(
+    workspace: Workspace,
+    data: Data,
+    wait: Annotated[bool, typer.Option(help="Return when it is done.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Build all that is kept of the documents anew from the log, beside what is in use, and put it in its place."""
+    from time import sleep
+
+    with Target(data).http("dedup") as dedup, errors.status("", spinner="dots") as status:
+        told = dedup.post("/v1/rebuild", params={"workspace": workspace}).json()
+        while wait and told["state"] in ("waiting", "running"):
+            status.update(f"{told['phase']}, {told['to_go']:,} to go")
+            sleep(0.5)
+            told = dedup.get("/v1/rebuild", params={"workspace": workspace}).json()
+    if told["state"] == "failed":
+        raise Failure(f"{workspace} could not be rebuilt, and is as it was: {told['error']}")
+    show(told, as_json, lambda: _rebuilt(told))
+
+
+def _rebuilt(told: dict[str, Any]) -> str:
+    if told["state"] != "done":
+        return f"{told['workspace']}: {told['state']}, {told['phase']}, {told['to_go']:,} to go"
+    since = f"the log since {moment(told['since'])}" if told["since"] else "an empty log"
+    lines = [f"{told['workspace']} is rebuilt from {since}: {told['folded']:,} events"]
+    if told["carried"]:
+        lines.append(f"{told['carried']:,} documents that the log no longer has are kept as they were")
+    if told["missing"]:
+        lines.append(f"{told['missing']:,} that stood are gone: the log says that they ended or are past the retention")
+    lines.append(f"{told['told']:,} were told anew, since they were told otherwise before" if told["told"] else
+                 "nothing is otherwise than it was told before")  # fmt: skip
+    return "\n".join(lines)
+
+
 def _listed(found: list[dict[str, Any]]) -> Table:
     rows = [
         (
@@ -86,11 +122,16 @@ def _listed(found: list[dict[str, Any]]) -> Table:
 
 def _pair(found: dict[str, Any]) -> Group:
     told = f"{found['kind']}, similarity {found['similarity']:.3f}" + (", kept" if found["stands"] else "")
-    both = Table(box=None, pad_edge=False, expand=True, header_style="dim")
+    steps = [f"{one['document_id']} repeats {one['duplicate_of']} ({one['kind']}, {one['similarity']:.3f})"
+              for one in found["because"]]  # fmt: skip
+    both = Table(box=None, pad_edge=False, expand=console.is_terminal, header_style="dim")
     sides = ("document", "duplicate_of")
     for side in sides:
         both.add_column(_about(found[side]), ratio=1, overflow="fold")
-    both.add_row(*(_marked(found[side]["text"], [span[side] for span in found["overlaps"]]) for side in sides))
+    plain = not console.is_terminal
+    both.add_row(*(_marked(found[side]["text"], [span[side] for span in found["overlaps"]], plain) for side in sides))
+    if len(steps) > 1:
+        told += ": " + ", ".join(steps)
     return Group(Text(told, style="bold"), both)
 
 
@@ -99,7 +140,12 @@ def _about(document: dict[str, Any]) -> Text:
     return Text(f"{document['document_id']} ({document['source']}){label}")
 
 
-def _marked(text: str, spans: list[list[int]]) -> Text:
+def _marked(text: str, spans: list[list[int]], plain: bool) -> Text:
+    """What both say, in colour; between brackets where there are no colours."""
+    if plain:
+        for start, end in sorted(spans, reverse=True):
+            text = f"{text[:start]}[{text[start:end]}]{text[end:]}"
+        return Text(text)
     marked = Text(text)
     for start, end in spans:
         marked.stylize("black on green", start, end)

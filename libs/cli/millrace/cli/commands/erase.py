@@ -77,10 +77,13 @@ def _page(report: dict[str, Any]) -> Group:
         ("person", report["subject"]),
         ("asked", f"{moment(report['asked_at'])} by {report['by']}"),
         ("state", state),
-        ("data versions redacted", ", ".join(digest[:10] for digest in report["datasets"]) or "none"),
+        ("data versions redacted", ", ".join(report["dataset_names"] or report["datasets"]) or "none"),
         ("models that had learned", ", ".join(report["versions"]) or "none"),
     ]
     facts += [(f"{name} topics forget by", moment(at)) for name, at in report["topics_forget_by"].items()]
+    if report["still_named_by"]:
+        named = ", ".join(f"{one['source']} ({moment(one['seen_at'])})" for one in report["still_named_by"])
+        facts.append(("still named by", f"{named}: mend it there; nothing of it is taken in"))
     owners = [(one["service"], _counts(one["erased"]), moment(one["at"])) for one in report["owners"]]
     return Group(table(("", ""), facts), "", table(("owner", "erased", "at"), owners))
 

@@ -1,4 +1,4 @@
-"""millrace features show, table"""
+"""millrace features show, table, profile"""
 
 import time
 from pathlib import Path
@@ -8,7 +8,8 @@ import typer
 from rich.console import Group
 
 from millrace.cli import Data, Failure, Json, Target, show, table
-from millrace.cli.options import instant
+from millrace.cli.commands.datasets import profiled
+from millrace.cli.options import instant, named
 from millrace.cli.output import errors
 from millrace.cli.person import moment, whoami
 
@@ -38,31 +39,70 @@ def one(
     show(told, as_json, lambda: _vector(told))
 
 
+Since = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Moments from then on: 2026-11-21, or 2026-11-21T10:00:00Z.")
+]
+Until = Annotated[str | None, typer.Option(metavar="TIME", help="Moments before then.")]
+By = Annotated[str, typer.Option(help="Who asks.")]
+Within = Annotated[float, typer.Option(min=0, help="Seconds to wait until it is made.")]
+
+
 @commands.command("table")
 def rows(
     workspace: str,
     data: Data,
     out: Annotated[Path, typer.Option("--out", dir_okay=False, help="A Parquet file, which must not be there.")],
-    since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Moments from then on: 2026-11-21, or 2026-11-21T10:00:00Z.")
-    ] = None,
-    until: Annotated[str | None, typer.Option(metavar="TIME", help="Moments before then.")] = None,
-    by: Annotated[str, typer.Option(help="Who asks.")] = "",
-    within: Annotated[float, typer.Option(min=0, help="Seconds to wait until it is made.")] = 600.0,
+    since: Since = None,
+    until: Until = None,
+    by: By = "",
+    within: Within = 600.0,
     as_json: Json = False,
 ) -> None:
     """Write what a model would train on: moments whose truth is known, with the features as they were known then."""
     if out.exists():
         raise Failure(f"{out} is there already", kind="exists")
-    if out.suffix != ".parquet":
-        raise Failure(f"{out} is not named as a Parquet file", hint="end it in .parquet", kind="misnamed")
-    asked = {"by": by or whoami(), "since": instant(since, "--since"), "until": instant(until, "--until")}
+    named(out, ".parquet")
+    asked = _asked(by, since, until)
     with Target(data).http("datasets") as datasets:
         told = datasets.post(f"/v1/workspaces/{workspace}/feature-tables", json=asked).json()
         told = _made(datasets, told, within, quiet=as_json)
-        _fetch(datasets, told["table"], out)
+        _fetch(datasets, f"/v1/feature-tables/{told['table']}/file", out)
     told["out"] = str(out)
     show(told, as_json, lambda: _told(told))
+
+
+@commands.command()
+def profile(
+    workspace: str,
+    data: Data,
+    out: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="Write the page there, named .html; or its figures, named .json."),
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    by: By = "",
+    within: Within = 600.0,
+    as_json: Json = False,
+) -> None:
+    """Look at what a model would train on: one page that can be mailed, and its figures."""
+    if out is not None and out.suffix not in (".html", ".json"):
+        raise Failure(f"{out} is neither a page nor its figures", hint="end it in .html or .json", kind="misnamed")
+    with Target(data).http("datasets") as datasets:
+        told = datasets.post(f"/v1/workspaces/{workspace}/feature-tables", json=_asked(by, since, until)).json()
+        told = _made(datasets, told, within, quiet=as_json)
+        at = f"/v1/feature-tables/{told['table']}/profile"
+        if out is not None:
+            _fetch(datasets, at + out.suffix, out)
+            told["out"] = str(out)
+            show(told, as_json, lambda: f"{_told(told)}; {out.stat().st_size:,} bytes")
+            return
+        found = datasets.get(f"{at}.json").json()
+    show(found, as_json, lambda: profiled(found))
+
+
+def _asked(by: str, since: str | None, until: str | None) -> dict[str, Any]:
+    return {"by": by or whoami(), "since": instant(since, "--since"), "until": instant(until, "--until")}
 
 
 def _made(datasets: "httpx.Client", told: dict[str, Any], within: float, *, quiet: bool) -> dict[str, Any]:
@@ -81,11 +121,11 @@ def _made(datasets: "httpx.Client", told: dict[str, Any], within: float, *, quie
     return told
 
 
-def _fetch(datasets: "httpx.Client", id: str, out: Path) -> None:
+def _fetch(datasets: "httpx.Client", url: str, out: Path) -> None:
     """Whole, or not at all."""
     part = out.with_name(f"{out.name}.part")
     try:
-        with datasets.stream("GET", f"/v1/feature-tables/{id}/file") as answer, part.open("wb") as file:
+        with datasets.stream("GET", url) as answer, part.open("wb") as file:
             for chunk in answer.iter_bytes():
                 file.write(chunk)
         part.rename(out)

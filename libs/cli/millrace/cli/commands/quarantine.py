@@ -8,17 +8,21 @@ import typer
 from rich.text import Text
 
 from millrace.cli import Data, Failure, Json, Target, console, printed, show, table
+from millrace.cli.output import short
 from millrace.cli.person import moment, whoami
 
 commands = typer.Typer(name="quarantine", help="What ingestion rejected, and why.", no_args_is_help=True)
 
-Records = Annotated[list[str] | None, typer.Argument(help="Ids, as `list` shows them.", show_default=False)]
+Records = Annotated[
+    list[str] | None, typer.Argument(help="Ids as `list` shows them, or how they begin.", show_default=False)
+]
 Reason = Annotated[str, typer.Option("--reason", help="Only with this reason, such as too_short or words.")]
 Source = Annotated[str, typer.Option("--source", help="Only of this source.")]
 Topic = Annotated[str, typer.Option("--topic", help="Only of this topic, such as document.submitted.v1.")]
 Everything = Annotated[bool, typer.Option("--all", help="All of the workspace's.")]
 By = Annotated[str, typer.Option(help="Who decides.")]
 
+NOTHING = "nothing was held that fits"
 ACTS = (
     ("release", ("released",), "Let records in as they were kept, in your name. Exit code 1 when one can't be."),
     ("drop", ("dropped",), "Forget what records say; that they were rejected, and why, stays for quarantine's days."),
@@ -58,7 +62,7 @@ def _listed(found: list[dict[str, Any]]) -> Any:
             moment(one["rejected_at"]),
             one["source"],
             Text(", ".join(reason["code"] for reason in one["reasons"]), overflow="fold"),
-            Text((one["masked_text"] or "")[:60].replace("\n", " ")),
+            Text(short(one["masked_text"] or "", 60)),
         )
         for one in found
     ]
@@ -100,6 +104,8 @@ def _settling(act: str, wanted: Sequence[str]) -> Callable[..., None]:
         as_json: Json = False,
     ) -> None:
         which = _named(reason=reason, source=source, topic=topic, all=everything, ids=records)
+        if everything and len(which) > 1:
+            raise Failure("--all takes every record: leave out what would narrow it, or leave out --all", kind="usage")
         if not which:
             raise Failure(f"nothing to {act}", hint="name records, or give --reason, --source, --topic or --all")
         with Target(data).http("ingestion") as http:
@@ -122,9 +128,13 @@ def _named(**given: Any) -> dict[str, Any]:
 
 
 def _told(told: dict[str, Any]) -> str:
-    ends = ("released", "dropped", "kept", "refused")
-    said = [", ".join(f"{told[end]} {end}" for end in ends if told[end]) or "nothing was held that fits"]
+    ends = {"released": "released", "dropped": "dropped", "kept": "still refused", "refused": "could not be settled"}
+    said = [", ".join(f"{told[end]} {words}" for end, words in ends.items() if told[end]) or NOTHING]
     if told["job"]:
         said.append(f"{told['left']} more are looked at by job {told['job']}")
-    said += [f"{one['event_id']}: {one['end']}: {one['because']}" for one in told["records"] if one["because"]]
+    said += [
+        f"{one['event_id']}: {ends.get(one['end'], one['end'])}: {one['because']}"
+        for one in told["records"]
+        if one["because"]
+    ]
     return "\n".join(said)

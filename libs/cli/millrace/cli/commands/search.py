@@ -8,6 +8,7 @@ from rich.text import Text
 
 from millrace.cli import Data, Json, Target, show, table
 from millrace.cli.options import values
+from millrace.cli.output import short
 from millrace.cli.person import moment
 
 commands = typer.Typer()
@@ -48,13 +49,19 @@ def search(
 
 
 def _found(results: list[dict[str, Any]]) -> Table:
-    rows = [(f"{one['score']:.4f}", one["document_id"], one["source"], _text(one["text"])) for one in results]
-    return table(("score", "document", "source", "passage"), rows)
+    rows = [
+        (f"{one['score']:.4f}", one["document_id"], _where(one), Text(short(one["text"], SHOWN), overflow="fold"))
+        for one in results
+    ]
+    return table(("score", "document", "where", "passage"), rows)
 
 
-def _text(text: str) -> Text:
-    flat = " ".join(text.split())
-    return Text(flat if len(flat) <= SHOWN else flat[: SHOWN - 1] + "\u2026", overflow="fold")
+def _where(one: dict[str, Any]) -> Text:
+    """What a person opens: the title and the address or file, as far as its source tells them."""
+    about = one.get("metadata") or {}
+    told = [about.get("title"), about.get("url") or about.get("file")]
+    lines = [one["source"], *(line for line in told if line)]
+    return Text("\n".join(lines), overflow="fold")
 
 
 @commands.command()

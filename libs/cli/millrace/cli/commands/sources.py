@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.text import Text
 
 from millrace.cli import Data, Json, Target, console, show, table
-from millrace.cli.person import moment, whoami
+from millrace.cli.person import counted, moment, whoami
 
 if TYPE_CHECKING:
     import httpx
@@ -17,8 +17,20 @@ commands = typer.Typer(name="sources", help="Where documents come from.", no_arg
 
 Workspace = Annotated[str, typer.Argument(help="The workspace.")]
 Source = Annotated[str, typer.Argument(help="The source's name, as the workspace file has it.")]
-STATES = {"complete": "green", "partial": "yellow", "failed": "red", "running": "cyan"}
-TOLD = ("new", "changed", "unchanged", "retired", "rejected", "repeated", "troubles", "pages", "files", "rows")
+STATES = {"complete": "green", "partial": "yellow", "failed": "red", "running": "cyan", "held up": "yellow"}
+TOLD = (
+    "new",
+    "changed",
+    "unchanged",
+    "retired",
+    "rejected",
+    "forgotten",
+    "repeated",
+    "troubles",
+    "pages",
+    "files",
+    "rows",
+)
 LOOK = 0.5
 
 
@@ -72,7 +84,7 @@ def one(
 def _shown(found: dict[str, Any]) -> Any:
     about = [f"{found['source']}: {found['kind'] or 'events'}, may {', '.join(found['purposes'])}"]
     if found["declared"]:
-        about += [f"  {name}: {value}" for name, value in found["declared"].items() if value not in (None, [], "")]
+        about += [f"  {name}: {words}" for name, value in found["declared"].items() if (words := _said(value))]
     rows = [
         (
             str(each["run"]),
@@ -80,7 +92,7 @@ def _shown(found: dict[str, Any]) -> Any:
             moment(each["started_at"] or each["due_at"]),
             moment(each["ended_at"]),
             _counts(each["counts"]),
-            Text(each["reason"] or "", overflow="fold"),
+            Text(each["reason"] or _waits(each), overflow="fold"),
         )
         for each in found["runs"]
     ]
@@ -91,8 +103,8 @@ def _shown(found: dict[str, Any]) -> Any:
 def _report(told: dict[str, Any]) -> Any:
     head = Text.assemble(f"run {told['run']}: ", _state(told["state"]), f"  {_counts(told['counts'])}")
     parts: list[Any] = [head]
-    if told["reason"]:
-        parts.append(Text(told["reason"], style="yellow", overflow="fold"))
+    if why := told["reason"] or _waits(told):
+        parts.append(Text(why, style="yellow", overflow="fold"))
     if told["troubles"]:
         codes = ", ".join(f"{number} {code}" for code, number in sorted(told["codes"].items()))
         rows = [(Text(one["item"], overflow="fold"), one["code"], one["reason"]) for one in told["troubles"]]
@@ -129,7 +141,7 @@ def _followed(ingestion: "httpx.Client", path: str, *, quiet: bool) -> dict[str,
             told: dict[str, Any] = ingestion.get(path).json()
             if told["state"] not in ("waiting", "running"):
                 return told
-            status.update(f"{told['state']}  {_counts(told['counts'])}")
+            status.update("  ".join(filter(None, (told["state"], _counts(told["counts"]), _waits(told)))))
             time.sleep(LOOK)
 
 
@@ -146,5 +158,22 @@ def _state(state: str | None) -> Text:
     return Text(state or "", style=STATES.get(state or "", "dim"))
 
 
+def _waits(run: dict[str, Any]) -> str:
+    """What a run waits for, which it looks for again and again."""
+    return f"held up, and tried again: {run['waits_for']}" if run.get("waits_for") else ""
+
+
+def _said(value: Any) -> str:
+    """A value of a declaration as people write it; nothing for what is not declared."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} from {words}" for name, each in value.items() if (words := _said(each)))
+    if isinstance(value, list):
+        return ", ".join(map(_said, value))
+    return "" if value is None else str(value)
+
+
 def _counts(counts: dict[str, int]) -> str:
-    return "  ".join(f"{counts[name]} {name}" for name in TOLD if counts.get(name)) or "nothing yet"
+    told = (counted(counts[name], name.removesuffix("s"), name) for name in TOLD if counts.get(name))
+    return "  ".join(told) or "nothing yet"

@@ -43,11 +43,12 @@ def _versions(found: list[dict[str, Any]], route: dict[str, Any]) -> Table:
             one["method"],
             *(_figure(one["scores"].get(name)) for name in suites),
             moment(one["staged_at"]),
+            Text("learned from rows that are erased" if one["erasures"] else "", style="yellow"),
         )
         for one in found
     ]
     names = [name.partition(".")[0] for name in suites]
-    return table(("version", "stage", "method", *names, "since"), rows)
+    return table(("version", "stage", "method", *names, "since", ""), rows)
 
 
 def _stage(one: dict[str, Any], route: dict[str, Any]) -> Text:

@@ -3,7 +3,7 @@
 from millrace.datasets.domain.names import named
 from millrace.datasets.domain.readiness import IN_ALL, Readiness, weigh
 from millrace.datasets.domain.rule import SPLITS, NoLabels, Rule, Traits, dice
-from millrace.datasets.domain.version import File, Tally, digest_of, encoded, line, manifest, parts, redacted
+from millrace.datasets.domain.version import File, Tally, digest_of, encoded, left, line, manifest, parts, redacted
 
 __all__ = [
     "IN_ALL",
@@ -17,6 +17,7 @@ __all__ = [
     "dice",
     "digest_of",
     "encoded",
+    "left",
     "line",
     "manifest",
     "named",

@@ -71,6 +71,8 @@ class Tally:
         self.offsets[topic][partition] = [min(first, offset), max(last, offset)]
 
 
+Gone = Counter[tuple[str, str]]
+"""Rows that went, by split and label."""
 SUITES = ("fresh", "golden")
 
 
@@ -84,20 +86,41 @@ def parts(body: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {"training": body["training"], **{name: body["suites"][name] for name in SUITES if name in body["suites"]}}
 
 
-def redacted(body: Mapping[str, Any], rewritten: Mapping[str, Mapping[str, Any]], lost: int) -> dict[str, Any]:
+def redacted(body: Mapping[str, Any], rewritten: Mapping[str, Mapping[str, Any]], gone: Gone) -> dict[str, Any]:
     """A manifest whose files are others, without erased rows. Digest and content tell what once was.
 
     The digest names the version still, but no longer can be made from its rows.
     """
     suites = {name: {**suite, **rewritten.get(name, {})} for name, suite in body["suites"].items()}
-    rows = body.get("redacted", {}).get("rows", 0) + lost
+    rows = body.get("redacted", {}).get("rows", 0) + gone.total()
+    lost = _lost(body)
+    lost.update(gone)
     return {
         **body,
         "training": {**body["training"], **rewritten.get("training", {})},
         "suites": suites,
-        "documents": body["documents"] - lost,
-        "redacted": {"rows": rows, "reproducible": False},
+        "documents": body["documents"] - gone.total(),
+        "redacted": {"rows": rows, "reproducible": False, "lost": _by_split(lost)},
     }
+
+
+def left(body: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """The rows of a version by split and label, as they are: its content tells how they once were."""
+    lost = _lost(body)
+    return {
+        split: {label: n - lost[split, label] for label, n in one["labels"].items()}
+        for split, one in body["content"]["splits"].items()
+    }
+
+
+def _lost(body: Mapping[str, Any]) -> Gone:
+    by_split = body.get("redacted", {}).get("lost", {})
+    return Counter({(split, label): n for split, labels in by_split.items() for label, n in labels.items()})
+
+
+def _by_split(lost: Gone) -> dict[str, dict[str, int]]:
+    splits = sorted({split for split, _ in lost})
+    return {split: {label: n for (of, label), n in sorted(lost.items()) if of == split} for split in splits}
 
 
 LEARNED = ("id", "text", "label", "split", "cluster", "weight", "suite", "source", "trusted", "basis")

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from millrace.chassis import NotFound, Transaction
 from millrace.datasets import shelving
+from millrace.datasets.profiling import FORMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,12 @@ EVER = Range()
 @dataclass(frozen=True, slots=True)
 class Made:
     """A table of features: `left_out` counts the moments without a row, `unused` the observations that nobody may look
-    at, both by why.
+    at, both by why. `profile` names its profile's blobs but for their endings, or `unprofiled` says why there is none.
     """
 
     blob: str
+    profile: str | None
+    unprofiled: str | None
     digest: str
     bytes: int
     rows: int
@@ -81,7 +84,8 @@ async def made(tx: Transaction, id: UUID, table: Made) -> bool:
     """Whether it was still wanted."""
     done = await tx.execute(
         """UPDATE feature_tables
-           SET state = 'made', blob = $2, digest = $3, bytes = $4, rows = $5, left_out = $6, unused = $7
+           SET state = 'made', blob = $2, digest = $3, bytes = $4, rows = $5, left_out = $6, unused = $7,
+               profile = $8, reason = $9
            WHERE id = $1 AND state = 'waiting'""",
         id,
         table.blob,
@@ -90,6 +94,8 @@ async def made(tx: Transaction, id: UUID, table: Made) -> bool:
         table.rows,
         json.dumps(table.left_out),
         json.dumps(table.unused),
+        table.profile,
+        table.unprofiled,
     )
     return done != "UPDATE 0"
 
@@ -97,11 +103,13 @@ async def made(tx: Transaction, id: UUID, table: Made) -> bool:
 async def discard(tx: Transaction, workspace: str, why: str, *, id: UUID | None = None) -> None:
     """A table that was asked for is no more, or all of a workspace; their blobs are strays."""
     rows = await tx.fetch(
-        """UPDATE feature_tables SET state = 'discarded', reason = $2, blob = NULL
+        """UPDATE feature_tables SET state = 'discarded', reason = $2, blob = NULL, profile = NULL
            WHERE workspace = $1 AND ($3::uuid IS NULL OR id = $3) AND state <> 'discarded'
-           RETURNING old.blob""",
+           RETURNING old.blob, old.profile""",
         workspace,
         why,
         id,
     )
-    await shelving.stray(tx, workspace, [row["blob"] for row in rows if row["blob"]])
+    gone = [row["blob"] for row in rows if row["blob"]]
+    gone += [row["profile"] + form for row in rows if row["profile"] for form in FORMS]
+    await shelving.stray(tx, workspace, gone)

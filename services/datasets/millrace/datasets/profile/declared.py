@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """Names of columns by what they mean; those of no meaning here are only looked through for missing values."""
+    """Names of columns by what they mean.
+
+    `target` is the one of the numbers that is predicted; `names` are columns that tell rows apart where no id does.
+    """
 
     id: str | None = None
     text: str | None = None
@@ -16,13 +19,21 @@ class Declared:
     categories: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
     times: tuple[str, ...] = ()
+    target: str | None = None
+    names: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     """Columns in which a missing value means something."""
 
     @property
     def columns(self) -> list[str]:
         one = (self.id, self.text, self.label, self.split, self.cluster, self.weight)
-        return list(dict.fromkeys(name for name in (*one, *self.categories, *self.numbers, *self.times) if name))
+        several = (*self.names, *self.categories, *self.numbers, *self.times)
+        return list(dict.fromkeys(name for name in (*one, *several) if name))
+
+    @property
+    def features(self) -> list[str]:
+        """The columns that a model looks at, where it is not a text."""
+        return [name for name in (*self.numbers, *self.categories) if name not in (*self.names, self.target)]
 
 
 VERSION = Declared(

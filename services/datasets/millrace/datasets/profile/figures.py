@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +12,19 @@ import orjson
 from millrace.datasets.profile import nearness
 from millrace.datasets.profile.declared import VERSION, Declared
 from millrace.datasets.profile.notes import notes
-from millrace.datasets.profile.numbers import Shapes
-from millrace.datasets.profile.reading import batches
+from millrace.datasets.profile.numbers import apart
+from millrace.datasets.profile.shapes import Shapes
 from millrace.datasets.profile.tallies import Tally, tally
+from millrace.datasets.profile.texts import texts
 from millrace.datasets.profile.words import Words, js_distance, ks_statistic, quantiles
 
-FORMAT = 1
-QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-NAMES = ("low", "p5", "p25", "p50", "p75", "p95", "high")
+FORMAT = 3
 SHOWN = 30
 RARE = 5
 """A word that came fewer times is neither new nor gone."""
-BINS = 40
 PERIODS = 48
+KEPT = ("count", "missing", "mean", "spread", "p50")
+"""What is told of a column of the parent."""
 DIGITS = 6
 
 
@@ -42,14 +43,16 @@ def profile(
         "version": dict(about),
         "rows": now.rows,
         "weight": now.weight,
+        "declared": asdict(declared),
         "labels": _labels(now, before),
-        "categories": {name: _category(counts) for name, counts in now.categories.items()},
+        "splits": {split: counts.total() for split, counts in now.by_split.items()},
+        "categories": {name: _category(now, before, name) for name in declared.categories},
         "missing": {name: now.missing[name] for name in declared.columns},
-        "optional": list(declared.optional),
         "times": {name: _times(hours) for name, hours in now.hours.items() if hours},
-        "texts": _texts(now, before) if declared.text else None,
+        "texts": texts(now, before) if declared.text else None,
         "duplicates": _duplicates(now, about),
-        "numbers": _numbers(now, before, paths),
+        "numbers": _numbers(now, before, paths, parent),
+        "drawn": [row for _, row in now.drawn],
         "near": None,
         "drift": None,
     }
@@ -96,9 +99,18 @@ def _labels(now: Tally, before: Tally | None) -> list[dict[str, Any]]:
     ]
 
 
-def _category(counts: Counter[str]) -> dict[str, Any]:
-    top = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return {"kinds": len(counts), "rows": counts.total(), "top": [[name, count] for name, count in top[:SHOWN]]}
+def _category(now: Tally, before: Tally | None, name: str) -> dict[str, Any]:
+    """The most frequent values, each with its share in the parent."""
+    counts = now.categories.get(name, Counter())
+    former = before.categories.get(name, Counter()) if before else None
+    top = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:SHOWN]
+    whole = max(former.total(), 1) if former else 1
+    return {
+        "kinds": len(counts),
+        "rows": counts.total(),
+        "top": [[name, count, former[name] / whole if former is not None else None] for name, count in top],
+        "gone": sorted(former.keys() - counts.keys())[:SHOWN] if former else [],
+    }
 
 
 def _times(hours: Counter[int]) -> dict[str, Any]:
@@ -112,49 +124,6 @@ def _times(hours: Counter[int]) -> dict[str, Any]:
     return {"first_hour": start * step, "step_hours": step, "counts": counts}
 
 
-def _texts(now: Tally, before: Tally | None) -> dict[str, Any]:
-    top = now.words.top(SHOWN)
-    return {
-        "characters": _lengths(now.characters, before.characters if before else None),
-        "words": _lengths(now.lengths, before.lengths if before else None),
-        "vocabulary": {
-            "different": len(now.words.counts),
-            "in_all": now.words.total,
-            "top": [list(one) for one in top],
-        },
-        "short": sum(count for length, count in now.lengths.items() if length <= 2),
-        "long": _long(now.characters),
-    }
-
-
-def _long(lengths: Counter[int]) -> dict[str, int]:
-    """Texts beyond three spans of the quartiles."""
-    cuts = quantiles(lengths, (0.25, 0.75))
-    bound = cuts.get("p75", 0) + 3 * max(cuts.get("p75", 0) - cuts.get("p25", 0), 1)
-    return {"characters": bound, "rows": sum(count for length, count in lengths.items() if length > bound)}
-
-
-def _lengths(lengths: Counter[int], before: Counter[int] | None) -> dict[str, Any]:
-    cuts = list(quantiles(lengths, QUANTILES).values())
-    bound = quantiles(lengths, (0.995,)).get("p99.5", 0)
-    width = max(-(-(bound + 1) // BINS), 1)
-    return {
-        "quantiles": dict(zip(NAMES, cuts, strict=False)),
-        "mean": sum(length * count for length, count in lengths.items()) / max(lengths.total(), 1),
-        "width": width,
-        "counts": _binned(lengths, width, bound),
-        "before": _binned(before, width, bound) if before else None,
-    }
-
-
-def _binned(lengths: Counter[int], width: int, bound: int) -> list[int]:
-    """Bins of equal width; the last takes what is beyond as well."""
-    counts = [0] * (bound // width + 1)
-    for length, count in lengths.items():
-        counts[min(length // width, len(counts) - 1)] += count
-    return counts
-
-
 def _duplicates(now: Tally, about: Mapping[str, Any]) -> dict[str, Any]:
     """Dropped ones by their kind when the version was cut; rows that share a cluster or a whole text; two truths."""
     found: dict[str, Any] = {"dropped": dict(about.get("duplicated") or {}), "weight": now.weight - now.rows}
@@ -162,11 +131,11 @@ def _duplicates(now: Tally, about: Mapping[str, Any]) -> dict[str, Any]:
         _, sizes = np.unique(np.concatenate(now.clusters), return_counts=True)
         counted = Counter(_class(size) for size in sizes.tolist())
         found["clusters"] = {"all": len(sizes), "largest": int(sizes.max(initial=0)), "sizes": dict(counted)}
-    if now.texts:
-        texts = np.concatenate(now.texts)
-        found["same_text"] = len(texts) - len(np.unique(texts))
+    if now.contents:
+        contents = np.concatenate(now.contents)
+        found["same"] = len(contents) - len(np.unique(contents))
         if now.truths:
-            pair = np.stack([texts, np.concatenate(now.truths)], axis=1)
+            pair = np.stack([contents, np.concatenate(now.truths)], axis=1)
             _, labels = np.unique(np.unique(pair, axis=0)[:, 0], return_counts=True)
             found["two_labels"] = int((labels > 1).sum())
     return found
@@ -178,21 +147,31 @@ def _class(size: int) -> str:
     )
 
 
-def _numbers(now: Tally, before: Tally | None, paths: Sequence[Path]) -> dict[str, Any] | None:
+def _numbers(
+    now: Tally, before: Tally | None, paths: Sequence[Path], parent: Sequence[Path] | None
+) -> dict[str, Any] | None:
     if now.numbers is None:
         return None
     figures = now.numbers.figures()
     former = before.numbers.figures() if before and before.numbers else {}
-    shapes = Shapes(figures)
-    for batch in batches(paths, now.declared.numbers):
-        shapes.take(batch)
+    shapes = Shapes(now.declared, figures)
+    shapes.take(paths, parent)
     columns = {}
     for name, column in figures.items():
-        columns[name] = column | {"before": former.get(name, {}).get("p50"), "far": shapes.far.get(name, 0)}
+        was = former.get(name)
+        columns[name] = column | {"before": was and {cut: was.get(cut) for cut in KEPT}, "far": shapes.far.get(name, 0)}
         if name in shapes.counts:
             edges = shapes.edges(name)
             columns[name] |= {"from": float(edges[0]), "to": float(edges[-1]), "counts": shapes.counts[name].tolist()}
-    return {"order": list(now.declared.numbers), "columns": columns, "correlations": now.numbers.correlations()}
+            if name in shapes.before and shapes.before[name].any():
+                columns[name]["outline"] = shapes.before[name].tolist()
+    return {
+        "order": list(now.declared.numbers),
+        "columns": columns,
+        "correlations": now.numbers.correlations(),
+        "periods": now.numbers.periods(),
+        "farthest": shapes.farthest(),
+    }
 
 
 def _near(now: Tally, before: Tally | None, paths: Sequence[Path], parent: Sequence[Path] | None) -> dict[str, Any]:
@@ -200,6 +179,7 @@ def _near(now: Tally, before: Tally | None, paths: Sequence[Path], parent: Seque
     units, counts = nearness.centroids(space, paths)
     near = nearness.strangers(space, paths, units, now.words.total)
     near["telling"] = nearness.telling(space, counts)
+    near["informing"] = nearness.informing(space, counts)
     if before is None:
         return {"near": near}
     _, former = nearness.centroids(space, parent or ())
@@ -222,11 +202,21 @@ def _drift(now: Tally, before: Tally, words: Mapping[str, float | None]) -> dict
         "characters": ks_statistic(now.characters, before.characters),
         "words": ks_statistic(now.lengths, before.lengths),
         "categories": {name: js_distance(now.categories[name], before.categories[name]) for name in now.categories},
+        "numbers": _apart(now, before),
         "by_label": dict(words),
         "new_labels": sorted(now.labels.keys() - before.labels.keys()),
         "gone_labels": sorted(before.labels.keys() - now.labels.keys()),
         "new_words": _only(now.words, before.words),
         "gone_words": _only(before.words, now.words),
+    }
+
+
+def _apart(now: Tally, before: Tally) -> dict[str, float | None]:
+    if now.numbers is None or before.numbers is None:
+        return {}
+    return {
+        name: apart(now.numbers.sample(number), before.numbers.sample(number))
+        for number, name in enumerate(now.numbers.names)
     }
 
 

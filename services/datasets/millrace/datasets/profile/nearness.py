@@ -4,8 +4,9 @@ No matrix library has a part in it, whose sums depend on the machine's threads: 
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,13 @@ import pyarrow.compute as pc
 from millrace.datasets.profile.declared import Declared
 from millrace.datasets.profile.reading import batches, hashes
 from millrace.datasets.profile.tallies import Tally, cut
-from millrace.datasets.profile.words import words_of
+from millrace.datasets.profile.words import counted, quantiles, words_of
 
 WORDS = 2048
-SHOWN = 12
+SHOWN, INFORMING, ALONE = 12, 24, 6
+"""Texts that look like another label, words that say most about labels, and texts like none, that are shown."""
+FENCE = 1.5
+"""Spans between the quartiles below which a text is like no label (Tukey 1977)."""
 EFFORT = 1_000_000_000
 """Products of words and labels that are computed; beyond, every so manyth text is looked at."""
 LABELS = 1000
@@ -91,14 +95,20 @@ def centroids(space: Space, paths: Sequence[Path]) -> tuple[Any, Any]:
 
 
 def strangers(space: Space, paths: Sequence[Path], units: Any, words: int) -> dict[str, Any]:
-    """Texts that lie nearest to another label than their own, by how much: mistakes of labelling, or hard cases."""
+    """Texts that lie nearest to another label than their own, by how much: mistakes of labelling, or hard cases.
+
+    And texts that lie far from every label.
+    """
     stride = max(ceil(words * len(space.labels) / EFFORT), 1)
     looked = nearer = 0
     worst: list[tuple[float, int, dict[str, Any]]] = []
+    lonely = Lonely(space)
     for texts in space.rows(paths):
         picked = _picked(texts, space, stride)
         near = _nearness(texts, units, picked)
-        for row in np.flatnonzero(picked & (texts.label >= 0)).tolist():
+        rows = np.flatnonzero(picked & (texts.label >= 0))
+        lonely.take(texts, near, rows)
+        for row in rows.tolist():
             looked += 1
             own, best = near[row, texts.label[row]], int(near[row].argmax())
             if best == texts.label[row] or near[row, best] <= own:
@@ -109,7 +119,41 @@ def strangers(space: Space, paths: Sequence[Path], units: Any, words: int) -> di
                 kept = (margin, -looked, _told(texts, space, row, best, own, near[row, best]))
                 (heapq.heappushpop if len(worst) == SHOWN else heapq.heappush)(worst, kept)
     shown = [told for _, _, told in sorted(worst, key=lambda each: (-each[0], -each[1]))]
-    return {"looked_at": looked, "nearer_to_another": nearer, "every": stride, "texts": shown}
+    return {"looked_at": looked, "nearer_to_another": nearer, "every": stride, "texts": shown} | lonely.told()
+
+
+@dataclass
+class Lonely:
+    """How near texts are to the label that is nearest, in hundredths, and those that are least so. Empty ones are not:
+    they are told of as empty."""
+
+    space: Space
+    nearness: Counter[int] = field(default_factory=Counter)
+    least: list[tuple[int, int, dict[str, Any]]] = field(default_factory=list)
+
+    def take(self, texts: "Sparse", near: Any, rows: Any) -> None:
+        declared = self.space.declared
+        assert declared.text
+        said = texts.batch[declared.text]
+        rows = rows[pc.fill_null(pc.greater(pc.utf8_length(said.cast(pa.string())), 0), False).to_numpy(False)[rows]]
+        hundredths = np.floor(near[rows].max(axis=1, initial=0.0) * 100).astype(int)
+        self.nearness.update(counted(hundredths))
+        draws = hashes(texts.batch[declared.id or declared.text])[rows]
+        for place in np.lexsort((draws, hundredths))[:ALONE].tolist():
+            row = int(rows[place])
+            best = int(near[row].argmax())
+            told = _told(texts, self.space, row, best, near[row, texts.label[row]], near[row, best])
+            self.least.append((int(hundredths[place]), int(draws[place]), told))
+        self.least.sort(key=lambda each: each[:2])
+        del self.least[ALONE:]
+
+    def told(self) -> dict[str, Any]:
+        cuts = quantiles(self.nearness, (0.25, 0.75))
+        bound = cuts.get("p25", 0) - FENCE * (cuts.get("p75", 0) - cuts.get("p25", 0))
+        return {
+            "alone": sum(count for near, count in self.nearness.items() if near < bound),
+            "lonely": [told for near, _, told in self.least if near < bound],
+        }
 
 
 def _picked(texts: Sparse, space: Space, stride: int) -> Any:
@@ -146,17 +190,50 @@ def _told(texts: Sparse, space: Space, row: int, best: int, own: float, other: f
     }
 
 
+TELLS = 10.83
+"""The log-likelihood ratio above which a word is no accident at one in a thousand (chi-square, one degree)."""
+
+
 def telling(space: Space, counts: Any, most: int = 6) -> dict[str, list[str]]:
-    """The words that tell each label from the rest: log odds over their own uncertainty, with a prior (Monroe 2008)."""
-    words = space.words.to_pylist()
-    total = counts.sum(axis=0)
-    prior = total / max(total.sum(), 1) * 500.0 + 0.01
+    """The words that tell each label from the rest, by the log-likelihood ratio (Dunning 1993)."""
+    words, ratios = space.words.to_pylist(), _ratios(counts)
     found = {}
     for number, label in enumerate(space.labels):
-        own, rest = counts[number], total - counts[number]
-        here, there = own + prior, rest + prior
-        odds = np.log(here / (here.sum() - here)) - np.log(there / (there.sum() - there))
-        score = np.round(odds / np.sqrt(1 / here + 1 / there), 9)
-        order = sorted(np.flatnonzero((own > 1) & (score > 1)).tolist(), key=lambda each: (-score[each], words[each]))
+        score = ratios[number]
+        order = sorted(np.flatnonzero(score > TELLS).tolist(), key=lambda each: (-score[each], words[each]))
         found[label] = [words[each] for each in order[:most]]
     return found
+
+
+def informing(space: Space, counts: Any) -> list[dict[str, Any]]:
+    """The words that say most about the label: their ratio over all labels, and the label that each speaks for most."""
+    words, ratios = space.words.to_pylist(), _ratios(counts)
+    if len(space.labels) < 2 or not len(words):
+        return []
+    total = np.round(np.abs(ratios).sum(axis=0), 6)
+    order = sorted(range(len(words)), key=lambda each: (-total[each], words[each]))[:INFORMING]
+    found = []
+    for word in order:
+        label, times = int(ratios[:, word].argmax()), int(counts[:, word].sum())
+        if ratios[label, word] > TELLS:
+            own = int(counts[label, word])
+            found.append({"word": words[word], "times": times, "label": space.labels[label], "own": own})
+    return found
+
+
+def _ratios(counts: Any) -> Any:
+    """Dunning's G2 of each label and word, below nought where the word is rarer with the label than elsewhere."""
+    counts = counts.astype(np.float64)
+    own, word, label, whole = counts, counts.sum(axis=0), counts.sum(axis=1, keepdims=True), counts.sum()
+    ratio = np.zeros_like(own)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for seen, rows, columns in (
+            (own, label, word),
+            (word - own, whole - label, word),
+            (label - own, label, whole - word),
+            (whole - label - word + own, whole - label, whole - word),
+        ):
+            expected = rows * columns / whole
+            ratio += np.where(seen > 0, seen * np.log(seen / expected), 0.0)
+        more = own * (whole - label) > (word - own) * label
+    return np.round(np.where(more, 2 * ratio, -2 * ratio), 6)

@@ -8,12 +8,14 @@ UNEVEN, FEW, MOVED, OVERLAP = 20, 10, 0.1, 0.1
 of texts that look like another label."""
 SHARE = 0.01
 """Of all rows: below it nothing stands out."""
+HOLLOW = 0.2
+"""The share of missing values of a column that may have some, above which it says little."""
 
 
 def notes(figures: Mapping[str, Any]) -> list[dict[str, str]]:
     """The gravest first: `bad`, then `look`, then `good`."""
     found = [*_rows(figures), *_labels(figures), *_texts(figures), *_duplicates(figures), *_numbers(figures)]
-    found += [*_near(figures), *_drift(figures)]
+    found += [*_near(figures), *_drift(figures), *_moved(figures)]
     if not found:
         found = [("good", "Nothing stands out: labels, lengths, duplicates and missing values are as one would wish.")]
     order = {"bad": 0, "look": 1, "good": 2}
@@ -30,11 +32,26 @@ def _rows(figures: Mapping[str, Any]) -> Notes:
     lost = figures["version"].get("redacted")
     if lost:
         yield "look", f"{number(lost)} rows were erased since: the digest can no longer be made from the rest."
+    yield from _outside(figures)
+    optional = figures["declared"]["optional"]
     for name, missing in sorted(figures["missing"].items()):
-        if missing and name not in figures["optional"]:
+        if missing and name not in optional:
             kind = "bad" if missing > rows * SHARE else "look"
             told = f"{number(missing)} of {number(rows)} values of {name} are missing or empty"
             yield kind, f"{told} ({share(missing, rows)})."
+
+
+def _outside(figures: Mapping[str, Any]) -> Notes:
+    """What a table of features has no row of, and what it did not look at."""
+    about, rows = figures["version"], figures["rows"]
+    without = about.get("left_out") or {}
+    if sum(without.values()) > rows * SHARE:
+        many = plural(sum(without.values()), "moment has", "moments have")
+        yield "bad" if sum(without.values()) > rows else "look", f"{many} no row: {counted(without)}."
+    unused = about.get("unused") or {}
+    if unused:
+        many = plural(sum(unused.values()), "observation was", "observations were")
+        yield "look", f"{many} not used: {counted(unused)}."
 
 
 def _labels(figures: Mapping[str, Any]) -> Notes:
@@ -71,24 +88,44 @@ def _texts(figures: Mapping[str, Any]) -> Notes:
 def _duplicates(figures: Mapping[str, Any]) -> Notes:
     found, rows = figures["duplicates"], figures["rows"]
     if found.get("two_labels"):
-        some = plural(found["two_labels"], "text stands", "texts stand")
-        yield "bad", f"{some} under two labels or more: at least one of them is wrong."
-    same = found.get("same_text", 0)
+        if figures["texts"]:
+            some = plural(found["two_labels"], "text stands", "texts stand")
+            yield "bad", f"{some} under two labels or more: at least one of them is wrong."
+        else:
+            some = plural(found["two_labels"], "set of features has", "sets of features have")
+            yield "look", f"{some} rows of two labels or more: they don't tell them apart."
+    same, what = found.get("same", 0), "text" if figures["texts"] else "features"
     if same > rows * SHARE:
-        yield "look", f"{number(same)} rows repeat the text of another ({share(same, rows)})."
+        yield "look", f"{number(same)} rows repeat the {what} of another ({share(same, rows)})."
 
 
 def _numbers(figures: Mapping[str, Any]) -> Notes:
-    numbers = figures["numbers"]
-    for name, column in sorted((numbers or {"columns": {}})["columns"].items()):
+    numbers, rows = figures["numbers"], figures["rows"]
+    if not numbers:
+        return
+    for name in numbers["order"]:
+        column = numbers["columns"][name]
+        if column["missing"] > rows * HOLLOW and name in figures["declared"]["optional"]:
+            yield "look", f"{share(column['missing'], rows)} of the rows have no {name}."
         if column["count"] and column["low"] == column["high"]:
             yield "look", f"{name} has one value only."
         elif column["count"] and column["far"] > column["count"] * SHARE:
             far = column["far"]
             yield "look", f"{number(far)} values of {name} lie far out ({share(far, column['count'])})."
-    for one, other, value in strongest(numbers or {}):
-        if abs(value) > 0.98:
+    target = figures["declared"]["target"]
+    for one, other, value in strongest(numbers):
+        if abs(value) > 0.98 and target in (one, other):
+            feature = other if one == target else one
+            yield (
+                "look",
+                f"{feature} says nearly the same as the target (correlation {value:.2f}): can it be known before?",
+            )
+        elif abs(value) > 0.98:
             yield "look", f"{one} and {other} say nearly the same (correlation {value:.2f})."
+
+
+def counted(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"{number(count)} {why}" for why, count in sorted(reasons.items(), key=lambda one: (-one[1], one)))
 
 
 def strongest(numbers: Mapping[str, Any]) -> list[tuple[str, str, float]]:
@@ -122,9 +159,24 @@ def _drift(figures: Mapping[str, Any]) -> Notes:
     for name, told in (("labels", "The shares of labels"), ("vocabulary", "The words")):
         if drift[name] is not None and drift[name] > MOVED:
             yield "look", f"{told} have moved since the parent (distance {drift[name]:.2f} of 1)."
-    moved = [drift[name] for name in ("labels", "vocabulary")]
-    if all(value is not None and value <= MOVED for value in moved):
-        yield "good", "Labels and words are much as in the parent."
+
+
+def _moved(figures: Mapping[str, Any]) -> Notes:
+    drift = figures["drift"]
+    if not drift:
+        return
+    several = (*drift["numbers"].items(), *drift["categories"].items())
+    apart = sorted((-value, name) for name, value in several if value is not None and value > MOVED)
+    if apart:
+        names = listed([f"{name} ({-value:.2f})" for value, name in apart])
+        yield (
+            "look",
+            f"{plural(len(apart), 'column has', 'columns have')} moved since the parent, of 1 at most: {names}.",
+        )
+    whole = [drift[name] for name in ("labels", "vocabulary")] + [value for _, value in several]
+    known = [value for value in whole if value is not None]
+    if known and max(known) <= MOVED:
+        yield "good", "All is much as in the parent."
 
 
 def number(value: float) -> str:
@@ -137,6 +189,8 @@ def plural(count: int, one: str, many: str) -> str:
 
 def share(part: float, whole: float) -> str:
     percent = 100 * part / whole if whole else 0.0
+    if 0 < percent < 0.05:
+        return "< 0.1 %"
     return f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %"
 
 

@@ -11,12 +11,11 @@ import pyarrow.compute as pc
 
 SAMPLE = 100_000
 """Values of a column that quantiles are read from; a column with no more has exact ones."""
-BINS = 32
 SHARES = {"p1": 0.01, "p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "p99": 0.99}
 CORRELATED = 40
 """Columns, in their order, that are correlated: their pairs grow with the square."""
-FAR = 3.0
-"""Spans between the quartiles beyond which a value is far out."""
+PERIODS, FEW = 24, 5
+"""Equal periods by which columns are followed, and values below which a period says nothing."""
 
 
 @dataclass
@@ -27,10 +26,12 @@ class Numbers:
     """
 
     names: Sequence[str]
+    time: str | None = None
     rows: int = 0
     zeros: Any = None
     low: Any = None
     high: Any = None
+    whole: Any = None
     _shift: Any = None
     _sums: dict[str, Any] = field(default_factory=dict)
     _pairs: dict[str, Any] = field(default_factory=dict)
@@ -41,23 +42,24 @@ class Numbers:
     def __post_init__(self) -> None:
         width = len(self.names)
         self._random = np.random.Generator(np.random.PCG64(7))
-        self.zeros = np.zeros(width, np.int64)
+        self.zeros, self.whole = np.zeros(width, np.int64), np.full(width, True)
         self.low, self.high = np.full(width, np.inf), np.full(width, -np.inf)
         self._shift = np.full(width, np.nan)
         self._sums = {name: np.zeros(width) for name in ("n", "x", "xx")}
         most = min(width, CORRELATED)
         self._pairs = {name: np.zeros((most, most)) for name in ("n", "x", "y", "xx", "yy", "xy")}
-        self._sample, self._draw = np.empty((0, width)), np.empty(0)
+        self._sample, self._draw = np.empty((0, width + 1)), np.empty(0)
 
     def take(self, batch: dict[str, Any]) -> None:
         values = matrix(batch, self.names)
         there = np.isfinite(values)
         self.rows += len(values)
         self.zeros += ((values == 0) & there).sum(axis=0)
+        self.whole &= ((values == np.floor(values)) | ~there).all(axis=0)
         self.low = np.minimum(self.low, np.where(there, values, np.inf).min(axis=0, initial=np.inf))
         self.high = np.maximum(self.high, np.where(there, values, -np.inf).max(axis=0, initial=-np.inf))
         self._add(values, there)
-        self._keep(values)
+        self._keep(np.column_stack([values, _hours(batch, self.time, len(values))]))
 
     def _add(self, values: Any, there: Any) -> None:
         for column in np.flatnonzero(np.isnan(self._shift)):
@@ -100,16 +102,21 @@ class Numbers:
             return told
         mean = self._sums["x"][number] / count
         spread = sqrt(max(self._sums["xx"][number] / count - mean * mean, 0.0))
-        seen = self._sample[np.isfinite(self._sample[:, number]), number]
+        seen = self.sample(number)
         cuts = np.quantile(seen, list(SHARES.values()), method="nearest") if len(seen) else []
         return told | {
             "mean": float(mean + self._shift[number]),
             "spread": spread,
             "low": float(self.low[number]),
             "high": float(self.high[number]),
+            "whole": bool(self.whole[number]),
             "exact": self.rows <= SAMPLE,
             **{name: float(value) for name, value in zip(SHARES, cuts, strict=False)},
         }
+
+    def sample(self, number: int) -> Any:
+        """Values of a column: all of them, where there are no more than SAMPLE rows."""
+        return self._sample[np.isfinite(self._sample[:, number]), number]
 
     def correlations(self) -> list[list[float | None]]:
         """Pearson's, over the rows that have both."""
@@ -120,36 +127,44 @@ class Numbers:
             found = covariance / np.sqrt(own)
         return [[float(value) if isfinite(value) else None for value in row] for row in found.tolist()]
 
+    def periods(self) -> dict[str, Any] | None:
+        """The quartiles of each column in equal periods of time; None where all is of one hour."""
+        hours = self._sample[:, -1]
+        timed = np.isfinite(hours)
+        first, last = hours[timed].min(initial=np.inf), hours[timed].max(initial=-np.inf)
+        if not last > first:
+            return None
+        of = np.minimum((hours[timed] - first) * (PERIODS / (last - first)), PERIODS - 1).astype(int)
+        rows = self._sample[timed]
+        columns = {
+            name: [_quartiles(rows[of == period, number]) for period in range(PERIODS)]
+            for number, name in enumerate(self.names)
+        }
+        return {"first_hour": int(first), "last_hour": int(last), "columns": columns}
 
-@dataclass
-class Shapes:
-    """A second pass: histograms between bounds that the first has found, and how many values lie far out."""
 
-    figures: dict[str, dict[str, Any]]
-    counts: dict[str, Any] = field(default_factory=dict)
-    far: dict[str, int] = field(default_factory=dict)
+def _quartiles(values: Any) -> list[float] | None:
+    there = values[np.isfinite(values)]
+    if len(there) < FEW:
+        return None
+    return [float(cut) for cut in np.quantile(there, (0.25, 0.5, 0.75), method="nearest")]
 
-    def edges(self, name: str) -> Any:
-        """Between the first and the last hundredth and a bit, where what lies beyond is more than twice as wide."""
-        column = self.figures[name]
-        low, high = column["low"], column["high"]
-        inner = column["p99"] - column["p1"]
-        if inner > 0 and high - low > 2 * inner:
-            low, high = max(low, column["p1"] - inner / 4), min(high, column["p99"] + inner / 4)
-        return np.linspace(low, high if high > low else low + 1, BINS + 1)
 
-    def take(self, batch: dict[str, Any]) -> None:
-        for name, column in self.figures.items():
-            if not column["count"]:
-                continue
-            values = matrix(batch, [name])[:, 0]
-            values = values[np.isfinite(values)]
-            edges = self.edges(name)
-            clipped = np.clip(values, edges[0], edges[-1])
-            self.counts[name] = self.counts.get(name, 0) + np.histogram(clipped, edges)[0]
-            span = FAR * (column["p75"] - column["p25"])
-            out = (values < column["p25"] - span) | (values > column["p75"] + span)
-            self.far[name] = self.far.get(name, 0) + (int(out.sum()) if span else 0)
+def apart(one: Any, other: Any) -> float | None:
+    """Kolmogorov and Smirnov's statistic of two samples. None where one is empty."""
+    if not len(one) or not len(other):
+        return None
+    both = np.concatenate([one, other])
+    gaps = np.searchsorted(np.sort(one), both, "right") / len(one)
+    gaps -= np.searchsorted(np.sort(other), both, "right") / len(other)
+    return float(np.abs(gaps).max())
+
+
+def _hours(batch: dict[str, Any], time: str | None, rows: int) -> Any:
+    if time is None or not pa.types.is_timestamp(batch[time].type):
+        return np.full(rows, np.nan)
+    seconds = batch[time].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+    return np.floor(pc.fill_null(seconds.cast(pa.float64()), float("nan")).to_numpy(False) / 3_600_000_000)
 
 
 def matrix(batch: dict[str, Any], names: Sequence[str]) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from math import fsum, log2, sqrt
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,6 +19,13 @@ def words_of(texts: Any) -> Any:
     """A list of lower-case words for each text."""
     filled = pc.fill_null(texts.cast(pa.string()), "")
     return pc.split_pattern_regex(pc.utf8_lower(filled), pattern=BETWEEN)
+
+
+def lengths_of(lists: Any) -> Any:
+    """How many words each text has: none where nothing stands between two blanks, or before the first."""
+    there = pc.not_equal(pc.list_flatten(lists), "").to_numpy(zero_copy_only=False)
+    of_row = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
+    return np.bincount(of_row[there], minlength=len(lists))
 
 
 def flat(lists: Any) -> Any:
@@ -45,6 +53,12 @@ class Words:
     def top(self, most: int) -> list[tuple[str, int]]:
         """The most frequent, ties by the alphabet."""
         return sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))[:most]
+
+
+def counted(values: Any) -> dict[int, int]:
+    """How often each of an array of whole numbers came."""
+    found, times = np.unique(values, return_counts=True)
+    return dict(zip(found.tolist(), times.tolist(), strict=True))
 
 
 def pairs(values: Any) -> list[tuple[Any, int]]:

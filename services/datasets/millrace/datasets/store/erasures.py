@@ -132,6 +132,15 @@ async def load_erasure(tx: Transaction, workspace: str, erasure: str) -> Erasure
     return Erasure(workspace, erasure, row["because"], row["rows"], row["files"], digests, row["observations"])
 
 
+async def names(tx: Transaction, erasure: Erasure) -> list[str]:
+    """What people call the versions that an erasure redacted, the oldest first."""
+    rows = await tx.fetch(
+        "SELECT workspace || '@' || number AS name FROM versions WHERE digest = ANY($1) ORDER BY number",
+        erasure.datasets,
+    )
+    return [row["name"] for row in rows]
+
+
 async def is_open(tx: Transaction, workspace: str, erasure: str) -> bool:
     found: bool = await tx.fetchval(
         "SELECT EXISTS (SELECT FROM erasures WHERE workspace = $1 AND erasure = $2 AND done_at IS NULL)",

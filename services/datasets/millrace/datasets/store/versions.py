@@ -1,12 +1,13 @@
 """Versions by name, what people did with them, and which one is current."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from millrace.chassis import NotFound, Transaction
+from millrace.chassis import NotFound, Transaction, prefixes
 from millrace.datasets.domain import named
 from millrace.datasets.store.corpus import Corpus
 
@@ -39,8 +40,8 @@ class Version:
 
 _VERSION = """SELECT v.*, c.current IS NOT DISTINCT FROM v.digest AS is_current
               FROM versions v LEFT JOIN corpora c USING (workspace)"""
-PREFIX = len("sha256:") + 8
-"""Characters of a digest that may name a version, if only one begins so."""
+_DIGEST = re.compile(rf"(?:sha256:)?([0-9a-f]{{{prefixes.LEAST},64}})")
+"""A digest, or how it begins, with `sha256:` or without."""
 
 
 def _read(row: Any) -> Version:
@@ -49,16 +50,18 @@ def _read(row: Any) -> Version:
 
 
 async def version(tx: Transaction, named_as: str) -> Version:
-    """A version by `workspace@number`, its digest, or how its digest begins. Raises NotFound."""
+    """A version by `workspace@number`, its digest, or how its digest begins. Raises NotFound, Ambiguous."""
     workspace, number = named(named_as)
     if number is not None:
         rows = await tx.fetch(f"{_VERSION} WHERE v.workspace = $1 AND v.number = $2", workspace, number)
-    elif len(named_as) < PREFIX:
-        rows = []
+    elif digest := _DIGEST.fullmatch(named_as.lower()):
+        begins = f"sha256:{digest[1]}"
+        rows = await tx.fetch(f"{_VERSION} WHERE starts_with(v.digest, $1) LIMIT $2", begins, prefixes.SOME)
+        prefixes.only("dataset", named_as, [row["digest"] for row in rows])
     else:
-        rows = await tx.fetch(f"{_VERSION} WHERE starts_with(v.digest, $1) LIMIT 2", named_as)
-    if len(rows) != 1:
-        raise NotFound(f"{'more than one dataset begins with' if rows else 'no dataset'} {named_as}")
+        rows = []
+    if not rows:
+        raise NotFound(f"no dataset {named_as}: a name such as parcels@3, a digest, or its first 8 hex digits or more")
     return _read(rows[0])
 
 

@@ -22,11 +22,12 @@ PIECES = 8
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """A document that stands, with its age."""
+    """A document that stands, with its age. `founds` where it began its cluster and is compared for the first time."""
 
     seq: int
     row: Kept
     known_at: datetime
+    founds: bool = False
 
     @property
     def age(self) -> tuple[datetime, str]:
@@ -66,6 +67,28 @@ def settle(
             found.append(Same(younger, older, similarity))
             gone.add(younger.seq)
     return found
+
+
+def joining(
+    new: Iterable[Meant], near: Mapping[int, Sequence[tuple[Meant, float]]], same: Sequence[Same]
+) -> dict[str, str]:
+    """Which clusters become part of which: as among near duplicates that of the nearest, whatever its label.
+
+    A cluster joins another once, when the document that began it is first compared: then all that is in it goes along.
+    """
+    repeats = {one.younger.seq: one.older for one in same}
+    into: dict[str, str] = {}
+    for one in sorted(new, key=lambda meant: meant.seq):
+        earlier = [(other, similarity) for other, similarity in near.get(one.seq, ()) if other.seq < one.seq]
+        if not one.founds or not earlier:
+            continue
+        nearest = min(earlier, key=lambda pair: (-pair[1], pair[0].age))[0]
+        older = repeats.get(one.seq)
+        home = (older if older and older.seq < one.seq else nearest).row.cluster
+        home = into.get(home, home)
+        if home != one.row.cluster:
+            into[one.row.cluster] = home
+    return into
 
 
 def pieces(text: str) -> list[str]:

@@ -58,6 +58,8 @@ class Neighbourhood:
             decision = self._decide(arrival, buckets)
             if isinstance(decision, Keep):
                 self._keep(arrival, decision, buckets)
+            elif decision.ends:
+                self._remove(self._rows[decision.ends])
             yield decision
 
     def _decide(self, arrival: Arrival, buckets: Sequence[int]) -> Decision:
@@ -66,12 +68,13 @@ class Neighbourhood:
             return Drop(former.document_id, former.cluster, "exact", 1.0)
         matches = self._matches(arrival, buckets, former)
         same = next((match for match in matches if self._stands_for(match.row, arrival)), None)
-        drop = Drop(same.row.document_id, same.row.cluster, same.kind, same.similarity) if same else None
-        if drop and not former and not self._keeps_all:
+        ends = former.document_id if former else None
+        drop = Drop(same.row.document_id, same.row.cluster, same.kind, same.similarity, ends) if same else None
+        if drop and not self._keeps_all:
             return drop
         cluster = self._cluster(arrival, matches, former)
         trainable = not (arrival.golden or cluster in self._golden)
-        return Keep(cluster, trainable, former.document_id if former else None, drop if self._keeps_all else None)
+        return Keep(cluster, trainable, ends, drop if self._keeps_all else None)
 
     def _matches(self, arrival: Arrival, buckets: Sequence[int], former: Kept | None) -> list[Match]:
         """Kept rows at least as similar as the threshold, the nearest first, older before newer; never its own past."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from millrace.dedup.domain.sketch import Sketch
 from millrace.events import Basis, Cause, Origin
@@ -12,7 +12,8 @@ from millrace.events import Basis, Cause, Origin
 class Candidate:
     """A document before the decision, with what brings it; `known_at` is the cause's.
 
-    `cluster` is set for one that has been here: it stays where it was first seen.
+    `cluster` is set for one that has been here: it stays where it was first seen, but for one that `founds` it and was
+    not compared by meaning yet. `ended` is one that readers were told the end of.
     """
 
     cause: Cause
@@ -31,6 +32,8 @@ class Candidate:
     corrects: str | None = None
     occurred_at: datetime | None = None
     cluster: str | None = None
+    ended: bool = False
+    founds: bool = False
     metadata: dict[str, str] = field(default_factory=dict)
 
 
@@ -80,12 +83,16 @@ class Kept(Arrival):
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """The document repeats a kept one. `kind` is exact or near, `similarity` in 0..1."""
+    """The document repeats a kept one. `kind` is exact or near, `similarity` in 0..1.
+
+    `ends` is the kept document that stands no more by it: its own former text, or what it corrects.
+    """
 
     duplicate_of: str
     cluster: str
     kind: str
     similarity: float
+    ends: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +123,47 @@ def arrival(candidate: Candidate, sketch: Sketch) -> Arrival:
         corrects=candidate.corrects,
         home=candidate.cluster,
     )
+
+
+_SLACK = timedelta(milliseconds=1)
+
+
+def in_time(
+    arriving: Sequence[tuple[Candidate, Arrival]], known_at: Mapping[str, datetime]
+) -> list[tuple[Candidate, Arrival]]:
+    """Without what was known before what is here of the same document: a revision that comes late is none.
+
+    What was told anew is known some microseconds later than it was, so as little makes no difference.
+    """
+    latest = dict(known_at)
+    found = []
+    for candidate, one in arriving:
+        if candidate.cause.known_at + _SLACK >= latest.get(one.document_id, candidate.cause.known_at):
+            latest[one.document_id] = candidate.cause.known_at
+            found.append((candidate, one))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """Documents whose text a batch ended, each with the place of what last did so, and who repeats the text of now."""
+
+    places: dict[str, int]
+    current: set[str]
+
+
+def revised(decided: Sequence[tuple[str, Decision]]) -> Revised:
+    places: dict[str, int] = {}
+    repeating: dict[str, tuple[str, int]] = {}
+    for place, (document_id, decision) in enumerate(decided):
+        ended = decision.replaces if isinstance(decision, Keep) else decision.ends
+        if ended:
+            places[ended] = place
+        repeating.pop(document_id, None)
+        if isinstance(decision, Drop):
+            repeating[document_id] = (decision.duplicate_of, place)
+    current = {id for id, (repeated, place) in repeating.items() if place > places.get(repeated, place)}
+    return Revised(places, current)
 
 
 def weighing(decided: Sequence[tuple[str, Decision]], repeating: Mapping[str, str | None]) -> Iterator[bool]:

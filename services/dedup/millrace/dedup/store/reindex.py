@@ -4,18 +4,20 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from millrace.chassis import NotFound, Transaction
+from millrace.chassis import Conflict, NotFound, Transaction
 from millrace.dedup.domain import Sketch
-from millrace.dedup.store.index import signature_bytes
+from millrace.dedup.store.rows import signature_bytes
 from millrace.events import Cause
 
 
 async def ask_reindex(tx: Transaction, workspace: str, cause: Cause) -> dict[str, object]:
-    """Queues a rebuilding; one that is under way is not asked for twice. Raises NotFound."""
-    row = await tx.fetchrow("SELECT generation FROM corpora WHERE workspace = $1", workspace)
+    """Queues a rebuilding; one that is under way is not asked for twice. Raises NotFound, Conflict."""
+    row = await tx.fetchrow("SELECT shelf, generation FROM corpora WHERE workspace = $1 AND current", workspace)
     if row is None:
         raise NotFound(f"nothing of workspace {workspace!r} has come yet")
-    key = f"{workspace}/{row['generation']}"
+    if await tx.fetchval("SELECT phase <> 'done' FROM rebuildings WHERE workspace = $1", workspace):
+        raise Conflict(f"workspace {workspace!r} is being rebuilt from the log: wait for its end")
+    key = f"{row['shelf']}/{row['generation']}"
     await tx.execute("DELETE FROM jobs WHERE kind = 'reindex' AND key = $1 AND state = 'failed'", key)
     await tx.schedule("reindex", key=key, workspace=workspace, cause=cause)
     return await progress(tx, workspace)
@@ -25,9 +27,9 @@ async def progress(tx: Transaction, workspace: str) -> dict[str, object]:
     """How far the last rebuilding has come. Raises NotFound where there was none."""
     row = await tx.fetchrow(
         """SELECT c.workspace, j.state, j.error, c.mended, c.generation,
-               (SELECT count(*) FROM documents d WHERE d.workspace = $1 AND d.seq > c.reindexed_to) AS to_go
+               (SELECT count(*) FROM documents d WHERE d.shelf = c.shelf AND d.seq > c.reindexed_to) AS to_go
            FROM corpora c JOIN jobs j ON j.kind = 'reindex' AND j.workspace = c.workspace
-           WHERE c.workspace = $1 ORDER BY j.run_at DESC, j.key DESC LIMIT 1""",
+           WHERE c.workspace = $1 AND c.current ORDER BY j.run_at DESC, j.key DESC LIMIT 1""",
         workspace,
     )
     if row is None:
@@ -37,14 +39,15 @@ async def progress(tx: Transaction, workspace: str) -> dict[str, object]:
 
 async def to_reindex(tx: Transaction, workspace: str, most: int) -> list[asyncpg.Record]:
     return await tx.fetch(
-        """SELECT d.seq, d.text FROM documents d JOIN corpora c USING (workspace)
-           WHERE d.workspace = $1 AND d.seq > c.reindexed_to AND d.text IS NOT NULL ORDER BY d.seq LIMIT $2""",
+        """SELECT d.seq, d.text FROM documents d JOIN corpora c USING (shelf)
+           WHERE c.workspace = $1 AND c.current AND d.seq > c.reindexed_to AND d.text IS NOT NULL
+           ORDER BY d.seq LIMIT $2""",
         workspace,
         most,
     )
 
 
-async def mend(tx: Transaction, workspace: str, sketches: Sequence[tuple[int, Sketch]]) -> None:
+async def mend(tx: Transaction, shelf: str, sketches: Sequence[tuple[int, Sketch]]) -> None:
     """Writes the digests and signatures that are not what they should be."""
     told = await tx.execute(
         """UPDATE documents d SET digest = u.digest, signature = u.signature
@@ -55,12 +58,12 @@ async def mend(tx: Transaction, workspace: str, sketches: Sequence[tuple[int, Sk
         [signature_bytes(sketch.signature) for _, sketch in sketches],
     )
     await tx.execute(
-        "UPDATE corpora SET reindexed_to = $2, mended = mended + $3 WHERE workspace = $1",
-        workspace,
+        "UPDATE corpora SET reindexed_to = $2, mended = mended + $3 WHERE shelf = $1",
+        shelf,
         max(seq for seq, _ in sketches),
         int(told.rpartition(" ")[2]),
     )
 
 
-async def reindexed(tx: Transaction, workspace: str) -> None:
-    await tx.execute("UPDATE corpora SET generation = generation + 1, reindexed_to = 0 WHERE workspace = $1", workspace)
+async def reindexed(tx: Transaction, shelf: str) -> None:
+    await tx.execute("UPDATE corpora SET generation = generation + 1, reindexed_to = 0 WHERE shelf = $1", shelf)

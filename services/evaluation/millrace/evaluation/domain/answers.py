@@ -7,26 +7,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 Texts = NDArray[np.str_]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """One version's answers to one suite: parallel arrays of one entry a row, in the suite's order."""
+    """One version's answers to one suite: parallel arrays of one entry a row, in the suite's order.
+
+    `confidence` is the probability that it gave its answer, `ms` the milliseconds that one took; both may be unknown.
+    """
 
     ids: Texts
     clusters: Texts
     truth: Texts
     prediction: Texts
+    confidence: Floats | None = None
+    ms: Floats | None = None
 
     @staticmethod
     def of(
-        ids: Collection[str], clusters: Collection[str], truth: Collection[str], prediction: Collection[str]
+        ids: Collection[str],
+        clusters: Collection[str],
+        truth: Collection[str],
+        prediction: Collection[str],
+        *,
+        confidence: Collection[float] | None = None,
+        ms: Collection[float] | None = None,
     ) -> "Answers":
         """From columns. Raises ValueError when they differ in length."""
-        columns = [np.array(list(column), dtype=np.str_) for column in (ids, clusters, truth, prediction)]
-        if len({len(column) for column in columns}) > 1:
+        columns = (ids, clusters, truth, prediction, confidence, ms)
+        if len({len(column) for column in columns if column is not None}) > 1:
             raise ValueError("columns differ in length")
-        return Answers(*columns)
+        return Answers(
+            _texts(ids), _texts(clusters), _texts(truth), _texts(prediction), _numbers(confidence), _numbers(ms)
+        )
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -37,14 +51,21 @@ class Answers:
 
     def among(self, labels: Collection[str]) -> "Answers":
         """Only the rows whose truth is one of `labels`; answers outside of them stay, as mistakes."""
-        return self._only(np.isin(self.truth, np.array(sorted(labels), dtype=np.str_)))
+        return self.only(np.isin(self.truth, np.array(sorted(labels), dtype=np.str_)))
 
     def common(self, other: "Answers") -> "Answers":
         """Only the rows that the other answered too."""
-        return self._only(np.isin(self.ids, other.ids))
+        return self.only(np.isin(self.ids, other.ids))
 
-    def _only(self, rows: NDArray[np.bool_]) -> "Answers":
-        return Answers(self.ids[rows], self.clusters[rows], self.truth[rows], self.prediction[rows])
+    def only(self, rows: NDArray[np.bool_]) -> "Answers":
+        return Answers(
+            self.ids[rows],
+            self.clusters[rows],
+            self.truth[rows],
+            self.prediction[rows],
+            None if self.confidence is None else self.confidence[rows],
+            None if self.ms is None else self.ms[rows],
+        )
 
     def tally(self, places: dict[str, int]) -> "Tally":
         """Counts per cluster; `places` gives each cluster its row in the counts."""
@@ -58,6 +79,14 @@ class Answers:
         np.add.at(counts[1], (rows[known], where[known]), 1)
         np.add.at(counts[2], (rows[self.correct], truth[self.correct]), 1)
         return Tally(*counts)
+
+
+def _texts(column: Collection[str]) -> Texts:
+    return np.array(list(column), dtype=np.str_)
+
+
+def _numbers(column: Collection[float] | None) -> Floats | None:
+    return None if column is None else np.array(list(column), dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)

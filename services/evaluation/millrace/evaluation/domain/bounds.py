@@ -55,3 +55,15 @@ def effective(correct: NDArray[np.bool_], clusters: NDArray[np.intp]) -> float:
         return float(len(np.unique(clusters)))
     residuals = np.bincount(clusters, weights=correct - share)
     return float(n / max(1.0, float((residuals**2).sum()) / (n * share * (1 - share))))
+
+
+def quantile(values: Floats, share: float, *, alpha: float = 0.05) -> tuple[float, Interval]:
+    """A quantile by the nearest rank, between order statistics that hold it at level 1 - `alpha` whatever the values'
+    distribution (Conover 1999, "Practical Nonparametric Statistics"). Raises ValueError where there are none."""
+    if not len(values):
+        raise ValueError("no values")
+    ordered, n = np.sort(values), len(values)
+    half = float(ndtri(1 - alpha / 2)) * sqrt(n * share * (1 - share))
+    low, high = max(0, int(np.floor(n * share - half)) - 1), min(n - 1, int(np.ceil(n * share + half)))
+    middle = min(n - 1, max(0, int(np.ceil(n * share)) - 1))
+    return float(ordered[middle]), Interval(float(ordered[low]), float(ordered[high]))

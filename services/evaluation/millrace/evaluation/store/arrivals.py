@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from millrace.chassis import Transaction
 from millrace.chassis.erasure import Forgotten
-from millrace.events import DocumentDuplicated, DocumentKept, DocumentRetired
+from millrace.events import DocumentKept
 
 MOST = 5000
 JOIN = 400  # enough to prove a margin of 0.01, and scored within seconds
@@ -42,18 +42,15 @@ async def append(tx: Transaction, workspace: str, kept: Sequence[DocumentKept]) 
     )
 
 
-async def retire(tx: Transaction, events: Sequence[DocumentRetired | DocumentDuplicated]) -> None:
-    """Lets go of documents that stand no more; a tombstone keeps out what was known before and comes after."""
+async def retire(tx: Transaction, ended: Sequence[tuple[str, str, datetime]]) -> None:
+    """Lets go of documents (workspace, id, known until) that stand no more; a tombstone keeps out what comes after."""
     await tx.executemany(
         """INSERT INTO retired (workspace, document_id, known_at) VALUES ($1, $2, $3)
            ON CONFLICT (workspace, document_id)
            DO UPDATE SET known_at = greatest(retired.known_at, excluded.known_at)""",
-        [(event.workspace, event.document_id, event.known_at) for event in events],
+        ended,
     )
-    await tx.executemany(
-        "DELETE FROM arrivals WHERE workspace = $1 AND document_id = $2 AND known_at <= $3",
-        [(event.workspace, event.document_id, event.known_at) for event in events],
-    )
+    await tx.executemany("DELETE FROM arrivals WHERE workspace = $1 AND document_id = $2 AND known_at <= $3", ended)
     await tx.execute("DELETE FROM retired WHERE known_at < $1", tx.now - 2 * KEPT)
 
 
@@ -99,3 +96,13 @@ async def since(
         JOIN,
     )
     return [Arrival(**dict(row)) for row in reversed(rows)]
+
+
+async def texts(tx: Transaction, workspace: str, documents: Collection[str]) -> dict[str, str]:
+    """By document, of those that are still kept."""
+    rows = await tx.fetch(
+        "SELECT document_id, text FROM arrivals WHERE workspace = $1 AND document_id = ANY($2)",
+        workspace,
+        list(documents),
+    )
+    return {row["document_id"]: row["text"] for row in rows}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ LONGEST_LABEL = 100
 MOST_METADATA = 50
 LONGEST_VALUE = 2000
 SUITES = ("golden",)
+HOST = re.compile(r"https?://(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?(?=[/?#]|$)")
+"""The beginning of a web address, up to its host; one that names a user is none."""
 _SAID: Mapping[str, str] = {
     "email": "e-mail address",
     "iban": "account number",
@@ -104,6 +107,13 @@ class Mask:
         self.counts.update(masked.counts)
         return masked.text
 
+    def address(self, text: str, most: int) -> str:
+        """Like any text, but that the host of a web address stays: a site's name is nobody's, be it a number."""
+        host = HOST.match(text.strip())
+        if host is None:
+            return self(text, most)
+        return host[0] + self(text.strip()[host.end() :], most - host.end())
+
 
 def document_id(workspace: str, source: str, own_id: str) -> str:
     """The same for every revision of what a source calls by that id."""
@@ -145,7 +155,7 @@ def masked(given: Submission, *, key: bytes, mask: Mask) -> Document:
     source, text = mask(given.source, LONGEST_NAME), mask(given.text, LONGEST)
     label, suite = mask(given.label or "", LONGEST_LABEL) or None, mask(given.suite or "", LONGEST_NAME) or None
     metadata = {
-        mask(key, LONGEST_VALUE): mask(value, LONGEST_VALUE)
+        mask(key, LONGEST_VALUE): mask.address(value, LONGEST_VALUE)
         for key, value in islice(given.metadata.items(), MOST_METADATA)
     }
     return Document(

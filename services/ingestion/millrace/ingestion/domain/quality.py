@@ -34,7 +34,7 @@ def of_text(text: str, quality: Quality) -> Iterator[Reason]:
         figure = FIGURES[name](measured)
         if (least is not None and figure < least) or (most is not None and figure > most):
             means = MEASURES[name].means
-            yield Reason(code=name, field="text", expected=f"{_within(least, most)} {means}, not {figure:.3g}")
+            yield Reason(code=name, field="text", expected=f"{_within(least, most)} {means}, not {shown(figure)}")
     for pattern in quality.deny:
         if compiled(pattern).search(text):
             yield Reason(code="denied", field="text", expected=f"nothing that matches {pattern}")
@@ -44,6 +44,11 @@ def of_text(text: str, quality: Quality) -> Iterator[Reason]:
     if quality.blocked_words and (times := phrases(quality.blocked_words).found(text)):
         expected = f"none of the {len(quality.blocked_words)} blocked words, not {times}"
         yield Reason(code="blocked_words", field="text", expected=expected)
+
+
+def shown(figure: float) -> str:
+    """Three digits that tell, and all of a whole number."""
+    return f"{figure:,.0f}" if abs(figure) >= 100 or figure == int(figure) else f"{figure:.3g}"
 
 
 def of_metadata(metadata: Mapping[str, str], quality: Quality) -> Iterator[Reason]:

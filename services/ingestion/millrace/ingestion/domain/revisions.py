@@ -20,7 +20,7 @@ Outcome = Literal["new", "changed", "unchanged", "repeated"]
 
 @dataclass(frozen=True)
 class Item:
-    """A document as a source has it now. `own_id` is unique within the source."""
+    """A document as a source has it now. `own_id` is unique within the source; `dated`: the row itself says when."""
 
     own_id: str
     place: UUID
@@ -30,6 +30,7 @@ class Item:
     subject: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     occurred_at: datetime | None = None
+    dated: bool = False
 
     def digest(self, key: bytes) -> bytes:
         """Keyed, as texts that few people write could be guessed from a plain one."""

@@ -62,8 +62,8 @@ def read(text: str, *, length: int, printable: float, languages: Sequence[str], 
     reasons = [
         reason
         for refused, reason in (
-            (len(text) < SHORTEST, _reason("too_short", f"at least {SHORTEST} characters")),
-            (length > LONGEST, _reason("too_long", f"at most {LONGEST} characters")),
+            (len(text) < SHORTEST, _reason("too_short", f"at least {SHORTEST} characters, not {len(text)}")),
+            (length > LONGEST, _reason("too_long", f"at most {LONGEST} characters, not {length}")),
             (printable < LEAST_PRINTABLE, _reason("unprintable", "printable characters")),
             (letters < LEAST_LETTERS, _reason("no_words", f"at least {LEAST_LETTERS} letters")),
             (unspeakable(bare) > MOST_UNSPEAKABLE, _reason("gibberish", "words")),
@@ -113,7 +113,8 @@ def _spoken(text: str, letters: int, languages: Sequence[str], shares: Shares) -
     found = shares(looked_at(text))
     allowed = {language: found.get(language, 0.0) for language in languages}
     if sum(allowed.values()) < LEAST_LANGUAGE:
-        return Read((_reason("language", f"a text in {' or '.join(languages)}"),))
+        likeliest = max(found, key=lambda language: found[language], default="none that is known")
+        return Read((_reason("language", f"a text in {' or '.join(languages)}, not {likeliest}"),))
     return Read((), max(allowed, key=lambda language: allowed[language]))
 
 

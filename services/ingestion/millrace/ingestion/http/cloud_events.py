@@ -16,6 +16,7 @@ from pydantic_core import from_json
 from millrace.chassis import wire
 from millrace.chassis.errors import Unprocessable
 from millrace.events import DocumentSubmitted, Envelope, Event, InteractionLogged, ObservationSubmitted, Reason
+from millrace.workspace.expected import expected
 from millrace.workspace.problems import nearest
 
 TYPES: Mapping[str, type[Event]] = {
@@ -94,8 +95,8 @@ def _record(given: Any, came: Came) -> Given:
         data = _data(given)
         event = TYPES[_topic(given["type"])].model_validate(data)
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_context=False, include_input=False)
-        return Given(own_id, reasons=tuple(_reason("invalid", _dotted(one["loc"]), one["msg"]) for one in problems))
+        problems = error.errors(include_url=False, include_input=False)
+        return Given(own_id, reasons=tuple(_reason("invalid", _dotted(one["loc"]), expected(one)) for one in problems))
     except (ValueError, binascii.Error):
         return Given(own_id, reasons=(_reason("invalid", "data", "JSON, or JSON in base64 as data_base64"),))
     return Given(own_id, event.within(_envelope(given, came)))

@@ -22,7 +22,7 @@ class Asked(BaseModel):
     """`subject` is the id that the product gave as subject, unit or actor, or its pseudonym."""
 
     subject: str = Field(min_length=1, max_length=200)
-    by: str = Field(default="a person", min_length=1, max_length=200)
+    by: str = Field(min_length=1, max_length=200)
 
 
 def routes(db: Database, specs: Table[Workspace], *, clock: Clock, secret: str) -> APIRouter:

@@ -24,11 +24,11 @@ State = Literal["held", "released", "dropped"]
 
 
 class Asked(BaseModel, extra="forbid"):
-    """Which records, and who decides on them: `ids`, or what all of them have in common, or `all`."""
+    """Which records, and who decides on them: `ids` (or how they begin), or what all have in common, or `all`."""
 
     workspace: str
     by: str = Field(min_length=1, max_length=200)
-    ids: list[UUID] | None = Field(default=None, min_length=1, max_length=STEP)
+    ids: list[str] | None = Field(default=None, min_length=1, max_length=STEP)
     reason: str | None = None
     source: str | None = None
     topic: str | None = None
@@ -52,7 +52,7 @@ def quarantine_routes(db: Database, rules: Rules, *, clock: Clock) -> APIRouter:
         topic: str | None = None,
         state: State = "held",
         before: datetime | None = None,
-        after: UUID | None = None,
+        after: str | None = None,
         limit: Limit = 100,
     ) -> list[dict[str, Any]]:
         await rules.workspaces.get(workspace)
@@ -61,7 +61,7 @@ def quarantine_routes(db: Database, rules: Rules, *, clock: Clock) -> APIRouter:
             return await store.each_quarantined(tx, which, state=state, limit=limit, before=before, after=after)
 
     @router.get("/v1/quarantine/{event_id}")
-    async def one(event_id: UUID) -> dict[str, Any]:
+    async def one(event_id: str) -> dict[str, Any]:
         async with db.reading() as tx:
             return await store.show_quarantined(tx, event_id)
 
@@ -70,15 +70,15 @@ def quarantine_routes(db: Database, rules: Rules, *, clock: Clock) -> APIRouter:
         """At once where it is one step; a job does what is left after the first."""
         await db.admit()
         now = clock.now()
-        which = Which(
-            asked.workspace, tuple(asked.ids) if asked.ids else None, asked.reason, asked.source, asked.topic, now
-        )
+        async with db.reading() as tx:
+            ids = tuple([await store.named(tx, id, asked.workspace) for id in asked.ids or ()])
+        which = Which(asked.workspace, ids or None, asked.reason, asked.source, asked.topic, now)
         ask = Ask(act, which, asked.by)
         done = await step(ask, rules, reading=db.reading, writing=partial(db.transaction, emits=ACCEPTS), now=now)
         job, left = await _rest(db, ask, done, key, now)
         async with db.reading() as tx:
-            states = await store.states(tx, asked.workspace, asked.ids or [])
-        records = [_told(id, done.fates, states) for id in asked.ids or _telling(done)]
+            states = await store.states(tx, asked.workspace, ids)
+        records = [_told(id, done.fates, states) for id in ids or _telling(done)]
         ends = {end: done.counts[end] for end in ("released", "dropped", "kept", "refused")}
         return {"workspace": asked.workspace, **ends, "left": left, "job": job, "records": records}
 

@@ -41,7 +41,7 @@ class NotFetched(Conflict):
 
 
 class Asked(BaseModel):
-    by: str = Field(default="a person", min_length=1, max_length=200)
+    by: str = Field(min_length=1, max_length=200)
 
 
 def source_routes(db: Database, specs: Table[Workspace], clock: Clock) -> APIRouter:
@@ -70,14 +70,13 @@ def source_routes(db: Database, specs: Table[Workspace], clock: Clock) -> APIRou
         return {**_shown(spec, source, run.get(source), came.get(source)), "declared": said, "runs": newest}
 
     @router.post("/{source}/runs", status_code=202)
-    async def run_now(workspace: str, source: str, asked: Asked | None = None) -> dict[str, Any]:
+    async def run_now(workspace: str, source: str, asked: Asked) -> dict[str, Any]:
         spec = await specs.get(workspace)
         declared = _fetched(spec, source)
         async with db.transaction() as tx:
             if source not in await runs.declared(tx, workspace):
                 await runs.declare(tx, workspace, source, shape(declared))
-            by = (asked or Asked()).by
-            run = await ask(tx, command(now=clock.now()), workspace, source, due_at=tx.now, by=by)
+            run = await ask(tx, command(now=clock.now()), workspace, source, due_at=tx.now, by=asked.by)
         return {"workspace": workspace, "source": source, "run": run.run, "state": run.state}
 
     @router.get("/{source}/runs/{run}")
@@ -128,5 +127,5 @@ def _shown(spec: Workspace, name: str, run: dict[str, Any] | None, came: dict[st
 
 def _state(opened: dict[str, Any] | None, last: dict[str, Any] | None) -> str:
     if opened and opened["state"] == "running":
-        return "running"
+        return "held up" if opened["waits_for"] else "running"
     return str(last["state"]) if last else "never run"

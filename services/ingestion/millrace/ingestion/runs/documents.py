@@ -23,18 +23,26 @@ async def known(tx: Transaction, about: About, documents: Collection[UUID]) -> d
     return {row["document"]: Known(row["digest"], row["revision"], row["gone"], row["seen"]) for row in rows}
 
 
-async def save_revisions(tx: Transaction, about: About, revisions: Iterable[Revision]) -> None:
-    """All of them are seen; what is `repeated` stays as the first said."""
-    rows = [(one.document, one.item.place, one.digest, one.number) for one in revisions if one.outcome != "repeated"]
+async def save_revisions(
+    tx: Transaction, about: About, revisions: Iterable[Revision], refused: Collection[UUID]
+) -> None:
+    """All of them are seen; what is `repeated` stays as the first said, and what is as it was as refused as it was."""
+    rows = [
+        (one.document, one.item.place, one.digest, one.number, one.document in refused if one.news else None)
+        for one in revisions
+        if one.outcome != "repeated"
+    ]
     if not rows:
         return
     await tx.execute(
-        """INSERT INTO found (workspace, source, document, place, digest, revision, seen)
-           SELECT $1, $2, u.document, u.place, u.digest, u.revision, $3
-           FROM unnest($4::uuid[], $5::uuid[], $6::bytea[], $7::bigint[]) AS u (document, place, digest, revision)
+        """INSERT INTO found (workspace, source, document, place, digest, revision, seen, refused)
+           SELECT $1, $2, u.document, u.place, u.digest, u.revision, $3, coalesce(u.refused, f.refused, false)
+           FROM unnest($4::uuid[], $5::uuid[], $6::bytea[], $7::bigint[], $8::boolean[])
+               AS u (document, place, digest, revision, refused)
+           LEFT JOIN found AS f ON (f.workspace, f.source, f.document) = ($1, $2, u.document)
            ON CONFLICT (workspace, source, document) DO UPDATE SET
                place = excluded.place, digest = excluded.digest, revision = excluded.revision, gone = false,
-               seen = excluded.seen""",
+               seen = excluded.seen, refused = excluded.refused""",
         about.workspace,
         about.source,
         about.run,

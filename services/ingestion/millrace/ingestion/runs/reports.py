@@ -38,7 +38,8 @@ async def overview(tx: Transaction, workspace: str) -> list[dict[str, Any]]:
                   (SELECT to_jsonb(r) FROM runs r WHERE r.workspace = s.workspace AND r.source = s.source
                      AND r.ended_at IS NOT NULL ORDER BY r.run DESC LIMIT 1) AS last
            FROM fetched s
-           LEFT JOIN (SELECT source, count(*) AS documents FROM found WHERE workspace = $1 AND NOT gone GROUP BY 1) AS f
+           LEFT JOIN (SELECT source, count(*) AS documents FROM found
+                      WHERE workspace = $1 AND NOT gone AND NOT refused GROUP BY 1) AS f
              USING (source)
            WHERE s.workspace = $1 ORDER BY s.source""",
         workspace,

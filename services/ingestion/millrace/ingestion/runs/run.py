@@ -30,6 +30,7 @@ class Run:
     position: bytes | None
     counts: Counter[str]
     reason: str | None
+    waits_for: str | None
 
     @property
     def key(self) -> str:
@@ -91,7 +92,7 @@ async def started_last(tx: Transaction, workspace: str, source: str) -> datetime
 async def save(tx: Transaction, run: Run) -> None:
     await tx.execute(
         """UPDATE runs SET state = $4, asked_by = $5, due_at = $6, started_at = $7, moved_at = $8, ended_at = $9,
-               declaration = $10, tries = $11, position = $12, counts = $13, reason = $14
+               declaration = $10, tries = $11, position = $12, counts = $13, reason = $14, waits_for = $15
            WHERE workspace = $1 AND source = $2 AND run = $3""",
         run.workspace,
         run.source,
@@ -107,4 +108,5 @@ async def save(tx: Transaction, run: Run) -> None:
         run.position,
         json.dumps(run.counts),
         run.reason,
+        run.waits_for,
     )

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
-from millrace.chassis import Database, Transaction, Unavailable
+from millrace.chassis import Database, Transaction, Unavailable, Unprocessable
 from millrace.ingestion import runs
 from millrace.ingestion.domain.revisions import Item, parts, place_of
 from millrace.ingestion.domain.urls import normal, origin, prefixes, within
@@ -52,12 +52,16 @@ PERSONAL = frozenset({"email", "card", "iban"})
 
 @dataclass
 class _Seen:
-    """What one look at a page brought. `lost`: what it leads to is not known, though it may be what it was."""
+    """What one look at a page brought.
+
+    `lost`: what it leads to is not known, though it may be what it was. `personal`: so many of its links name people.
+    """
 
     ahead: Ahead
     items: list[Item] = field(default_factory=list)
     place: Place | None = None
     links: Sequence[str] = ()
+    personal: int = 0
     maps: Sequence[str] = ()
     trouble: Trouble | None = None
     unchanged: bool = False
@@ -66,6 +70,13 @@ class _Seen:
     again: float | None = None
     at: str | None = None
     read: bool = False
+
+
+class NothingRead(Unprocessable):
+    """A crawl that read no page at all: its declaration is wrong, or its site is away."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"none of the seeds could be read: {why}")
 
 
 class CrawlReader:
@@ -94,7 +105,7 @@ class CrawlReader:
 
     async def _read(self, client: Client, robots: Robots, position: Position | None) -> AsyncGenerator[Batch, None]:
         if position is None:
-            position = {"pages": 0, "maps": 0}
+            position = {"pages": 0, "maps": 0, "read": 0}
             yield Batch(position, also=self._seeded(await self._sitemaps(robots)))
         while True:
             async with self._db.reading() as tx:
@@ -104,6 +115,8 @@ class CrawlReader:
                 yield Batch(position, partial=f"{why}; none was retired")
                 return
             if not waiting and wait is None:
+                if not position.get("read", 1):
+                    raise NothingRead(position.get("why") or "none was permitted")
                 return
             if not waiting:
                 raise Waits(timedelta(seconds=max(0.1, wait or 0.0)))
@@ -229,6 +242,7 @@ class CrawlReader:
             return _Seen(ahead, links=before.links, unchanged=True, read=True)
         kind = answer.headers.get("content-type", "text/html").partition(";")[0].strip().lower()
         text, title, links = await self._text(kind, answer)
+        personal = sum(_personal(link) for link in links if within(link, self._prefixes))
         links = tuple(link for link in links if self._may(link))
         place = Place(self._place(answer.url), answer.headers.get("etag"), answer.headers.get("last-modified"), links)
         about = {"url": answer.url, **({"title": title} if title else {})}
@@ -243,7 +257,7 @@ class CrawlReader:
             )
             for number, part in enumerate(await asyncio.to_thread(parts, text), start=1)
         ]
-        return _Seen(ahead, items=items, place=place, links=links, at=answer.url, read=True)
+        return _Seen(ahead, items=items, place=place, links=links, personal=personal, at=answer.url, read=True)
 
     async def _text(self, kind: str, answer: Answer) -> tuple[str, str | None, tuple[str, ...]]:
         if kind in ("text/html", "application/xhtml+xml"):
@@ -267,6 +281,9 @@ class CrawlReader:
                 continue
             done.append(one.ahead)
             batch.position["pages" if one.ahead.kind == "page" else "maps"] += 1
+            batch.position["read"] = batch.position.get("read", 1) + int(one.read)
+            if one.trouble and one.ahead.kind == "page":
+                batch.position.setdefault("why", f"{one.ahead.url}: {one.trouble.code}: {one.trouble.reason}"[:800])
             if one.at:
                 if self._place(one.at) in earlier:
                     continue  # it redirects to what was looked at by its own address
@@ -295,6 +312,9 @@ class CrawlReader:
             batch.unchanged.add(one.ahead.place)
         if one.settled:
             batch.settled.add(one.ahead.place)
+        if one.personal:
+            told = f"links without personal data in their addresses; {one.personal} are not followed"
+            batch.troubles.append(Trouble(one.ahead.url, "personal_data", told))
         if one.trouble is None or self._expected(one):
             return
         batch.troubles.append(one.trouble)
@@ -303,11 +323,9 @@ class CrawlReader:
             batch.partial = f"{what}, and what it leads to is not known; none was retired"
 
     def _expected(self, one: _Seen) -> bool:
-        """A sitemap that nobody promised, and links that lead elsewhere, are no troubles."""
+        """A sitemap that nobody promised is none."""
         assert one.trouble is not None
-        if one.ahead.kind == "sitemap":
-            return one.trouble.code == "gone"
-        return one.trouble.code == "outside" and one.ahead.depth > 0
+        return one.ahead.kind == "sitemap" and one.trouble.code == "gone"
 
     def _next(self, one: _Seen, position: Position) -> list[Ahead]:
         """Pages and sitemaps that a look leads to."""

@@ -10,14 +10,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from millrace.chassis import Blobs, Unavailable, Unprocessable
+from millrace.chassis import Blobs, BucketNotFound, Unavailable, Unprocessable
 from millrace.ingestion.settings import Settings
+from millrace.workspace.problems import nearest
 
 MOST_FILES = 100_000
 
 
 class Refused(Unprocessable):
     """A place that is declared and that ingestion was not given."""
+
+
+class NotThere(Unprocessable):
+    """A place that was never there, or that was moved: waiting would not bring it."""
 
 
 class TooMany(Unprocessable):
@@ -63,7 +68,10 @@ class _Prefix:
         self._prefix = prefix
 
     async def files(self) -> list[File]:
-        found = await self._blobs.listed(self._prefix, MOST_FILES)
+        try:
+            found = await self._blobs.listed(self._prefix, MOST_FILES)
+        except BucketNotFound as error:
+            raise NotThere(f"there is no bucket {error.bucket!r}") from error
         if len(found) > MOST_FILES:
             raise TooMany(f"s3 prefix {self._prefix!r}")
         return [
@@ -91,8 +99,11 @@ class _Local:
         place = (root / self._at).resolve()
         if not place.is_relative_to(root):
             raise Refused(f"{self._at!r} leads out of the folder that ingestion may read")
+        if not root.is_dir():
+            raise Unavailable("the folder that ingestion may read is not there (INGESTION_FILES_ROOT)")
         if not place.is_dir():
-            raise Unavailable(f"there is no folder {self._at!r}")
+            near = nearest(self._at, [one.name for one in root.iterdir() if one.is_dir()])
+            raise NotThere(f"there is no folder {self._at!r}" + (f"; did you mean {near!r}?" if near else ""))
         found: list[File] = []
         for folder, _, names in os.walk(place):
             for name in names:

@@ -89,7 +89,11 @@ class _Guarded(httpcore.AsyncNetworkBackend):
             raise httpcore.ConnectError(f"{host} has no address: {error}") from error
         may = [address for address in found if self._network.allowed(address, private=self._private)]
         if not may:
-            raise Unreadable("private_address", f"an address that crawls may go to; {host} is at {', '.join(found)}")
+            raise Unreadable(
+                "private_address",
+                f"an address that crawls may go to: {host} is at {', '.join(found)}; "
+                "a site of your own network needs `private: true` in the declaration",
+            )
         for address in may[:-1]:
             try:
                 return await self._below.connect_tcp(address, port, timeout, local_address, socket_options)

@@ -169,6 +169,7 @@ def item(row: Mapping[str, Any], columns: Columns, place: UUID, *, label: str | 
     text = _text(row.get(columns.text))
     if not text:
         raise Unreadable("text", f"a text in {columns.text!r}")
+    at = moment(row.get(columns.at)) if columns.at else None
     about = {key: value for key in columns.metadata if (value := _text(row.get(key))) is not None}
     return Item(
         own_id="",
@@ -178,7 +179,8 @@ def item(row: Mapping[str, Any], columns: Columns, place: UUID, *, label: str | 
         suite=(_text(row.get(columns.suite)) if columns.suite else None) or None,
         subject=(_text(row.get(columns.subject)) if columns.subject else None) or None,
         metadata={**about, **({"file": name} if name else {})},
-        occurred_at=moment(row.get(columns.at)) if columns.at else None,
+        occurred_at=at,
+        dated=at is not None,
     )
 
 

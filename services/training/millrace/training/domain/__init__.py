@@ -1,6 +1,8 @@
 """The rules of cycles and candidates: a track and a fact in, the next track and decisions out."""
 
 from millrace.training.domain.candidates import DECLARE, FINE_TUNES, Candidate, Pick, Run, candidates, pick
+from millrace.training.domain.comparison import compare
+from millrace.training.domain.conditions import Condition, Order, condition, order
 from millrace.training.domain.course import dataset_failed, give_up, overdue, picked, released, staged
 from millrace.training.domain.errors import CycleOpen, MethodUnknown, NothingToDeclare, NotTrained
 from millrace.training.domain.track import Ask, Cycle, Policy, Track, cycle_id
@@ -15,6 +17,7 @@ __all__ = [
     "Ask",
     "Candidate",
     "Closed",
+    "Condition",
     "Cut",
     "Cycle",
     "CycleOpen",
@@ -25,6 +28,7 @@ __all__ = [
     "NotTrained",
     "NothingToDeclare",
     "Opened",
+    "Order",
     "Pick",
     "Policy",
     "Run",
@@ -33,12 +37,15 @@ __all__ = [
     "by_hand",
     "by_schedule",
     "candidates",
+    "compare",
+    "condition",
     "cycle_id",
     "dataset_failed",
     "drifted",
     "due",
     "give_up",
     "grown",
+    "order",
     "overdue",
     "pick",
     "picked",

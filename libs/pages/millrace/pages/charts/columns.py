@@ -1,4 +1,4 @@
-"""Charts as SVG and HTML that need nothing else: they are read on a phone, printed, and mailed."""
+"""Columns, bars and fields."""
 
 from collections.abc import Mapping, Sequence
 from html import escape

@@ -1,0 +1,5 @@
+"""Pages that stand alone, and the charts in them."""
+
+from millrace.pages.page import page, table
+
+__all__ = ["page", "table"]

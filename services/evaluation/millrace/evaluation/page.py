@@ -1,0 +1,165 @@
+"""A report as one page that can be mailed: what was judged, by what, and the rows that answer differently."""
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import Any
+
+from millrace.pages import charts, page, table
+
+ORDER = {"fail": 0, "inconclusive": 1, "pass": 2}
+METRICS = {"macro_f1": "macro F1", "accuracy": "accuracy"}
+GONE = "(its text is no longer kept)"
+Report = Mapping[str, Any]
+Texts = Mapping[str, str]
+
+
+def render(evaluation: Report, texts: Texts) -> str:
+    """`texts` are those of the rows that it names, by their ids, as far as they are still kept."""
+    report = evaluation["result"]
+    against = f" against {escape(report['against'])}" if report["against"] else ", with nothing in production"
+    judged = str(evaluation["judged_at"])[:16].replace("T", " ")
+    return page(
+        kicker="Millrace evaluation",
+        title=f"{report['version']}: {report['verdict']}",
+        under=f"Judged {judged} UTC{against}.<br><code>{escape(report['dataset'])}</code>",
+        top=_figures(report),
+        sections=[
+            ("conditions", "The gate", _conditions(report)),
+            ("scores", "Scores", _scores(report)),
+            *((f"suite-{name}", name.capitalize(), _suite(suite, texts)) for name, suite in report["suites"].items()),
+            ("method", "How it was measured", _method(report)),
+        ],
+    )
+
+
+def _figures(report: Report) -> str:
+    cells = [
+        (f"{scores['macro_f1']['value']:.3f}", f"macro F1 on {suite}")
+        for suite, scores in report["scores"]["candidate"].items()
+    ]
+    failed = sum(one["verdict"] != "pass" for one in report["conditions"])
+    cells.append((f"{len(report['conditions']) - failed} of {len(report['conditions'])}", "conditions hold"))
+    told = "".join(f"<div><b>{value}</b><span>{escape(name)}</span></div>" for value, name in cells)
+    return f'<div class="figures">{told}</div>'
+
+
+def _conditions(report: Report) -> str:
+    rows = [
+        (
+            f'<span class="{one["verdict"]}">{one["verdict"]}</span>',
+            f"<code>{escape(one['condition'])}</code>",
+            _number(one["left"]),
+            _number(one["right"]),
+            "" if one["low"] is None else f"{one['low']:+.3f} to {one['high']:+.3f}",
+            str(one["n"] or ""),
+            escape(one["note"]),
+        )
+        for one in sorted(report["conditions"], key=lambda one: ORDER[one["verdict"]])
+    ]
+    head = ("", "condition", "left", "right", "left minus right", "rows", "")
+    return table(head, rows, numbers=(2, 3, 4, 5))
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _scores(report: Report) -> str:
+    rows = []
+    for suite, metrics in report["scores"]["candidate"].items():
+        other = report["scores"].get("production", {}).get(suite, {})
+        for metric, score in metrics.items():
+            before = other.get(metric)
+            against = (before["value"], before["low"], before["high"]) if before else None
+            shown = charts.interval(score["value"], score["low"], score["high"], other=against)
+            cells = (f"{score['value']:.3f}", f"{score['low']:.3f} to {score['high']:.3f}")
+            rows.append(
+                (escape(suite), METRICS.get(metric, escape(metric)), shown, *cells, _value(before), str(score["n"]))
+            )
+    key = charts.legend([("s0", str(report["version"])), *([("s4", report["against"])] if report["against"] else [])])
+    head = ("suite", "metric", "from 0 to 1", "value", "95 %", "production", "rows")
+    return key + table(head, rows, numbers=(3, 4, 5, 6))
+
+
+def _value(score: Mapping[str, float] | None) -> str:
+    return "" if score is None else f"{score['value']:.3f}"
+
+
+def _suite(suite: Report, texts: Texts) -> str:
+    late = suite["since_the_cut"]
+    told = f"{suite['rows']:,} rows" + (f", {late:,} of which came after the training cut" if late else "")
+    told += "; golden rows, misspelt as people misspell" if suite["perturb"] == "typos" else ""
+    blocks = "".join(_blocks(suite, texts))
+    return f'<p class="lead">{told}.</p>{blocks}'
+
+
+def _blocks(suite: Report, texts: Texts) -> Iterator[str]:
+    side = [*_calibration(suite), *_slices(suite)]
+    if side:
+        yield f'<div class="two">{"".join(side)}</div>'
+    if suite["confusion"] and len(suite["confusion"]["labels"]) > 1:
+        confusion = suite["confusion"]
+        lead = "Rows are what is so, columns what was answered."
+        drawn = charts.matrix(confusion["labels"], confusion["counts"], title="confusion")
+        yield f'<h3 style="margin-top:24px">What is taken for what</h3><p class="lead">{lead}</p>{drawn}'
+    yield from _flips(suite, texts)
+
+
+def _calibration(suite: Report) -> Iterator[str]:
+    found = suite["calibration"]
+    if not found:
+        return
+    bins = [(one["confidence"], one["right"], one["rows"]) for one in found["bins"]]
+    drawn = charts.reliability(bins, title="reliability")
+    error = f"Expected calibration error {found['ece']:.3f} ({found['low']:.3f} to {found['high']:.3f})."
+    lead = f"Confidence across, the share that was right up. {error}"
+    yield f'<div><h3>Can its confidence be believed</h3><p class="lead">{lead}</p>{drawn}</div>'
+
+
+def _slices(suite: Report) -> Iterator[str]:
+    rows = [
+        (
+            f"{escape(one['name'])} <small>{escape(one['kind'])}</small>",
+            charts.interval(one["accuracy"], one["interval"]["low"], one["interval"]["high"]),
+            f"{one['accuracy']:.3f}",
+            _number(one["production"]),
+            str(one["rows"]),
+        )
+        for one in suite["slices"]
+    ]
+    rows += [
+        (
+            f"{escape(name)} <small>class</small>",
+            charts.interval(one["recall"], one["low"], one["high"]),
+            f"{one['recall']:.3f}",
+            "",
+            str(one["n"]),
+        )
+        for name, one in sorted(suite["classes"].items(), key=lambda item: item[1]["recall"])
+    ]
+    if rows:
+        drawn = table(("part", "from 0 to 1", "right", "production", "rows"), rows, numbers=(2, 3, 4))
+        yield f"<div><h3>Parts of it, the worst classes first</h3>{drawn}</div>"
+
+
+def _flips(suite: Report, texts: Texts) -> Iterator[str]:
+    for name, title in (("broken", "Right in production, wrong now"), ("mended", "Wrong in production, right now")):
+        found = (suite["flips"] or {}).get(name)
+        if not found or not found["n"]:
+            continue
+        rows = [
+            (
+                f"{escape(texts.get(one['id'], GONE))}<br><small><code>{escape(one['id'])}</code></small>",
+                escape(one["truth"]),
+                escape(one["candidate"]),
+                escape(one["production"]),
+            )
+            for one in found["rows"]
+        ]
+        drawn = table(("text", "is", "now", "production"), rows)
+        more = f", the first {len(rows)} by their ids" if len(rows) < found["n"] else ""
+        yield f'<h3 style="margin-top:24px">{title}: {found["n"]:,}{more}</h3>{drawn}'
+
+
+def _method(report: Report) -> str:
+    return table(("", ""), [(escape(name.replace("_", " ")), escape(how)) for name, how in report["method"].items()])
