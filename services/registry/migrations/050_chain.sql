@@ -1,8 +1,9 @@
 ALTER TABLE versions ADD asked_by text, ADD hold jsonb, ADD owed jsonb;
 ALTER TABLE workspaces ADD request jsonb;
 
--- Each workspace's entries are a chain: `hash` is sha256 over `previous`, a newline and `body`, byte for byte, so that
--- an entry that was changed, left out or slipped in later is found. What is asked for often is read off the body.
+-- Each workspace's entries are a chain: `hash` is sha256 over `previous`, a newline and `body`, byte for byte, and the
+-- body says its number, so that an entry that was changed, left out or slipped in later is found. What is asked for often
+-- is read off the body.
 ALTER TABLE ledger RENAME TO ledger_unchained;
 DROP INDEX ledger_newest, ledger_causes;
 CREATE TABLE ledger (
@@ -39,7 +40,7 @@ BEGIN
                     'versions', coalesce((SELECT jsonb_object_agg(id, to_jsonb(v)) FROM versions v WHERE v.workspace = space), '{}')))
             FROM workspaces w WHERE w.name = space
         LOOP
-            count := count + 1; told := one.body::text;
+            count := count + 1; told := (one.body || jsonb_build_object('number', count))::text;
             link := encode(sha256(convert_to(last || E'\n' || told, 'UTF8')), 'hex');
             INSERT INTO ledger (workspace, number, previous, hash, body) VALUES (space, count, last, link, told::json);
             INSERT INTO outbox (topic, key, headers, body) VALUES (

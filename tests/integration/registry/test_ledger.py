@@ -1,7 +1,9 @@
 """The ledger: chained, verified, and folded back into the very tables it came from."""
 
+import io
 import json
 import re
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -9,6 +11,7 @@ import asyncpg
 import pytest
 from harness import Bus, Running, database, eventually, live, make, running, settings_for
 
+from millrace import chassis
 from millrace.chassis import Blobs
 from millrace.chassis.postgres import migrations
 from millrace.events import (
@@ -23,6 +26,7 @@ from millrace.events import (
     Score,
     WorkspaceRouted,
 )
+from millrace.registry import store
 from millrace.registry.app import build_app
 from millrace.registry.rebuild import CannotRebuild, open_jobs, rebuild
 
@@ -33,6 +37,7 @@ task: classify
 labels: {names: [late, lost, damaged]}
 rollout: {shadow: null, canary: null}
 """
+SCHEMA = Path(chassis.__file__).parent / "schema.sql"
 TABLES = {"workspaces": "name", "revisions": "workspace, revision", "versions": "id", "ledger": "workspace, number"}
 
 
@@ -73,16 +78,33 @@ def verdict(workspace: str, asked: EvaluationRequested, verdict: str) -> ModelEv
     )
 
 
-async def as_text(dsn: str) -> dict[str, list[str]]:
-    """Every table as the text of its rows, byte for byte."""
+async def as_text(dsn: str) -> dict[str, list[bytes]]:
+    """The rows of every table that is registry's own, as COPY writes them: byte for byte."""
     connection = await asyncpg.connect(dsn)
     try:
-        return {
-            table: [
-                row[0] for row in await connection.fetch(f"SELECT t::text FROM registry.{table} t ORDER BY {order}")
-            ]
-            for table, order in TABLES.items()
-        }
+        found = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'registry'")
+        chassis = set(re.findall(r"CREATE TABLE (?:IF NOT EXISTS )?(\w+)", SCHEMA.read_text())) | {"migrations"}
+        names = {row["tablename"] for row in found}
+        own = {name for name in names if not any(name == one or name.startswith(f"{one}_") for one in chassis)}
+        assert own == set(TABLES), "a table that this test does not know"
+        copied = {}
+        for table, order in TABLES.items():
+            into = io.BytesIO()
+            await connection.copy_from_query(f"SELECT * FROM registry.{table} ORDER BY {order}", output=into)
+            copied[table] = into.getvalue().splitlines()
+        return copied
+    finally:
+        await connection.close()
+
+
+async def refold(dsn: str) -> None:
+    """The tables from the ledger's own rows, in their order, in Postgres alone."""
+    connection = await asyncpg.connect(dsn, server_settings={"search_path": "registry"})
+    try:
+        async with connection.transaction():
+            await connection.execute("TRUNCATE workspaces, revisions, versions")
+            for row in await connection.fetch("SELECT workspace, body FROM ledger ORDER BY workspace, number"):
+                await store.apply(connection, row["workspace"], json.loads(row["body"]).get("changes", {}))
     finally:
         await connection.close()
 
@@ -169,6 +191,8 @@ async def test_dropped_tables_come_back_from_the_log_to_the_byte_and_nothing_is_
             }
         before = await as_text(dsn)
         assert len(before["versions"]) == 4 and len(before["revisions"]) == 4
+        await refold(dsn)
+        assert await as_text(dsn) == before
         await execute(dsn, "DROP SCHEMA registry CASCADE; CREATE SCHEMA registry")
         folded = await rebuild(settings)
         assert folded == len(before["ledger"])
@@ -184,8 +208,8 @@ async def test_dropped_tables_come_back_from_the_log_to_the_byte_and_nothing_is_
             await story(stack, bus, registry, third := f"stamps-{uuid4().hex[:8]}")
             assert (await verified(registry, third))["broken"] is None
             after = await as_text(dsn)
-            assert [row for row in after["ledger"] if third not in row] == before["ledger"]
-            assert [row for row in after["versions"] if third not in row] == before["versions"]
+            assert [row for row in after["ledger"] if third.encode() not in row] == before["ledger"]
+            assert [row for row in after["versions"] if third.encode() not in row] == before["versions"]
             mine = len(after["ledger"]) - len(before["ledger"])
             assert len(await everything(bus, told + mine)) == told + mine
 
@@ -224,21 +248,35 @@ async def registry(stack):
 
 
 OTHER = """replace(body::text, '"by":"ada"', '"by":"eve"')"""
+HASHED = f"encode(sha256(convert_to(previous || E'\\n' || {OTHER}, 'UTF8')), 'hex')"
+SAID = """replace(body::text, '"number":1', '"number":2')"""
+FORGED = f"encode(sha256(convert_to(hash || E'\\n' || {SAID}, 'UTF8')), 'hex'), {SAID}::json"
 TAMPERED = {
     "changed": (f"UPDATE ledger SET body = {OTHER}::json WHERE number = 1", 1, "changed"),
     "removed": ("DELETE FROM ledger WHERE number = 2", 2, "missing"),
-    "rewritten": (
-        f"""UPDATE ledger SET hash = encode(sha256(convert_to(previous || E'\\n' || {OTHER}, 'UTF8')), 'hex'),
-            body = {OTHER}::json WHERE number = 1""",
+    "written anew": (f"UPDATE ledger SET hash = {HASHED}, body = {OTHER}::json WHERE number = 1", 1, "written anew"),
+    "removed and the rest moved up": (
+        "DELETE FROM ledger WHERE number = 2; UPDATE ledger SET number = number - 1 WHERE number > 2",
         2,
-        "follows",
+        "missing",
+    ),
+    "slipped in": (
+        f"""UPDATE ledger SET number = -number WHERE number > 1; UPDATE ledger SET number = 1 - number WHERE number < 0;
+            INSERT INTO ledger SELECT workspace, 2, hash, {FORGED} FROM ledger WHERE number = 1""",
+        2,
+        "slipped in",
     ),
 }
 
 
 @pytest.mark.parametrize("how", TAMPERED)
-async def test_the_first_broken_link_is_found(registry: Running, how: str) -> None:
+async def test_the_first_entry_that_is_wrong_is_named(registry: Running, how: str) -> None:
     statement, number, why = TAMPERED[how]
+    for one in ("first", "second"):
+        async with registry.http() as client:
+            asked = {"text": one, "by": "ada"}
+            answer = await client.post("/v1/workspaces/parcels/versions/parcels-1/notes", json=asked)
+            assert answer.status_code == 200
     assert (await verified(registry, "parcels"))["broken"] is None
     async with registry.db.transaction() as tx:
         await tx.execute(statement)

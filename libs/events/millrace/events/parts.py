@@ -57,9 +57,6 @@ class Deployment(Part):
     parameters: dict[str, Any] = Field(
         default_factory=dict, description="serving parameters, e.g. pad_to, max_length (tokens)"
     )
-    prompt: str | None = Field(
-        default=None, description="sha256 of the artifact's prompt.json; absent: the version has no prompt of its own"
-    )
     signature: Signature | None = Field(default=None, description="the registry's; what has none is not loaded")
 
 

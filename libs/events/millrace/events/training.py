@@ -75,6 +75,3 @@ class ModelTrained(Event):
     runs: list[RunSummary] = Field(default_factory=list, description="all candidates, the picked one among them")
     change_point: datetime | None = None
     asked_by: str | None = Field(default=None, description="the person who asked for the cycle; absent: nobody did")
-    prompt: str | None = Field(
-        default=None, description="sha256 of the artifact's prompt.json; absent: the model has no prompt of its own"
-    )

@@ -6,7 +6,6 @@ from millrace.workspace.languages import LANGUAGES
 from millrace.workspace.patterns import PatternRefused, compiled
 from millrace.workspace.phrases import phrases
 from millrace.workspace.problems import Problem, WorkspaceInvalid
-from millrace.workspace.prompts import Decoding, Prompt, Shot
 from millrace.workspace.quality import MEASURES, Measure, bounds
 from millrace.workspace.quantities import format_duration, format_rate, parse_duration, parse_rate
 from millrace.workspace.reading import COLUMNS, changes_refused, load
@@ -49,7 +48,6 @@ __all__ = [
     "Corpus",
     "Crawl",
     "Data",
-    "Decoding",
     "Duplicates",
     "Events",
     "Feature",
@@ -64,14 +62,12 @@ __all__ = [
     "Monitor",
     "PatternRefused",
     "Problem",
-    "Prompt",
     "Quality",
     "Refusal",
     "Rollout",
     "Scope",
     "Serve",
     "Shadow",
-    "Shot",
     "Source",
     "Sql",
     "Target",

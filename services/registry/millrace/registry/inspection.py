@@ -1,14 +1,10 @@
 """Whether the files of a version may be loaded at all: data only, whoever wrote them."""
 
 import json
-from hashlib import sha256
 from pathlib import PurePosixPath
-
-from pydantic import ValidationError
 
 from millrace.chassis import Blobs
 from millrace.events import Deployment
-from millrace.workspace import Prompt
 
 SAFE = frozenset({".safetensors", ".json", ".txt"})
 """What is data only: weights as safetensors, trees and vocabularies as text."""
@@ -18,8 +14,6 @@ CODE = frozenset({".py", ".so", ".dll", ".dylib"})
 
 VOCABULARIES = frozenset({"tokenizer.json", "vocab.json"})
 """Long, and read as tables alone."""
-
-PROMPT = "prompt.json"
 
 
 async def problem_of(deployment: Deployment, blobs: Blobs) -> str | None:
@@ -32,11 +26,7 @@ async def problem_of(deployment: Deployment, blobs: Blobs) -> str | None:
         path = PurePosixPath(key)
         if path.suffix == ".json" and path.name not in VOCABULARIES and (why := foreign(await blobs.get(key))):
             return f"{path.name}: {why}"
-    if deployment.prompt is None:
-        return None
-    if f"{prefix}{PROMPT}" not in keys:
-        return f"{PROMPT} is not there, which the version is said to have"
-    return wrong_prompt(await blobs.get(f"{prefix}{PROMPT}"), deployment.prompt)
+    return None
 
 
 def unsafe(names: list[str]) -> str | None:
@@ -65,15 +55,4 @@ def foreign(content: bytes) -> str | None:
     if isinstance(told, dict) and (told.get("auto_map") or told.get("trust_remote_code")):
         named = "auto_map" if told.get("auto_map") else "trust_remote_code"
         return f"{named} names code of the model's own, which trust_remote_code would run, and none is"
-    return None
-
-
-def wrong_prompt(content: bytes, digest: str) -> str | None:
-    if digest != f"sha256:{sha256(content).hexdigest()}":
-        return f"{PROMPT} is not the one that was registered"
-    try:
-        Prompt.model_validate_json(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        return f"{PROMPT}: {'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}"
     return None

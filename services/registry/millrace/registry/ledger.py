@@ -65,8 +65,9 @@ async def record(tx: Transaction, cause: Cause, turn: Turn, changes: Changes, *,
     number, previous = await store.head(tx, workspace) or (0, FIRST)
     links: list[Link] = []
     for ordinal, told in enumerate(entries):
-        whole = {**about, **told, **({"changes": changes} if changes and ordinal == len(entries) - 1 else {})}
-        one = link(number := number + 1, previous, canonical(whole))
+        changed = {"changes": changes} if changes and ordinal == len(entries) - 1 else {}
+        whole = {**about, "number": (number := number + 1), **told, **changed}
+        one = link(number, previous, canonical(whole))
         previous = one.hash
         links.append(one)
         tx.emit(

@@ -28,25 +28,41 @@ class Folded:
 
 
 async def verify(tx: Transaction, name: str) -> dict[str, Any]:
-    """The chain's length and head; `broken` is its first broken link, `strays` rows that are not what it gives."""
-    number, previous, folded = 0, FIRST, Folded()
-    while rows := await store.chain(tx, name, number, STEP):
+    """The chain's length and head; `broken` is its first wrong entry, `strays` rows that are not what it gives."""
+    hashes, folded = [FIRST], Folded()
+    while rows := await store.chain(tx, name, len(hashes) - 1, STEP):
         for row in rows:
-            if why := _broken(row, number, previous):
-                broken = {"number": number + 1, "why": why}
-                return {"workspace": name, "entries": number, "head": previous, "broken": broken, "strays": []}
-            number, previous = row["number"], row["hash"]
-            folded.take(json.loads(row["body"]).get("changes", {}))
-    strays = await store.strays(tx, name, vars(folded))
-    return {"workspace": name, "entries": number, "head": previous, "broken": None, "strays": strays}
+            body = json.loads(row["body"])
+            if broken := _broken(row, body, hashes):
+                return _told(name, hashes, broken, [])
+            hashes.append(row["hash"])
+            folded.take(body.get("changes", {}))
+    return _told(name, hashes, None, await store.strays(tx, name, vars(folded)))
 
 
-def _broken(row: Any, number: int, previous: str) -> str | None:
-    if row["number"] != number + 1:
-        return f"entry {number + 1} is missing: the next is {row['number']}"
-    if row["previous"] != previous:
-        return f"it follows {row['previous'][:12]}, the entry before it is {previous[:12]}"
-    made = link(row["number"], row["previous"], row["body"]).hash
+def _told(name: str, hashes: list[str], broken: dict[str, Any] | None, strays: list[str]) -> dict[str, Any]:
+    return {"workspace": name, "entries": len(hashes) - 1, "head": hashes[-1], "broken": broken, "strays": strays}
+
+
+def _broken(row: Any, body: dict[str, Any], hashes: list[str]) -> dict[str, Any] | None:
+    """The first wrong entry, seen from the next row; `hashes` are those of the entries that looked right so far."""
+    here, said = row["number"], body.get("number", 0)
+    made = link(here, row["previous"], row["body"]).hash
+    if here != len(hashes):
+        return _wrong(len(hashes), f"it is missing: the next is {here}")
     if made != row["hash"]:
-        return f"its hash is {row['hash'][:12]}, what it says now has {made[:12]}: it was changed"
+        return _wrong(here, f"it was changed: its hash is {row['hash'][:12]}, what it says now has {made[:12]}")
+    if said > here:
+        return _wrong(here, f"it is missing: what stands in its place says that it is {said}")
+    if 0 < said < here and row["previous"] == hashes[said - 1]:
+        return _wrong(said, f"it was slipped in: the entry that says that it is {said} stands at {here}")
+    if said != here:
+        return _wrong(here, f"it was slipped in: it says that it is {said}")
+    if row["previous"] != hashes[-1]:
+        why = f"entry {here} is chained to one whose hash is {row['previous'][:12]}, not {hashes[-1][:12]}"
+        return _wrong(max(here - 1, 1), f"it was written anew: {why}")
     return None
+
+
+def _wrong(number: int, why: str) -> dict[str, Any]:
+    return {"number": number, "why": why}

@@ -1,4 +1,4 @@
-"""millrace keys new, show, rotate, distrust"""
+"""millrace keys new, show, rotate, sign, distrust"""
 
 import hashlib
 from base64 import b64decode
@@ -6,7 +6,8 @@ from typing import Any
 
 import typer
 
-from millrace.cli import Data, Json, show, table
+from millrace.cli import Data, Json, Target, show, table
+from millrace.cli.decisions import By, decide, moved
 from millrace.stack import find
 from millrace.stack.keys import Keys, Signing, new_signing
 
@@ -37,6 +38,14 @@ def each(data: Data, as_json: Json = False) -> None:
 def rotate(data: Data, as_json: Json = False) -> None:
     """Sign with a new key from the next start; what is signed already still counts."""
     _told(Keys(data).rotate(), as_json, _hint(data))
+
+
+@commands.command()
+def sign(workspace: str, version: str, data: Data, by: By = "", as_json: Json = False) -> None:
+    """Sign a version with the key that signs now; production is routed anew with it."""
+    with Target(data).http("registry") as registry:
+        told = decide(registry, workspace, f"versions/{version}/sign", by)
+    show(told, as_json, lambda: f"{version} is signed; {moved(told)}")
 
 
 @commands.command()

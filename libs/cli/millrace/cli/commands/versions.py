@@ -1,6 +1,6 @@
 """millrace versions, promote, rollback, lineage, history"""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -8,19 +8,12 @@ from rich.text import Text
 from rich.tree import Tree
 
 from millrace.cli import Data, Json, Target, show, table
-from millrace.cli.person import moment, scores, whoami
-
-if TYPE_CHECKING:
-    import httpx
+from millrace.cli.decisions import By, Reason, Seen, decide, moved, seen_or_current
+from millrace.cli.person import moment, scores
 
 commands = typer.Typer()
 
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest first.")]
-By = Annotated[str, typer.Option(help="Who decides.")]
-Reason = Annotated[str, typer.Option(help="Why; stays in the ledger.")]
-Seen = Annotated[
-    int | None, typer.Option("--revision", min=0, help="The route's revision you decide upon; refused if it moved.")
-]
 MAIN = "macro_f1"
 STAGES = {"production": "bold green", "canary": "cyan", "shadow": "cyan", "registered": "yellow"}
 
@@ -43,7 +36,7 @@ def _versions(found: list[dict[str, Any]], route: dict[str, Any]) -> Table:
             one["method"],
             *(_figure(one["scores"].get(name)) for name in suites),
             moment(one["staged_at"]),
-            Text("learned from rows that are erased" if one["erasures"] else "", style="yellow"),
+            Text(_remarks(one), style="yellow"),
         )
         for one in found
     ]
@@ -57,6 +50,11 @@ def _stage(one: dict[str, Any], route: dict[str, Any]) -> Text:
     return Text(one["stage"] + share, style=STAGES.get(one["stage"], "dim"))
 
 
+def _remarks(one: dict[str, Any]) -> str:
+    held = f"held by {one['hold']['by']}: {one['hold']['reason']}" if one.get("hold") else ""
+    return "; ".join(filter(None, (held, "learned from rows that are erased" if one["erasures"] else "")))
+
+
 def _figure(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
@@ -65,11 +63,11 @@ def _figure(value: float | None) -> str:
 def promote(
     workspace: str, version: str, data: Data, seen: Seen = None, by: By = "", reason: Reason = "", as_json: Json = False
 ) -> None:
-    """Put a version into production, or give a rollout the approval it waits for."""
+    """Put a version into production, or give a rollout the approval it waits for; four eyes: ask for it."""
     with Target(data).http("registry") as registry:
-        asked = {"version": version, "revision": _revision(registry, workspace, seen)}
-        moved = _command(registry, workspace, "promote", asked, by, reason)
-    show(moved, as_json, lambda: _moved(moved))
+        revision = seen_or_current(registry, workspace, seen)
+        told = decide(registry, workspace, "promote", by, version=version, revision=revision, reason=reason)
+    show(told, as_json, lambda: moved(told))
 
 
 @commands.command()
@@ -86,30 +84,9 @@ def rollback(
 ) -> None:
     """End the rollout; without one, let the production before answer again."""
     with Target(data).http("registry") as registry:
-        asked = {"to": to, "revision": _revision(registry, workspace, seen)}
-        moved = _command(registry, workspace, "rollback", asked, by, reason)
-    show(moved, as_json, lambda: _moved(moved))
-
-
-def _revision(registry: "httpx.Client", workspace: str, seen: int | None) -> int:
-    if seen is not None:
-        return seen
-    return int(registry.get(f"/v1/workspaces/{workspace}").json()["route"]["revision"])
-
-
-def _command(
-    registry: "httpx.Client", workspace: str, what: str, asked: dict[str, Any], by: str, reason: str
-) -> dict[str, Any]:
-    body = {**asked, "by": by or whoami(), "reason": reason}
-    answer: dict[str, Any] = registry.post(f"/v1/workspaces/{workspace}/{what}", json=body).json()
-    return answer
-
-
-def _moved(moved: dict[str, Any]) -> str:
-    told = ", ".join(f"{version} is {stage}" for version, stage in moved["moved"].items())
-    return (
-        f"{told or 'nothing moved'}; [bold]{moved['production'] or 'nothing'}[/] answers (revision {moved['revision']})"
-    )
+        revision = seen_or_current(registry, workspace, seen)
+        told = decide(registry, workspace, "rollback", by, to=to, revision=revision, reason=reason)
+    show(told, as_json, lambda: moved(told))
 
 
 @commands.command()

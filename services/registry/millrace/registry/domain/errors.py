@@ -33,7 +33,7 @@ class NotPromotable(Conflict):
 
 class VersionHeld(Conflict):
     def __init__(self, version: str, by: str, reason: str) -> None:
-        super().__init__(f"{version} is held by {by} ({reason}): `millrace versions release` lets it move")
+        super().__init__(f"{version} is held by {by} ({reason}): `millrace release` lets it move")
         self.version = version
         self.by = by
         self.reason = reason

@@ -37,7 +37,6 @@ def trained(standing: Standing, event: ModelTrained) -> Turn:
             task=event.task,
             labels=event.labels,
             parameters=event.serving,
-            prompt=event.prompt,
         ),
         run_id=event.run_id,
         dataset=event.dataset,

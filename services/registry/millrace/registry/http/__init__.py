@@ -3,9 +3,9 @@
 from fastapi import APIRouter
 
 from millrace.chassis import Blobs, Clock, Database
+from millrace.chassis.people import People
 from millrace.chassis.signatures import Signer
 from millrace.registry.http import commands, looking, workspaces
-from millrace.registry.http.people import People
 
 
 def routes(db: Database, *, blobs: Blobs, clock: Clock, signer: Signer, person_header: str) -> list[APIRouter]:

@@ -7,13 +7,12 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field, StringConstraints
 
 from millrace.chassis import Clock, Database, command
+from millrace.chassis.people import NOBODY, People, Person
 from millrace.chassis.signatures import Signer
 from millrace.registry import changes, domain, ledger, store
-from millrace.registry.http.people import NOBODY, People
 from millrace.registry.http.workspaces import Key
 from millrace.registry.ledger import MOVES
 
-Person = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True)]
 Decide = Callable[[domain.Standing], domain.Turn]
 

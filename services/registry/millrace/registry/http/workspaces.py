@@ -6,8 +6,8 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import JSONResponse
 
 from millrace.chassis import Blobs, Clock, Database, command
+from millrace.chassis.people import NOBODY, People
 from millrace.registry import declaring, store
-from millrace.registry.http.people import NOBODY, People
 from millrace.workspace import WorkspaceInvalid
 
 Key = Annotated[str | None, Header(alias="Idempotency-Key")]

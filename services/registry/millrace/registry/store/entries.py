@@ -59,7 +59,7 @@ async def reach(tx: Transaction, consumer: str, source: dict[str, Any]) -> None:
 async def each_entry(tx: Transaction, name: str, limit: int, version: str | None) -> list[dict[str, Any]]:
     """The newest entries first, without what they changed."""
     rows = await tx.fetch(
-        """SELECT number, previous, hash, body::jsonb - 'changes' AS body FROM ledger
+        """SELECT number, previous, hash, body::jsonb - 'changes' - 'number' AS body FROM ledger
            WHERE workspace = $1 AND ($3::text IS NULL OR version = $3) ORDER BY number DESC LIMIT $2""",
         name,
         limit,

@@ -1,16 +1,15 @@
 """Who asks: the person that a proxy has signed in, or who the caller says it is where none stands in front."""
 
-from fastapi import Request
+from typing import Annotated
 
-from millrace.chassis import Unprocessable
+from fastapi import Request
+from pydantic import StringConstraints
+
+from millrace.chassis.errors import NotSignedIn
 
 NOBODY = "a person"
 
-
-class NotSignedIn(Unprocessable):
-    def __init__(self, header: str) -> None:
-        super().__init__(f"nobody is signed in: {header} is missing")
-        self.header = header
+Person = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 
 
 class People:
@@ -26,4 +25,4 @@ class People:
         named = request.headers.get(self._header, "").strip()
         if not named:
             raise NotSignedIn(self._header)
-        return named
+        return named[:200]
