@@ -9,11 +9,12 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from harness import Bus, Running, database, eventually, live, make, running, settings_for
+from harness import SIGNER, Bus, Running, database, eventually, live, make, running, settings_for
 
 from millrace import chassis
 from millrace.chassis import Blobs
 from millrace.chassis.postgres import migrations
+from millrace.chassis.signatures import Trust
 from millrace.events import (
     ConditionResult,
     ErasureConfirmed,
@@ -314,38 +315,76 @@ async def test_tables_of_before_the_chain_are_carried_over_and_come_back_from_th
         )
         await connection.executemany("INSERT INTO migrations VALUES ($1, '')", [(path.name,) for path in old])
         spec = (await spec_of("letters")).canonical()
+        route = {"revision": 1, "workspace_revision": 1, "production": unsigned(2)}
         await connection.execute(
-            "INSERT INTO workspaces (name, revision, digest, spec, route) VALUES ('letters', 1, 'd', $1, $2)",
+            """INSERT INTO workspaces (name, revision, digest, spec, route, numbered)
+               VALUES ('letters', 1, 'd', $1, $2, 3)""",
             spec,
-            json.dumps({"revision": 0, "workspace_revision": 1}),
+            json.dumps(route),
         )
         await connection.execute("INSERT INTO revisions VALUES ('letters', 1, 'd', $1, 'ada', now())", spec)
-        await connection.execute(
-            """INSERT INTO versions (id, workspace, number, stage, deployment, run_id, dataset, manifest, method, base,
-                   attempt, passed, scores, trained, trained_id, created_at, staged_at)
-               VALUES ('letters-1', 'letters', 1, 'rejected', $1, 'r', 'd', 'm', 'full', 'minilm', 1, false, '{}', '{}',
-                   gen_random_uuid(), now(), now())""",
-            json.dumps(
-                {"version": "letters-1", "artifact": "a", "digest": "d", "task": "classify", "labels": ["a", "b"]}
-            ),
-        )
+        for number, stage, asked, against in (
+            (1, "rejected", 0, None),
+            (2, "production", 0, None),
+            (3, "registered", 1, "letters-2"),
+        ):
+            await connection.execute(
+                """INSERT INTO versions (id, workspace, number, stage, deployment, run_id, dataset, manifest, method,
+                       base, attempt, asked, against, passed, scores, trained, trained_id, created_at, staged_at)
+                   VALUES ($1, 'letters', $2, $3, $4, $1, 'd', 'm', 'full', 'minilm', 1, $5, $6, $2 = 2, '{}',
+                       '{"scores": {}, "seconds": 1.0}', gen_random_uuid(), now(), now())""",
+                f"letters-{number}",
+                number,
+                stage,
+                json.dumps(unsigned(number)),
+                asked,
+                against,
+            )
         await connection.executemany(
             """INSERT INTO ledger (workspace, at, kind, version, stage, reason, by, revision, cause_id, detail)
                VALUES ('letters', now(), $1, $2, $3, 'why', 'ada', 0, gen_random_uuid(), '{"n": 0.5}')""",
             [("configured", None, None), ("staged", "letters-1", "rejected")],
         )
         await connection.close()
-        async with live(stack, "registry", build_app, dsn=dsn) as registry:
+        blobs = Blobs(settings_for(stack, "registry", dsn))
+        for number in (2, 3):
+            await blobs.put(f"letters/models/{number}/weights.safetensors", b"w")
+        async with live(stack, "registry", build_app, dsn=dsn) as registry, registry.http() as client:
+            await eventually(lambda: entered(client, "letters", "asked"))
+            newest = (await client.get("/v1/workspaces/letters/ledger")).json()
+            assert [one["kind"] for one in reversed(newest)] == [
+                *("configured", "staged", "carried over"),
+                *("signed", "signed", "not signed", "routed", "asked"),
+            ]
+            noted = await client.post("/v1/workspaces/letters/versions/letters-1/notes", json={"text": "hello"})
+            assert noted.status_code == 200
             found = await verified(registry, "letters")
-            assert (found["entries"], found["broken"], found["strays"]) == (3, None, [])
-            async with registry.http() as client:
-                newest = (await client.get("/v1/workspaces/letters/ledger")).json()
-                assert [one["kind"] for one in newest] == ["carried over", "staged", "configured"]
-                noted = await client.post("/v1/workspaces/letters/versions/letters-1/notes", json={"text": "hello"})
-                assert noted.status_code == 200
+            assert (found["entries"], found["broken"], found["strays"]) == (9, None, [])
+            await signed_where_it_could_be(bus, client)
         before = await as_text(dsn)
-        assert await rebuild(settings_for(stack, "registry", dsn), drop=True) == 4
+        assert await rebuild(settings_for(stack, "registry", dsn), drop=True) == 9
         assert await as_text(dsn) == before
+
+
+def unsigned(number: int) -> dict[str, Any]:
+    about = {"artifact": f"letters/models/{number}", "digest": "d", "task": "classify", "labels": ["a", "b"]}
+    return {"version": f"letters-{number}", **about}
+
+
+async def signed_where_it_could_be(bus: Bus, client: Any) -> None:
+    """What is routed and what is judged; the version whose files are gone says why it is not."""
+    trust = Trust(SIGNER.public)
+    found = await bus.read(WorkspaceRouted, until=lambda each: any(one.workspace == "letters" for one in each))
+    (routed,) = [one.route for one in found if one.workspace == "letters"]
+    assert (routed.revision, routed.workspace_revision) == (2, 1) and routed.production
+    trust.check(routed.production)
+    asked = await bus.read(EvaluationRequested, until=lambda each: any(one.workspace == "letters" for one in each))
+    (again,) = [one for one in asked if one.workspace == "letters"]
+    assert (again.candidate.version, again.revision) == ("letters-3", 2), "an answer to the unsigned question is stale"
+    assert again.production == routed.production
+    trust.check(again.candidate)
+    (why,) = (await client.get("/v1/workspaces/letters/ledger", params={"version": "letters-1", "limit": 2})).json()[1:]
+    assert (why["kind"], why["by"], why["reason"]) == ("not signed", "upgrade", "the artifact is not there")
 
 
 async def spec_of(name: str) -> Any:

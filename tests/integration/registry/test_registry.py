@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 from deeds import CYCLE, FILE, apply, candidate, confirm, get, judge, post, rollout, route, trained
-from harness import Running, make, running
+from harness import SIGNER, Running, make, running
 
 from millrace.chassis import Blobs
+from millrace.chassis.signatures import Trust
 from millrace.events import (
     ErasureConfirmed,
     EvaluationRequested,
@@ -100,6 +101,23 @@ async def test_an_artifact_that_can_run_code_is_refused(registry: Running) -> No
     assert await registry.emitted(EvaluationRequested) == []
     body = await post(registry, "promote", 409, version=version, revision=0)
     assert body["error"]["code"] == "not_promotable"
+
+
+async def test_a_configuration_that_asks_for_code_of_its_own_is_refused(registry: Running) -> None:
+    config = json.dumps({"auto_map": {"AutoModel": "modeling_mine.Mine"}}).encode()
+    await Blobs(registry.service.settings).put("parcels/models/run-remote/config.json", config)
+    await candidate(registry, "run-remote")
+    (staged,) = await registry.emitted(ModelStaged)
+    assert staged.stage == "refused" and staged.reason.startswith("config.json: auto_map names code")
+
+
+async def test_what_is_inspected_is_signed_and_so_is_asked_for_and_routed(registry: Running) -> None:
+    await judge(registry, await candidate(registry, "run-1"))
+    (asked,) = await registry.emitted(EvaluationRequested)
+    for deployment in (asked.candidate, (await route(registry)).production):
+        Trust(SIGNER.public).check(deployment)
+    (registered,) = await registry.emitted(ModelRegistered)
+    assert registered.deployment.signature is None, "nobody has looked at it yet"
 
 
 async def test_a_cycle_without_a_candidate_is_closed_for_training(registry: Running) -> None:

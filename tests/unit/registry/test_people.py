@@ -34,6 +34,7 @@ from millrace.registry.domain import (
     release,
     roll_back,
     sign_anew,
+    sign_first,
     trained,
 )
 
@@ -229,3 +230,42 @@ def test_what_was_refused_or_not_inspected_is_never_signed_and_a_rollout_ends_fi
         sign_anew(inspected(state, "w-2", "weights.pkl").standing, "w-2", other, by="ada")
     with pytest.raises(RolloutUnderWay):
         sign_anew(passed(with_production(), "run-2"), "w-1", other, by="ada")
+
+
+def unsigned(state: Standing) -> Standing:
+    """As the release before left it."""
+    bare = {
+        name: replace(version, deployment=version.deployment.model_copy(update={"signature": None}))
+        for name, version in state.versions.items()
+    }
+    route = state.route.model_copy(
+        update={
+            "production": bare["w-1"].deployment,
+            "shadow": bare["w-2"].deployment if state.route.shadow else None,
+            "canary": state.route.canary.model_copy(update={"deployment": bare["w-2"].deployment})
+            if state.route.canary
+            else None,
+        }
+    )
+    return replace(state, versions=bare, route=route)
+
+
+@pytest.mark.parametrize("shadow", [True, False])
+def test_after_the_upgrade_a_rollout_goes_on_at_its_step_with_versions_that_are_signed(shadow):
+    state = unsigned(passed(with_production(replace(PLAN, shadow=shadow)), "run-2"))
+    signature = Signature(key="k", value="v")
+    turn = sign_first(state, {"w-1": signature, "w-2": signature}, {})
+    before, after = state.route, turn.standing.route
+    assert after.revision == before.revision + 1 and turn.standing.rollout == state.rollout
+    assert [one.version for one in after.deployments()] == [one.version for one in before.deployments()]
+    assert all(one.signature == signature for one in after.deployments())
+    assert bool(after.shadow) == shadow and (after.canary is None or after.canary.share == 0.1)
+    step = "shadow" if shadow else "canary"
+    stale = judged(turn.standing, rollout_judged("w-2", before.revision, step))  # type: ignore[arg-type]
+    assert notes(stale) == ["stale"]
+
+
+def test_what_can_not_be_signed_is_written_down_and_an_unrouted_version_moves_no_route():
+    state = unsigned(answered(judging(with_production(), "run-2"), "fail").standing)
+    turn = sign_first(state, {}, {"w-2": "weights.pkl: pickled"})
+    assert notes(turn) == ["not signed"] and turn.standing == state

@@ -5,6 +5,7 @@ from millrace.chassis.signatures import Signer
 from millrace.registry.declaring import EMITS
 from millrace.registry.http import routes
 from millrace.registry.job_inspect import job_inspect
+from millrace.registry.job_sign import job_sign
 from millrace.registry.ledger import MOVES
 from millrace.registry.on_erasure_confirmed import on_erasure_confirmed
 from millrace.registry.on_evaluation_failed import on_evaluation_failed
@@ -35,5 +36,5 @@ def build_app(settings: Settings, *, clock: Clock) -> Service:
             on_route_applied,
             on_erasure_confirmed,
         ],
-        jobs=[job_inspect.bind(blobs=blobs, signer=signer)],
+        jobs=[job_inspect.bind(blobs=blobs, signer=signer), job_sign.bind(blobs=blobs, signer=signer)],
     )

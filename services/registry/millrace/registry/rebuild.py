@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
+from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -75,7 +76,7 @@ def _hash(event: LedgerAppended) -> str:
 
 
 async def open_jobs(tx: Transaction) -> None:
-    """What was still to be inspected is inspected: under the same ids, so that the same events follow."""
+    """What was still to be inspected (under the same ids, so that the same events follow) or signed will be."""
     rows = await tx.fetch(
         """SELECT id, workspace, trained_id, cycle_id, created_at FROM versions
            WHERE stage = 'registered' AND asked IS NULL"""
@@ -83,6 +84,10 @@ async def open_jobs(tx: Transaction) -> None:
     for row in rows:
         cause = Step(row["trained_id"], row["created_at"], row["created_at"], row["cycle_id"])
         await tx.schedule("inspect", key=row["id"], workspace=row["workspace"], cause=cause)
+    for row in await tx.fetch("SELECT name FROM workspaces"):
+        if await store.unsigned(tx, row["name"]):
+            cause = Step(uuid4(), tx.now, tx.now)
+            await tx.schedule("sign", key=row["name"], workspace=row["name"], cause=cause)
 
 
 async def _log(settings: Settings, blobs: Blobs) -> AsyncIterator[Sequence[LedgerAppended]]:

@@ -17,7 +17,7 @@ from millrace.registry.domain.errors import (
     WorkspaceNotFound,
 )
 from millrace.registry.domain.evidence import applied, evaluated, evaluation_failed, failed, inspected, judged, trained
-from millrace.registry.domain.keeping import hold, note, release, sign_anew
+from millrace.registry.domain.keeping import hold, note, release, sign_anew, sign_first
 from millrace.registry.domain.standing import Hold, Owed, Plan, Request, Rollout, Standing, Step, Version
 from millrace.registry.domain.turn import Turn
 
@@ -64,5 +64,6 @@ __all__ = [
     "release",
     "roll_back",
     "sign_anew",
+    "sign_first",
     "trained",
 ]

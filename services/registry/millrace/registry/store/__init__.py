@@ -9,6 +9,7 @@ from millrace.registry.store.standings import (
     lock,
     origin,
     reached,
+    unsigned,
     workspace,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     "reach",
     "reached",
     "strays",
+    "unsigned",
     "workspace",
 ]

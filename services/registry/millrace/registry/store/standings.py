@@ -73,6 +73,16 @@ def _read(kind: TypeAdapter[T], column: str | None) -> T | None:
     return kind.validate_json(column) if column else None
 
 
+async def unsigned(tx: Transaction, workspace: str) -> list[str]:
+    """The versions that were inspected and are not signed: those of before there were signatures, by number."""
+    rows = await tx.fetch(
+        """SELECT id FROM versions WHERE workspace = $1 AND deployment ->> 'signature' IS NULL
+               AND asked IS NOT NULL AND stage <> 'refused' ORDER BY number""",
+        workspace,
+    )
+    return [row["id"] for row in rows]
+
+
 async def declared(tx: Transaction, workspace: str) -> tuple[int, str, Workspace] | None:
     """The revision, digest and spec of a workspace, or None where it is new."""
     row = await tx.fetchrow("SELECT revision, digest, spec FROM workspaces WHERE name = $1", workspace)
