@@ -137,13 +137,13 @@ async def test_dead_letters_of_intake_topics_are_encrypted_shown_and_replayed_in
         [listed] = (await client.get("/v1/dead-letters")).json()
         shown = (await client.get(f"/v1/dead-letters/{listed['id']}")).json()
         assert "secret name" in shown["body"] and shown["reason"] == "poison"
-        refused = await client.post(f"/v1/dead-letters/{listed['id']}/replay")
+        refused = await client.post(f"/v1/dead-letters/{listed['id']}/replay", params={"by": "ada"})
         assert refused.status_code == 422 and refused.json()["error"]["message"] == "poison"
         async with probe.db.transaction() as tx:
             body = probe.service.intakes[0]._seal.close(batch[1].body().replace(b"hello", b"mended"))
             await tx.execute("UPDATE dead_letters SET body = $1", body)
-        assert (await client.post(f"/v1/dead-letters/{listed['id']}/replay")).status_code == 200
-        again = await client.post(f"/v1/dead-letters/{listed['id']}/replay")
+        assert (await client.post(f"/v1/dead-letters/{listed['id']}/replay", params={"by": "ada"})).status_code == 200
+        again = await client.post(f"/v1/dead-letters/{listed['id']}/replay", params={"by": "ada"})
         assert again.status_code == 409
         assert (await client.get("/v1/dead-letters/999")).status_code == 404
     assert await counted(probe) == 2

@@ -59,7 +59,7 @@ async def test_the_whole_of_it(datasets: Running, capsys: pytest.CaptureFixture[
     page = tmp_path / "profile.html"
     await typed(capsys, "profile", "parcels@2", "--out", str(page))
     assert "parcels@2" in page.read_text() and (await typed(capsys, "profile", "parcels@2"))["rows"] == 60
-    assert (await typed(capsys, "pin", "parcels@1", "--by", "ada"))["pinned"]
+    assert (await typed(capsys, "pin", "parcels@1", "--by", "ada", "--reason", "the paper"))["pinned"]
     assert (await typed(capsys, "rollback", "parcels@1", "--reason", "x"))["current"]
     assert (await typed(capsys, "show", "parcels@9", code=1))["error"]["code"] == "not_found"
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from harness import START, Running, make, running
 
-from millrace.chassis import LeaseLost
+from millrace.chassis import Blobs, LeaseLost, Unavailable
 from millrace.datasets.app import build_app
 from millrace.datasets.domain import digest_of
 from millrace.events import (
@@ -309,6 +309,28 @@ async def test_a_flush_during_a_cut_loses_no_row(datasets: Running, monkeypatch:
     (released,) = await datasets.emitted(DatasetReleased)
     assert flushed == [3]
     assert sum(released.rows.values()) == 34
+
+
+async def test_a_cut_says_what_it_waits_for(datasets: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def waits() -> str | None:
+        async with datasets.http() as client:
+            (cut,) = (await client.get("/v1/datasets", params={"workspace": "parcels"})).json()["cuts"]
+        said: str | None = cut["waits_for"]
+        return said
+
+    async def down(*_: Any, **__: Any) -> None:
+        raise Unavailable("S3: down")
+
+    await datasets.deliver([*many(range(12)), request()])
+    assert await waits() == "labels: 12 of 20 have come since the change"
+    with monkeypatch.context() as stopped:
+        stopped.setattr(Blobs, "put_file", down)
+        await datasets.deliver(many(range(12, 40)))
+        await datasets.work("cut")
+        assert await waits() == "Unavailable: S3: down (tried again)"
+    datasets.clock.advance(31)
+    await datasets.work("cut")
+    assert await waits() is None
 
 
 async def test_counts_versions_and_manifests_over_http(datasets: Running) -> None:

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from harness import SECRET, START, Running, make, running
 
 from millrace.chassis import Blobs, Job, Transaction, Unavailable, Unprocessable, Work
-from millrace.datasets import forgetting, observations, shelving
+from millrace.datasets import forgetting, observation_files, observations, shelving
 from millrace.datasets.app import build_app
 from millrace.events import ErasureConfirmed, ObservationAccepted, SubjectErased, WorkspaceConfigured
 from millrace.privacy import derived_key, pseudonym
@@ -452,6 +453,78 @@ async def test_a_part_that_was_written_anew_meanwhile_is_looked_at_again(
     datasets.clock.advance(60)
     await datasets.work("housekeep")
     assert interrupted and await held(datasets) == [3.0, 5.0, 7.0, 9.0]
+
+
+async def imported(datasets: Running) -> None:
+    """Some minutes of history, brought in a day later; of one entity something had come live."""
+    await declared(datasets, "sources: {archive: {kind: events, history: true}}")
+    about: dict[str, Any] = {"workspace": "stations", "lane": 0, "source": "archive"}
+    history = [
+        make(
+            ObservationAccepted,
+            at=minute(n),
+            known_at=minute(DAY + 10),
+            known_since=minute(n + (20 if n == 7 else 1)),
+            entity=entity,
+            values={"load": float(n)},
+            **about,
+        )
+        for n in range(12)
+        for entity in ("a", "b")
+    ]
+    await datasets.deliver([observed("b", 6, load=99.0), observed("b", 12, load=5.0)])
+    datasets.clock.advance((DAY + 10) * 60)
+    await datasets.deliver(history)
+
+
+async def test_history_makes_rows_of_what_its_source_knew_then(datasets: Running) -> None:
+    await imported(datasets)
+    rows = await made(datasets)
+    assert [(row["at"], row["n"], row["target"]) for row in rows if row["entity"] == "a"] == [
+        (minute(n - 5), max(n - 5, 0), float(n)) for n in range(12) if n != 7
+    ], "each was known a minute after it was so; what was known too late is no truth"
+    assert [(row["at"], row["n"], row["target"]) for row in rows if row["entity"] == "b"] == [
+        *[(minute(n - 5), max(n - 5, 0), float(n)) for n in range(11) if n != 7],
+        (minute(7), 1, 5.0),
+    ], "as long as Millrace knew nothing of it; from 6 on it knew 99 alone, and in time no truth but its own"
+    table = await asked(datasets)
+    await datasets.work("tabulate")
+    said = await told(datasets, table["table"])
+    assert (said["history"], said["left_out"]) == (21, {"late": 3})
+
+
+async def test_history_is_the_same_in_parts_and_no_more_when_it_is_declared_no_more(datasets: Running) -> None:
+    await imported(datasets)
+    before = await made(datasets)
+    await datasets.work("flush-observations")
+    assert (await counts(datasets))["parts"] > 0 and await made(datasets) == before
+    assert await forgotten(datasets) == 0 and await made(datasets) == before
+    await declared(datasets, "", revision=3)
+    assert [row["target"] for row in await made(datasets)] == [99.0, 5.0]
+
+
+async def test_parts_of_an_earlier_release_say_nothing_of_history(datasets: Running, tmp_path: Path) -> None:
+    old = pq.read_table(_part(tmp_path, [observed("a", n, load=1.0) for n in range(5)])).drop_columns(["known_since"])
+    pq.write_table(old, tmp_path / "old.parquet")
+    (page,) = observation_files.pages(tmp_path / "old.parquet")
+    assert {row["known_since"] for row in page} == {None} and len(page) == 5
+    left = observation_files.thinned(
+        tmp_path / "old.parquet", tmp_path / "new.parquet", lambda batch: pc.is_valid(batch.column("seq"))
+    )
+    assert (left.rows, left.gone) == (5, 0) and pq.read_schema(tmp_path / "new.parquet").names[-1] == "known_since"
+
+
+def _part(folder: Path, events: list[ObservationAccepted]) -> Path:
+    rows = [
+        {
+            "seq": n, "source": one.source, "entity": one.entity, "id": str(one.id), "occurred_at": one.occurred_at,
+            "known_at": one.known_at, "values": json.dumps(one.values), "known_since": None,
+        }
+        for n, one in enumerate(events, start=1)
+    ]  # fmt: skip
+    with observation_files.writer(folder / "part.parquet", observation_files.PART) as file:
+        observation_files.write(file, observation_files.PART, rows)
+    return folder / "part.parquet"
 
 
 async def declared(datasets: Running, more: str, revision: int = 2) -> None:

@@ -176,7 +176,9 @@ async def test_a_rollback_made_twice_by_one_key_is_written_down_once(datasets: R
     await cut(datasets)
     async with datasets.http() as client:
         for _ in range(2):
-            await client.post("/v1/datasets/parcels@1/rollback", json={"by": "ada"}, headers={"Idempotency-Key": "k"})
+            await client.post(
+                "/v1/datasets/parcels@1/rollback", json={"by": "ada", "reason": "x"}, headers={"Idempotency-Key": "k"}
+            )
     assert len((await asked(datasets, "", workspace="parcels"))["moves"]) == 1
 
 
@@ -185,8 +187,8 @@ async def test_housekeeping_takes_the_rows_of_old_versions_but_never_of_pinned_o
         await datasets.deliver(many(range(number * 30, number * 30 + 30)))
         await cut(datasets, number + 1)
     await done(datasets, "/parcels@2/pin", by="ada", reason="the paper")
-    await done(datasets, "/parcels@3/pin", by="ada")
-    await done(datasets, "/parcels@3/pin", pinned=False, by="ada")
+    await done(datasets, "/parcels@3/pin", by="ada", reason="x")
+    await done(datasets, "/parcels@3/pin", pinned=False, by="ada", reason="x")
     datasets.clock.advance(86400)
     await datasets.work("housekeep")
     listed = (await asked(datasets, "", workspace="parcels"))["datasets"]
@@ -196,8 +198,10 @@ async def test_housekeeping_takes_the_rows_of_old_versions_but_never_of_pinned_o
     async with datasets.http() as client:
         gone = await client.get("/v1/datasets/parcels@1/diff/parcels@4")
         assert gone.status_code == 409 and gone.json()["error"]["code"] == "rows_gone"
-        assert (await client.post("/v1/datasets/parcels@1/rollback", json={"by": "ada"})).status_code == 409
-        assert (await client.post("/v1/datasets/parcels@1/pin", json={"by": "ada"})).status_code == 409
+        assert (
+            await client.post("/v1/datasets/parcels@1/rollback", json={"by": "ada", "reason": "x"})
+        ).status_code == 409
+        assert (await client.post("/v1/datasets/parcels@1/pin", json={"by": "ada", "reason": "x"})).status_code == 409
     await asked(datasets, "/parcels@2/diff/parcels@4")
     assert (await asked(datasets, "/parcels@1"))["content"], "its manifest stays"
 
@@ -274,3 +278,6 @@ async def test_what_is_done_with_a_version_is_signed(datasets: Running) -> None:
             refused = await client.post(f"/v1/datasets/parcels@1/{move}", json={})
             assert refused.status_code == 422
             assert "by" in refused.text
+            refused = await client.post(f"/v1/datasets/parcels@1/{move}", json={"by": "ada", "reason": ""})
+            assert refused.status_code == 422
+            assert refused.json()["error"]["problems"] == [{"field": "reason", "expected": "text"}]

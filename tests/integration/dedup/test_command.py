@@ -50,7 +50,11 @@ async def test_duplicates_are_listed_and_shown_beside_what_they_repeat(dedup: Ru
     code, said = await millrace("show", "b/2", "-w", "parcels", "--json")
     assert json.loads(said)["overlaps"][0]["document"] == [0, len("my parcel says delivered but nothing has")]
     code, said = await millrace("show", "c")
-    assert code == 1 and "repeats no other" in said
+    assert code == 0 and "c repeats no other, and none repeats it" in said
+    code, said = await millrace("show", "a/1")
+    assert code == 0 and "a/1 repeats no other; 1 document repeats it" in said and "b/2" in said
+    code, said = await millrace("show", "nothing")
+    assert code == 1 and "'nothing' is not known" in said
 
 
 async def test_a_document_is_found_by_how_its_id_begins(dedup: Running, millrace: Millrace) -> None:
@@ -89,7 +93,7 @@ async def test_all_is_rebuilt_by_hand_and_what_is_kept_from_before_the_log_is_to
     await eventually(lambda: _asked(dedup))
     await dedup.work("rebuild")
     code, said = await waiting
-    assert code == 0 and "2 documents that the log no longer has are kept as they were" in said
+    assert code == 0 and "2 documents that the log no longer has are kept as before" in said
     assert "nothing is otherwise than it was told before" in said
     code, said = await millrace("rebuild", "other-shop")
     assert code == 1 and "nothing of workspace 'other-shop' has come yet" in said

@@ -94,7 +94,7 @@ class Shop:
 
     async def ask(self) -> dict[str, Any]:
         async with self.dedup.http() as client:
-            asked = await client.post("/v1/rebuild", params={"workspace": self.name})
+            asked = await client.post("/v1/rebuild", params={"workspace": self.name, "by": "ada"})
         assert asked.status_code == 202, asked.text
         told: dict[str, Any] = asked.json()
         return told
@@ -412,8 +412,8 @@ async def test_it_is_asked_for_once_and_not_beside_a_mending(stack: Endpoints, m
             monkeypatch.setattr(job_rebuild, "_read", held)
             first, second = await parcels.ask(), await parcels.ask()
             assert first["asked_at"] == second["asked_at"] and first["phase"] == "reading"
-            refused = await client.post("/v1/reindex", params=where)
+            refused = await client.post("/v1/reindex", params={**where, "by": "ada"})
             assert refused.status_code == 409 and "is being rebuilt from the log" in refused.text
             release.set()
             assert (await parcels.rebuilt())["state"] == "done"
-            assert (await client.post("/v1/rebuild", params={"workspace": "nobody-s"})).status_code == 404
+            assert (await client.post("/v1/rebuild", params={"workspace": "nobody-s", "by": "ada"})).status_code == 404

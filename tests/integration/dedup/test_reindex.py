@@ -26,9 +26,9 @@ async def test_an_index_is_mended_from_its_texts_and_what_comes_meanwhile_is_dec
     await dedup.deliver([document("lost", TEXT)])
     assert (await verdicts(dedup))["lost"] == "kept", "the test spoils what it should"
     async with dedup.http() as client:
-        asked = await client.post("/v1/reindex", params={"workspace": "parcels"})
+        asked = await client.post("/v1/reindex", params={"workspace": "parcels", "by": "ada"})
         assert asked.status_code == 202 and asked.json()["to_go"] == 10
-        again = await client.post("/v1/reindex", params={"workspace": "parcels"})
+        again = await client.post("/v1/reindex", params={"workspace": "parcels", "by": "ada"})
         assert again.json()["state"] == "waiting"
         mend, calls = job_reindex._mend, []
 

@@ -284,6 +284,60 @@ async def test_what_is_past_its_retention_is_held_by_nobody_and_every_row_is_sti
         assert bits(answers[moment]) == trained(row), moment
 
 
+ARCHIVED = load(FILE + "sources: {archive: {kind: events, history: true}}")
+HISTORIES = {"station-0": (120, 130), "station-1": (120, 130), "station-2": (130, 130), "station-5": (100, 200)}
+"""Until when a station's observations are history, and when it is brought in. Those of others come as they happen."""
+
+
+def with_history(seed: int) -> tuple[list[ObservationAccepted], list[ObservationAccepted]]:
+    """A stream as it came, the first part of it as history; and as it would have come, had Millrace been there."""
+    came, there = [], []
+    for event in stream(seed):
+        until, brought = HISTORIES.get(event.entity, (0, 0))
+        fields: dict[str, Any] = {name: getattr(event, name) for name in ("workspace", "lane", "entity", "values")}
+        fields |= {"id": event.id, "at": event.occurred_at}
+        if event.known_at < minute(until):
+            told = make(
+                ObservationAccepted,
+                known_at=minute(brought),
+                known_since=event.known_at,
+                source="archive",
+                **fields,
+            )
+            came.append(told)
+            event = make(ObservationAccepted, known_at=event.known_at, source="archive", **fields)
+        else:
+            came.append(event)
+        there.append(event)
+    return sorted(came, key=lambda event: event.known_at), there
+
+
+async def test_before_millrace_knew_an_entity_history_is_believed_and_from_then_on_rows_are_what_was_served(
+    stack: Endpoints, tmp_path: Path
+) -> None:
+    """A moment at which something of its entity was known has what was known by then, whatever history says now."""
+    came, there = with_history(7)
+    rows, told = await at_the_end(stack, ARCHIVED, came, 7)
+    first: dict[str, datetime] = {}
+    for event in came:
+        first.setdefault(event.entity, event.known_at)
+    before = {moment for moment in rows if moment[1] < first[moment[0]]}
+    blind = {(entity, at) for entity, at in rows.keys() - before if at < minute(HISTORIES.get(entity, (0, 0))[1])}
+    assert len(before) > 60 and len(rows) - len(before) > 60 and len(blind) > 5
+    assert told["history"] >= len(before) and {entity for entity, _ in before} >= HISTORIES.keys()
+    served_then = await through_time(stack, tmp_path, lambda at: ARCHIVED, came, rows.keys() - before, 7)
+    would_be = await through_time(stack, tmp_path, lambda at: ARCHIVED, there, before | blind, 8)
+    for moment, row in rows.items():
+        answers = would_be if moment in before else served_then
+        assert bits(answers[moment]) == trained(row), moment
+    assert any(bits(would_be[moment]) != trained(rows[moment]) for moment in blind), "it was not known when asked"
+    late = timedelta(minutes=15)
+    for (entity, at), row in rows.items():
+        assert row["target_known_at"] <= row["target_at"] + late
+        if row["target_known_at"] < first[entity]:
+            assert (entity, at) in before, "it is believed of moments of then alone"
+
+
 async def test_a_truth_is_what_was_observed_a_horizon_later_and_known_in_time(stack: Endpoints) -> None:
     events = stream(3)
     async with (

@@ -222,7 +222,7 @@ async def test_feedback_for_nothing_waits_and_then_is_a_dead_letter_that_can_be_
         (letter,) = (await client.get("/v1/dead-letters")).json()
         shown = (await client.get(f"/v1/dead-letters/{letter['id']}")).json()
         assert "joe" not in json.dumps(shown)
-        assert (await client.post(f"/v1/dead-letters/{letter['id']}/replay")).status_code < 300
+        assert (await client.post(f"/v1/dead-letters/{letter['id']}/replay", params={"by": "ada"})).status_code < 300
     (event,) = await feedback.emitted(FeedbackRecorded)
     assert event.value == "call [EMAIL]"
 

@@ -411,9 +411,10 @@ async def test_rows_of_a_person_who_was_forgotten_are_not_fetched_again(ingestio
     assert (await run(ingestion))["counts"]["new"] == 2
     ingestion.clock.advance(60)
     subject = pseudonym("customer-1", derived_key(ingestion.service.settings.secret.get_secret_value(), "parcels"))
-    gone = make(SubjectErased, at=ingestion.clock.now(), erasure="e-1", subject=subject)
+    erasure = str(uuid4())
+    gone = make(SubjectErased, at=ingestion.clock.now(), erasure=erasure, subject=subject)
     async with ingestion.service.db.transaction() as tx:
-        await erasures.append(tx, "e-1", "parcels", subject, "ada")
+        await erasures.append(tx, erasure, "parcels", subject, "ada")
     await ingestion.deliver([gone])
     (folder / "a.csv").unlink()
     later = (ingestion.clock.now() + timedelta(days=1)).isoformat()
@@ -425,7 +426,7 @@ async def test_rows_of_a_person_who_was_forgotten_are_not_fetched_again(ingestio
     assert set(await texts(ingestion)) == {said(1), said(2), said(3)}
     assert (await texts(ingestion))[said(1)] == 1
     async with ingestion.http() as client:
-        told = (await client.get("/v1/workspaces/parcels/erasures/e-1")).json()
+        told = (await client.get(f"/v1/workspaces/parcels/erasures/{erasure}")).json()
     assert [one["source"] for one in told["still_named_by"]] == ["help"]
     assert "new" not in (await run(ingestion))["counts"]
 

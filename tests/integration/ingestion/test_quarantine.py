@@ -105,6 +105,33 @@ async def test_a_released_observation_is_known_from_its_release(ingestion: Runni
     assert accepted.known_at == START + timedelta(seconds=60)
 
 
+async def test_history_is_taken_once_its_source_is_declared(ingestion: Running) -> None:
+    """Until then it is held, with what it says; released by hand it would be something else."""
+    text = (
+        "workspace: stations\nowner: grid\ntask: tabular\nentity: station\nfeatures: {n: {count: load, over: 1h}}\n"
+        "target: {name: load, kind: regression, horizon: 1h, arrives_within: 3h}\n"
+    )
+
+    async def declare(revision: int, more: str = "") -> None:
+        spec = load(text + more)
+        about: dict[str, Any] = {"workspace": "stations", "revision": revision, "digest": spec.digest(), "by": "ada"}
+        await ingestion.tables.put(make(WorkspaceConfigured, spec=spec.plain(), **about))
+
+    await declare(1)
+    since = START - timedelta(days=300)
+    fields: dict[str, Any] = {"source": "archive", "entity": "station-7", "values": {"load": 1.0}}
+    told = make(ObservationSubmitted, workspace="stations", at=since, known_at=START, known_since=since, **fields)
+    await ingestion.deliver([told])
+    (row,) = await get(ingestion, "/v1/quarantine?workspace=stations")
+    assert [reason["field"] for reason in row["reasons"]] == ["known_since"]
+    released = await post(ingestion, "release", workspace="stations", ids=[str(told.id)])
+    assert not await ingestion.emitted(ObservationAccepted), released
+    await declare(2, "sources: {archive: {kind: events, history: true}}")
+    await post(ingestion, "replay", workspace="stations", ids=[str(told.id)])
+    (accepted,) = await ingestion.emitted(ObservationAccepted)
+    assert (accepted.known_since, accepted.occurred_at, accepted.known_at) == (since, since, START)
+
+
 async def test_releasing_twice_at_once_and_after_a_drop_says_who_was_first(ingestion: Running) -> None:
     await ingestion.deliver([submitted(), submitted("Where is it")])
     first, second = (row["event_id"] for row in await held(ingestion))
@@ -314,6 +341,7 @@ async def test_records_of_a_release_that_kept_none_can_only_be_dropped(ingestion
         ("release", {}, 422),
         ("release", {"all": True, "by": ""}, 422),
         ("release", {"ids": []}, 422),
+        ("release", {"ids": ["00000000-0000-0000-0000-000000000007"], "all": True}, 422),
         ("burn", {"all": True}, 422),
         ("drop", {"all": True, "resaon": "words"}, 422),
         ("drop", {"all": True, "workspace": "parcls"}, 404),

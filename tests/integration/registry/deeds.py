@@ -49,7 +49,9 @@ async def _delivered(tx: Any, *, within: float = 30.0) -> None:
 
 async def post(registry: Running, path: str, of: int = 200, signed_in: str = "", **body: Any) -> Any:
     async with registry.http() as client:
-        answer = await client.post(f"/v1/workspaces/parcels/{path}", json=body, headers=as_person(signed_in))
+        answer = await client.post(
+            f"/v1/workspaces/parcels/{path}", json={"by": "ada", "reason": "x", **body}, headers=as_person(signed_in)
+        )
     assert answer.status_code == of, answer.text
     return answer.json()
 

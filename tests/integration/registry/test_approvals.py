@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from deeds import FILE, PERSON, apply, candidate, confirm, get, judge, post
+from deeds import FILE, PERSON, apply, as_person, candidate, confirm, get, judge, post
 from harness import Running, running
 
 from millrace.events import LedgerAppended, ModelStaged
@@ -37,7 +37,7 @@ async def test_a_version_takes_production_when_somebody_else_than_who_had_it_tra
     refused = await post(registry, "approve", 409, signed_in="ada", **asked)
     assert refused["error"]["code"] == "same_person" and "ada had it trained" in refused["error"]["message"]
     assert refused["error"]["by"] == "ada", "whoever is signed in, not whom the body names"
-    moved = await post(registry, "approve", signed_in="ben", **asked)
+    moved = await post(registry, "approve", signed_in="ben", reason="", **asked)
     assert moved["moved"] == {"parcels-1": "production"} and moved["production"] == "parcels-1"
     assert [event.by for event in await registry.emitted(ModelStaged)] == ["ben"]
     assert ("ben", "approved by ben") in await told(registry, "staged")
@@ -84,7 +84,7 @@ async def test_a_held_version_stays_where_it_is_and_says_who_holds_it_and_why(re
     refused = await post(registry, "promote", 409, signed_in="ben", version=version, revision=0)
     assert refused["error"]["code"] == "version_held"
     assert "held by ada (not before the holidays)" in refused["error"]["message"]
-    released = await post(registry, f"versions/{version}/release", signed_in="ben")
+    released = await post(registry, f"versions/{version}/release", signed_in="ben", reason="")
     assert released["awaiting"] == version, "it goes on from where it was stopped"
     assert await told(registry, "release") == [("ben", "released by ben")]
 
@@ -100,15 +100,17 @@ async def test_a_note_stays_in_the_ledger_under_its_version(registry: Running) -
 @pytest.mark.parametrize(
     ("path", "body", "field"),
     [
-        ("versions/parcels-1/hold", {"reason": "  "}, "reason"),
-        ("versions/parcels-1/hold", {}, "reason"),
-        ("versions/parcels-1/notes", {"text": ""}, "text"),
-        ("approve", {"version": "parcels-1"}, "revision"),
+        ("versions/parcels-1/hold", {"by": "ada", "reason": ""}, "reason"),
+        ("versions/parcels-1/hold", {"by": "ada"}, "reason"),
+        ("versions/parcels-1/notes", {"by": "ada", "text": ""}, "text"),
+        ("versions/parcels-1/notes", {"text": "hello"}, "by"),
+        ("approve", {"by": "ada", "version": "parcels-1"}, "revision"),
     ],
 )
 async def test_what_is_missing_is_named(registry: Running, path: str, body: dict[str, Any], field: str) -> None:
-    refused = await post(registry, path, 422, signed_in="ada", **body)
-    assert refused["error"]["problems"][0]["field"] == field
+    async with registry.http() as client:
+        refused = await client.post(f"/v1/workspaces/parcels/{path}", json=body, headers=as_person("ada"))
+    assert refused.status_code == 422 and refused.json()["error"]["problems"][0]["field"] == field
 
 
 async def test_a_production_that_is_signed_anew_is_routed_with_its_new_signature(registry: Running) -> None:

@@ -124,7 +124,7 @@ async def test_from_a_file_to_a_version_and_its_lineage(stack, bus: Bus, say: Sa
 
     code, told = await say("promote", name, f"{name}-1", "--revision", "0", "--json")
     assert (code, told["error"]["code"]) == (1, "stale_revision")
-    code, told = await say("rollback", name)
+    code, told = await say("rollback", name, "--reason", "complaints")
     assert code == 1 and "no earlier production" in told
     code, told = await say("versions", "nobody")
     assert code == 1 and "no workspace 'nobody'" in told

@@ -356,7 +356,9 @@ async def test_tables_of_before_the_chain_are_carried_over_and_come_back_from_th
                 *("configured", "staged", "carried over"),
                 *("signed", "signed", "not signed", "routed", "asked"),
             ]
-            noted = await client.post("/v1/workspaces/letters/versions/letters-1/notes", json={"text": "hello"})
+            noted = await client.post(
+                "/v1/workspaces/letters/versions/letters-1/notes", json={"text": "hello", "by": "ada"}
+            )
             assert noted.status_code == 200
             found = await verified(registry, "letters")
             assert (found["entries"], found["broken"], found["strays"]) == (9, None, [])

@@ -152,7 +152,7 @@ async def test_a_person_promotes_a_rejected_version_and_rolls_it_back(registry: 
 async def test_the_same_command_again_finds_what_it_did(registry: Running) -> None:
     await judge(registry, await candidate(registry, "run-1"))
     await judge(registry, await candidate(registry, "run-2"), "fail")
-    body, key = {"version": "parcels-2", "revision": 1}, {"Idempotency-Key": "from the console"}
+    body, key = {"version": "parcels-2", "revision": 1, "by": "ada"}, {"Idempotency-Key": "from the console"}
     async with registry.http() as client:
         once = await client.post("/v1/workspaces/parcels/promote", json=body, headers=key)
         again = await client.post("/v1/workspaces/parcels/promote", json=body, headers=key)
@@ -262,3 +262,9 @@ async def test_a_base_that_the_team_added_may_be_named_and_a_misspelt_one_may_no
     finally:
         for name in ("bert-de", "broken"):
             await blobs.delete(f"bases/{name}/base.json")
+
+
+async def test_what_a_file_may_not_mean_is_asked_about(registry: Running) -> None:
+    applied = await apply(registry, FILE + "corpora: {wiki: {sources: [chat]}}\n")
+    assert [one["key"] for one in applied["doubts"]] == ["corpora.wiki.sources[0]"]
+    assert (await apply(registry, FILE))["doubts"] == []

@@ -40,7 +40,7 @@ async def test_what_no_longer_belongs_goes_and_what_is_pinned_stays(parcels: Lib
         kept("d-2", "Returns are free.", source="policies", language="en"),
         kept("d-3", "Returns kosten nichts.", source="policies", language="de"),
     )
-    await parcels.call("POST", "corpora/handbook/snapshots", 201, name="v1")
+    await parcels.call("POST", "corpora/handbook/snapshots", 201, name="v1", by="ada")
     await declare(parcels, handbook={**HANDBOOK, "sources": ["policies"], "languages": ["en"]})
     assert await parcels.ids("returns") == ["d-2"]
     assert set(await parcels.ids("returns", snapshot="v1")) == {"d-1", "d-2", "d-3"}
@@ -49,7 +49,7 @@ async def test_what_no_longer_belongs_goes_and_what_is_pinned_stays(parcels: Lib
     await declare(parcels, handbook=HANDBOOK)
     assert await parcels.ids("returns") == []
     assert len(await parcels.ids("returns", snapshot="v1")) == 3
-    await parcels.call("DELETE", "corpora/handbook/snapshots/v1")
+    await parcels.call("DELETE", "corpora/handbook/snapshots/v1?by=ada")
     assert not (await parcels.rows())["chunks"]
 
 

@@ -94,6 +94,19 @@ async def test_what_no_window_reaches_is_dropped_and_the_newest_hour_of_moments_
     assert await serving.work("prune") == 0
 
 
+async def test_history_that_no_window_reaches_is_not_held_and_is_missed_when_one_does(serving: Running) -> None:
+    short = load(FILE.replace("{last: load}", "{last: load, over: 1h}"))
+    await serving.tables.put(configured(short))
+    to(serving, 300)
+    await serving.deliver([observed("a", number, 299, load=1.0) for number in range(0, 300, 10)])
+    assert await held(serving) == 11, "the last hour, and that before it"
+    assert (await asked(serving, "a"))["features"]["n_1h"] == 5
+    assert (await asked(serving, "a"))["incomplete"] == []
+    longer = FILE.replace("target:", "  day: {sum: load, over: 4h}\ntarget:")
+    await serving.tables.put(configured(load(longer), 2))
+    assert set((await asked(serving, "a"))["incomplete"]) == {"day", "now"}
+
+
 async def test_many_rows_are_dropped_in_bounded_steps(serving: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("millrace.serving.job_prune.STEP", 7)
     await serving.deliver([observed(f"e{number}", 0, load=1.0) for number in range(30)])

@@ -136,20 +136,22 @@ async def test_only_what_was_kept_first_goes_as_a_duplicate(parcels: Library) ->
 
 async def test_a_snapshot_stays_as_it_was_until_it_is_unpinned(parcels: Library) -> None:
     await parcels.keep(kept("d-1", "Returns take a week."), kept("d-2", "Returns are free."), kept("d-3", "Returns!"))
-    pinned = await parcels.call("POST", "corpora/handbook/snapshots", 201, name="v1")
+    pinned = await parcels.call("POST", "corpora/handbook/snapshots", 201, name="v1", by="ada")
     assert (pinned["documents"], pinned["chunks"]) == (3, 3)
     before = await parcels.search("returns", snapshot="v1")
     await parcels.keep(kept("d-1", "Returns take a fortnight.", replaces="d-1"), kept("d-4", "Returns by mail."))
     await parcels.service.deliver([retired("d-2")])
     assert await parcels.search("returns", snapshot="v1") == before
     assert set(await parcels.ids("returns")) == {"d-1", "d-3", "d-4"}
-    assert (await parcels.call("POST", "corpora/handbook/snapshots", 409, name="v1"))["error"]["snapshot"] == "v1"
-    await parcels.call("POST", "corpora/handbook/snapshots", 201, name="v2")
+    assert (await parcels.call("POST", "corpora/handbook/snapshots", 409, name="v1", by="ada"))["error"][
+        "snapshot"
+    ] == "v1"
+    await parcels.call("POST", "corpora/handbook/snapshots", 201, name="v2", by="ada")
     assert [one["name"] for one in await parcels.call("GET", "corpora/handbook/snapshots")] == ["v1", "v2"]
-    assert (await parcels.call("DELETE", "corpora/handbook/snapshots/v1"))["swept"] == 2
+    assert (await parcels.call("DELETE", "corpora/handbook/snapshots/v1?by=ada"))["swept"] == 2
     assert len((await parcels.rows())["chunks"]) == 3
     await parcels.call("POST", "search", 404, corpus="handbook", query="returns", snapshot="v1")
-    await parcels.call("DELETE", "corpora/handbook/snapshots/v1", 404)
+    await parcels.call("DELETE", "corpora/handbook/snapshots/v1?by=ada", 404)
 
 
 async def test_what_no_snapshot_holds_leaves_nothing_behind(parcels: Library) -> None:
@@ -216,7 +218,7 @@ async def test_a_worker_that_dies_before_its_vectors_are_kept_has_a_successor(pa
 
 async def test_a_person_is_erased_from_what_stands_what_waits_and_what_is_pinned(parcels: Library) -> None:
     await parcels.keep(kept("d-1", "Returns for jo.", subject="p-1"), kept("d-2", "Returns are free.", subject="p-2"))
-    await parcels.call("POST", "corpora/handbook/snapshots", 201, name="v1")
+    await parcels.call("POST", "corpora/handbook/snapshots", 201, name="v1", by="ada")
     await parcels.keep(kept("d-1", "Returns for jo again.", subject="p-1", replaces="d-1"))
     await parcels.service.deliver([kept("d-3", "Returns for jo, thrice.", subject="p-1")])
     parcels.service.clock.advance(60)
@@ -237,7 +239,7 @@ async def test_a_person_is_erased_from_what_stands_what_waits_and_what_is_pinned
 async def test_documents_past_their_retention_go_the_next_day_and_each_day_after(parcels: Library) -> None:
     await parcels.service.tables.put(declared(retention="2d", handbook=HANDBOOK))
     await parcels.keep(kept("d-1", "Returns take a week."))
-    await parcels.call("POST", "corpora/handbook/snapshots", 201, name="v1")
+    await parcels.call("POST", "corpora/handbook/snapshots", 201, name="v1", by="ada")
     parcels.service.clock.advance(86_400)
     await parcels.keep(kept("d-2", "Returns are free.", at=parcels.service.clock.now()))
     assert await parcels.service.work("tidy") == 1
@@ -293,7 +295,7 @@ async def test_what_is_asked_wrongly_is_told_by_its_field(parcels: Library) -> N
     assert (await told(422, mode="fuzzy")).startswith("mode:")
     assert (await told(422, filter={"colour": "red"})).startswith("filter.colour:")
     assert "no snapshot 'v9'" in await told(404, snapshot="v9")
-    await parcels.call("POST", "corpora/handbook/snapshots", 422, name="v1")
+    await parcels.call("POST", "corpora/handbook/snapshots", 422, name="v1", by="ada")
     assert (
         await parcels.client.post("/v1/workspaces/other/search", json={"corpus": "a", "query": "b"})
     ).status_code == 404

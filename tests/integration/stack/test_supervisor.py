@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from millrace.stack import Options, PartFailed, Running, find, launch, shut_down
+from millrace.stack import Options, PartFailed, Running, asked, find, launch, shut_down
 
 TOY = """
 import json, os, sys
@@ -143,6 +143,22 @@ def test_a_service_that_can_not_start_is_named_with_its_last_words(root: Path, d
     with pytest.raises(ConnectionRefusedError):
         port = json.loads((data / "run" / "ports.json").read_text())["kafka"]
         socket.create_connection(("127.0.0.1", port), timeout=1)
+
+
+def test_what_is_stopped_is_told_when_it_is_asked(root: Path, data: Path) -> None:
+    """A stopped process is alive, and its port takes connections: only an answer tells."""
+    running = launch(Options(str(data), root=str(root), only=["toy"]))
+    assert asked(running).ready
+    for process in running.processes:
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGSTOP)
+        try:
+            told = asked(running)
+        finally:
+            os.kill(process.pid, signal.SIGCONT)
+        assert {each.name: each.state for each in told.processes if each.state != "ready"} == {process.name: "silent"}
+        assert told.process(process.name).because == "does not answer within 4 s" and not told.ready
+        eventually(lambda: asked(running).ready)
 
 
 def test_a_service_that_says_it_is_ill_is_started_again(root: Path, data: Path) -> None:

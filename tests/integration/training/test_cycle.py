@@ -98,7 +98,9 @@ async def test_drift_leads_to_a_better_version_in_one_cycle(stack, bus: Bus, tmp
         httpx.AsyncClient(timeout=60) as client,
     ):
         world = World(bus, Blobs(settings_for(stack, "training", dsn)), name)
-        applied = await client.post(f"{registry.url}/v1/workspaces", content=FILE.replace("NAME", name))
+        applied = await client.post(
+            f"{registry.url}/v1/workspaces", content=FILE.replace("NAME", name), params={"by": "ada"}
+        )
         assert applied.status_code == 200, applied.text
         opened = await client.post(f"{training.url}/v1/workspaces/{name}/train", json={"by": "ada"})
         assert opened.status_code == 202, opened.text

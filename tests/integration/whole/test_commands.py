@@ -147,7 +147,7 @@ def test_a_typo_in_a_workspace_file_is_told_with_key_line_and_nearest_and_change
         ("history", "nobody"),
         ("lineage", "nobody", "nobody-1"),
         ("promote", "nobody", "nobody-1"),
-        ("rollback", "nobody"),
+        ("rollback", "nobody", "--reason", "x"),
     ],
     ids=lambda command: command[0],
 )
@@ -183,6 +183,33 @@ def test_cycles_versions_and_history_tell_how_a_version_came_to_production(story
     staged = [one["stage"] for one in reversed(ledger) if one["stage"]]
     assert staged == ["shadow", "canary", "production"]
     assert "passed the gate" in millrace("history", NAME).out
+
+
+def test_runs_are_found_by_what_came_of_them_and_compared(story: Story, tmp_path: Path) -> None:
+    millrace = story.whole.millrace
+    (one,) = millrace("runs", "list", NAME, "-w", f"version = {NAME}-2", "--json").json
+    assert one["measured"]["cpu_seconds"] > 0 and one["parameters"]["rows"] > 0
+    assert one["id"] in millrace("runs", "list", NAME, "-w", "method = linear-probe", "--sort", "-seconds").out
+    assert f"{NAME}-2" in millrace("runs", "show", one["id"][:8]).out
+    every = [run["id"] for run in millrace("runs", "list", NAME, "--json").json]
+    page = tmp_path / "runs.html"
+    assert millrace("runs", "compare", *every[:2], "--out", str(page)).code == 0
+    assert "2 runs side by side" in page.read_text()
+    wrong = millrace("runs", "list", NAME, "-w", "scores.macro_f2 > 0.5")
+    assert wrong.code == 1 and "macro_f1" in wrong.err
+
+
+def test_how_a_version_was_judged_is_a_page(story: Story, tmp_path: Path) -> None:
+    millrace = story.whole.millrace
+    assert f"{NAME}-2" in millrace("evaluations", "list", NAME).out
+    assert "fresh" in millrace("evaluations", "show", f"{NAME}-2").out
+    page, figures = tmp_path / "report.html", tmp_path / "report.json"
+    for out in (page, figures):
+        assert millrace("evaluations", "show", f"{NAME}-2", "--out", str(out)).code == 0
+    assert f"{NAME}-2: pass" in page.read_text() and "Can its confidence be believed" in page.read_text()
+    suite = json.loads(figures.read_text())["result"]["suites"]["fresh"]
+    assert suite["calibration"]["low"] <= suite["calibration"]["ece"] <= suite["calibration"]["high"]
+    assert suite["latency_ms"]["p50"]["value"] > 0
 
 
 def test_lineage_goes_down_to_sources(story: Story) -> None:

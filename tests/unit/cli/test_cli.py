@@ -44,6 +44,23 @@ def test_wrong_usage_is_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert "NAME=NUMBER" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (["datasets", "export", "parcels@1", "--to", "x", "--format", "csv"], "'csv' is not one of 'parquet'"),
+        (["search", "parcels", "x", "-c", "wiki", "--top", "1000"], "at most 100"),
+        (["search", "parcels", "x", "-c", "wiki", "--top", "many"], "a whole number"),
+        (["bases", "add", "a", "b", "--kind", "what"], "'what' is not one of 'encoder'"),
+        (["erase", "parcels", "--subject", "a", "--within", "soon"], "a number"),
+    ],
+)
+def test_an_option_is_refused_in_our_words(line: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(line) == 2
+    said = capsys.readouterr().err
+    assert any(told in line for line in said.splitlines()), "in one line, since no terminal reads it"
+    assert "Value error" not in said and "Input should" not in said
+
+
 def test_help_is_exit_code_0(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
     assert "logs" in capsys.readouterr().out

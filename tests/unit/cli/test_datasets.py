@@ -72,10 +72,10 @@ def test_a_file_that_fails_midway_is_not_left_half(service: Any, tmp_path: Path)
 def test_moves_are_signed(service: Any, capsys: pytest.CaptureFixture[str]) -> None:
     asked = service({"/v1/datasets/parcels@2/rollback": VERSION, "/v1/datasets/parcels@2/pin": VERSION})
     assert run(["datasets", "rollback", "parcels@2", "--by", "ada", "--reason", "bad labels"]) == 0
-    assert run(["datasets", "unpin", "parcels@2", "--by", "ada"]) == 0
+    assert run(["datasets", "unpin", "parcels@2", "--by", "ada", "--reason", "done"]) == 0
     assert [json.loads(request.content) for request in asked] == [
         {"by": "ada", "reason": "bad labels"},
-        {"pinned": False, "by": "ada", "reason": ""},
+        {"pinned": False, "by": "ada", "reason": "done"},
     ]
     assert "is current" in capsys.readouterr().out
 

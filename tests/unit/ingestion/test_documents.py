@@ -19,8 +19,9 @@ from millrace.events import (
 )
 from millrace.ingestion.domain.documents import Document, Mask, Submission, Verdict, judged, masked, submission
 from millrace.ingestion.domain.observations import Observation, judged_observation, masked_observation
+from millrace.ingestion.domain.quarantine import decided
 from millrace.privacy import Policy, derived_key
-from millrace.workspace import Workspace
+from millrace.workspace import Workspace, load
 
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
 _ID = UUID("00000000-0000-0000-0000-000000000007")
@@ -207,6 +208,40 @@ def test_entities_named_by_personal_data_stay_apart_under_pseudonyms() -> None:
     names = {measured(entity=entity).entity for entity in ("joe@example.com", "ann@example.com")}
     assert len(names) == 2
     assert all(name.startswith("p-") for name in names)
+
+
+HISTORIES = load("""
+workspace: stations
+owner: grid
+task: tabular
+entity: station
+features: {load_1h: {mean: load, over: 1h}}
+target: {name: load, kind: regression, horizon: 1h, arrives_within: 3h}
+sources: {archive: {kind: events, history: true}, meters: {kind: events}}
+""")
+
+
+@pytest.mark.parametrize(
+    ("source", "since", "codes"),
+    [
+        ("archive", None, []),
+        ("archive", timedelta(0), []),
+        ("archive", timedelta(days=-1), []),
+        ("archive", timedelta(days=-2), ["known_since"]),
+        ("archive", timedelta(days=2), ["known_since"]),
+        ("meters", timedelta(0), ["history"]),
+        ("undeclared", timedelta(0), ["history"]),
+    ],
+)
+def test_only_a_source_of_history_says_since_when_it_knew(
+    source: str, since: timedelta | None, codes: list[str]
+) -> None:
+    claim = None if since is None else NOW + since
+    told = measured(source=source, known_since=claim)
+    against = judged_observation(told, HISTORIES, now=NOW)
+    assert told.known_since == claim
+    assert [reason.code for reason in against.reasons] == codes
+    assert not codes or decided("release", against).end == "refused", "nobody sets it aside by hand"
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_a_fine_tuning_goes_on_from_an_earlier_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "because"),
     [
-        ({"epochs": 3}, "epochs: Extra inputs"),
+        ({"epochs": 3}, "epochs: no such key"),
         ({"settings": {"C": -1}}, "settings.C"),
         ({"settings": {"rate": 1}}, "settings.rate"),
         ({"method": "dora"}, "method: 'dora' is not one of declare, full, linear-probe, lora"),

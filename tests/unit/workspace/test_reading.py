@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from millrace.workspace import Problem, Workspace, WorkspaceInvalid, changes_refused, load, task_named
+from millrace.workspace import Problem, Workspace, WorkspaceInvalid, changes_refused, doubts, load, task_named
 
 SMALL = """\
 workspace: parcel-support
@@ -308,3 +308,31 @@ def test_the_machine_of_a_run_is_declared() -> None:
     assert train.checkpoint == timedelta(seconds=90)
     with pytest.raises(WorkspaceInvalid, match="gpu"):
         load(SMALL + "train: {device: gpuu}")
+
+
+def test_purposes_are_as_the_guides_say() -> None:
+    """A source without any may be searched, whatever data.purposes say; its own have to name retrieve."""
+    corpus = "corpora: {wiki: {sources: [docs]}}\n"
+    quiet = load(SMALL + corpus + "sources: {docs: {kind: events}}\ndata: {purposes: [evaluate]}")
+    assert quiet.purposes_of("docs") == ("evaluate",)
+    assert load(SMALL + corpus + "sources: {docs: {kind: events, purposes: [retrieve]}}").purposes_of("docs") == (
+        "retrieve",
+    )
+    for wrong in ("sources: {docs: {kind: events, purposes: [train]}}", "data: {purposes: [train, retrieve]}"):
+        with pytest.raises(WorkspaceInvalid, match=r"retrieve|one of train, evaluate"):
+            load(SMALL + corpus + wrong)
+
+
+def test_a_corpus_of_a_source_that_nobody_declares_is_told_or_doubted() -> None:
+    file = SMALL + "sources: {docs: {kind: events}}\ncorpora: {wiki: {sources: [docs, NAME]}}"
+    with pytest.raises(WorkspaceInvalid) as refused:
+        load(file.replace("NAME", "dosc"))
+    [problem] = refused.value.problems
+    assert (problem.key, problem.nearest) == ("corpora.wiki.sources[1]", "docs")
+    assert "sources.dosc: {kind: events}" in problem.expected
+    [doubt] = doubts(load(file.replace("NAME", "chat")))
+    assert doubt.key == "corpora.wiki.sources[1]" and doubt.expected.startswith("chat is not declared under sources")
+    declared = file.replace("NAME", "dosc").replace(
+        "docs: {kind: events}", "docs: {kind: events}, dosc: {kind: events}"
+    )
+    assert not doubts(load(declared))

@@ -48,6 +48,13 @@ def test_a_spec_is_written_without_what_its_task_lacks_and_reads_back_the_same(t
     assert Workspace.read(spec.plain()).digest() == spec.digest()
 
 
+def test_a_source_of_history_is_of_observations() -> None:
+    history = "sources: {archive: {kind: events, history: true}}"
+    assert load(STATIONS + history).plain()["sources"]["archive"]["history"] is True
+    (problem,) = problems(PARCELS + history)
+    assert problem.key == "sources.archive.history" and problem.line == 5
+
+
 def test_features_are_written_with_what_they_say_and_no_more() -> None:
     assert load(STATIONS).plain()["features"] == {
         "load_1h": {"mean": "load", "over": "1h"},

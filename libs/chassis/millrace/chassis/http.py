@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from millrace.chassis import dead_letters, telemetry
 from millrace.chassis.errors import Busy, Conflict, NotFound, NotSignedIn, Unavailable, Unprocessable
+from millrace.chassis.signing import By, noted
 from millrace.workspace.expected import expected
 
 if TYPE_CHECKING:
@@ -160,10 +161,11 @@ def _operations(service: "Service") -> APIRouter:
             return await dead_letters.show(tx, letter, dead_letters.Seal(service.settings.secret))
 
     @router.post("/v1/dead-letters/{letter}/replay")
-    async def replay(letter: int) -> dict[str, int]:
+    async def replay(letter: int, by: By) -> dict[str, int]:
         async with service.db.reading() as tx:
             found = await dead_letters.show(tx, letter, dead_letters.Seal(service.settings.secret))
         await service.intake(found.handler).replay(letter)
+        noted("dead letter replayed", by, letter=letter, handler=found.handler)
         return {"replayed": letter}
 
     @router.get("/v1/jobs")

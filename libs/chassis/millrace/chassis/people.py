@@ -1,15 +1,8 @@
 """Who asks: the person that a proxy has signed in, or who the caller says it is where none stands in front."""
 
-from typing import Annotated
-
 from fastapi import Request
-from pydantic import StringConstraints
 
 from millrace.chassis.errors import NotSignedIn
-
-NOBODY = "a person"
-
-Person = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 
 
 class People:

@@ -9,8 +9,7 @@ from .person import whoami
 if TYPE_CHECKING:
     import httpx
 
-By = Annotated[str, typer.Option(help="Who decides; where people sign in, whoever did.")]
-Reason = Annotated[str, typer.Option(help="Why; stays in the ledger.")]
+Reason = Annotated[str, typer.Option(help="Why; stays in the ledger.", show_default=False)]
 Seen = Annotated[
     int | None, typer.Option("--revision", min=0, help="The route's revision you decide upon; refused if it moved.")
 ]

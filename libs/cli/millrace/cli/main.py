@@ -3,8 +3,10 @@
 import importlib
 import pkgutil
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from millrace.stack.errors import StackError
 
@@ -13,10 +15,30 @@ from .failure import Failure
 from .output import errors, printed
 
 
+class Commands(TyperGroup):
+    """Commands whose options are refused in our words: typer has pydantic read them."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as wrong:
+            from pydantic import ValidationError
+
+            from millrace.workspace.expected import expected
+
+            if isinstance(wrong.__cause__, ValidationError):
+                wrong.message = expected(wrong.__cause__.errors()[0])
+            if errors.is_terminal:
+                raise
+            wrong.show()  # without the frame, which would fold what is wrong
+            raise typer.Exit(wrong.exit_code) from wrong
+
+
 def build() -> typer.Typer:
     """Return the command with every file of commands/ in it; a file's `commands` may be named to become a group."""
     app = typer.Typer(
         name="millrace",
+        cls=Commands,
         help="Events in, models that stay good out.",
         no_args_is_help=True,
         add_completion=False,

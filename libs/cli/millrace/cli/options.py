@@ -21,6 +21,7 @@ Data = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
+By = Annotated[str, typer.Option("--by", help="Who asks; you, when left out.", show_default=False)]
 
 
 def named(out: Path | None, *endings: str) -> None:

@@ -11,7 +11,7 @@ from .output import table
 if TYPE_CHECKING:
     from millrace.stack import Running
 
-COLOURS = {"ready": "green", "starting": "yellow", "waiting": "dim", "failed": "red", "stopped": "dim"}
+COLOURS = {"ready": "green", "starting": "yellow", "waiting": "dim", "failed": "red", "stopped": "dim", "silent": "red"}
 
 
 def as_data(running: "Running") -> dict[str, Any]:

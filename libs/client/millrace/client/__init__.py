@@ -4,7 +4,7 @@ from millrace.client.aio import AsyncClient
 from millrace.client.blocking import Client
 from millrace.client.calls import Passage, Prediction, Receipt, Services
 from millrace.client.errors import MillraceError, NotFound, Refused, Undelivered, Unreachable
-from millrace.client.events import Event, document, feedback
+from millrace.client.events import Event, document, feedback, observation
 from millrace.client.gatherer import Gatherer
 from millrace.client.publisher import Publisher
 from millrace.client.retries import Retries
@@ -27,4 +27,5 @@ __all__ = [
     "Unreachable",
     "document",
     "feedback",
+    "observation",
 ]

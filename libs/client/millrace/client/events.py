@@ -67,6 +67,30 @@ def document(
     return Event("document.submitted.v1", _present(given), id or _id(), time or _now())
 
 
+def observation(
+    workspace: str,
+    entity: str,
+    values: dict[str, float | str | None],
+    *,
+    source: str,
+    known_since: datetime | None = None,
+    id: str | None = None,
+    time: datetime | None = None,
+) -> Event:
+    """What was measured of an entity; `time` is when it was so.
+
+    `known_since` is for history, from a source that is declared so: since when your own system has known it.
+    """
+    given = {
+        "workspace": workspace,
+        "source": source,
+        "entity": entity,
+        "values": values,
+        "known_since": known_since.astimezone(UTC).isoformat() if known_since else None,
+    }
+    return Event("observation.submitted.v1", _present(given), id or _id(), time or _now())
+
+
 def feedback(
     workspace: str,
     kind: str,

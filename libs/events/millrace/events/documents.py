@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from millrace.events.envelope import Event
 from millrace.events.parts import Basis, Lane, Origin, Reason, Split
@@ -11,6 +11,12 @@ Metadata = Annotated[dict[str, str], Field(default_factory=dict, description="th
 
 Released = Annotated[
     str | None, Field(default=None, description="who let it in by hand, where rules had rejected it; absent otherwise")
+]
+
+
+KnownSince = Annotated[
+    AwareDatetime | None,
+    Field(default=None, description="of history: since when its source has known it, for moments before `known_at`"),
 ]
 
 
@@ -50,6 +56,7 @@ class ObservationSubmitted(Event):
     source: str = Field(min_length=1)
     entity: str = Field(min_length=1)
     values: dict[str, float | str | None]
+    known_since: KnownSince
 
 
 class DocumentAccepted(Event):
@@ -95,6 +102,7 @@ class ObservationAccepted(Event):
     source: str
     entity: str
     values: dict[str, float | str | None]
+    known_since: KnownSince
     released_by: Released
 
 

@@ -1,7 +1,7 @@
 """Features of entities: one definition of each, computed for training (point in time) and for serving. Pure."""
 
 from millrace.features.figures import Cell
-from millrace.features.history import History, Observation, vectors
+from millrace.features.history import History, Observation, Replay, vectors
 from millrace.features.plan import CATEGORY, Definition, Plan, Read, Seen, Vector
 from millrace.features.sources import PURPOSE, Sources
 from millrace.features.targets import LATE, MISTYPED, Labelled, labelled
@@ -18,6 +18,7 @@ __all__ = [
     "Observation",
     "Plan",
     "Read",
+    "Replay",
     "Seen",
     "Sources",
     "Vector",

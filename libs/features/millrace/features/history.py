@@ -51,25 +51,36 @@ class History:
         return sum(map(len, self._seen.values()))
 
 
+class Replay:
+    """Observations of many entities as they became known, gone through moment by moment.
+
+    They come by entity, and those of one as they became known. Only an entity's longest windows are held.
+    """
+
+    def __init__(self, plan: Plan, observations: Iterable[Observation]) -> None:
+        self._plan = plan
+        self._ahead = iter(observations)
+        self._pending = next(self._ahead, None)
+        self._history, self._entity = History(plan), ""
+
+    def vector(self, entity: str, at: datetime) -> Vector:
+        """The vector at a moment of an entity, as it was known then. Moments come by entity and go forward."""
+        if entity != self._entity:
+            self._history, self._entity = History(self._plan), entity
+        while (one := self._pending) is not None and (one.entity, one.known_at) <= (entity, at):
+            if one.entity == entity:
+                self._history.learn(one)
+            self._pending = next(self._ahead, None)
+        return self._history.vector(at)
+
+
 def vectors(
     plan: Plan, moments: Iterable[tuple[str, datetime]], observations: Iterable[Observation]
 ) -> Iterator[Vector]:
-    """The vector at each moment of an entity, as it was known then.
-
-    Both come by entity; moments as they follow each other, observations as they became known. Only an entity's longest
-    windows are held.
-    """
-    ahead = iter(observations)
-    pending = next(ahead, None)
-    history, entity = History(plan), None
-    for name, at in moments:
-        if name != entity:
-            history, entity = History(plan), name
-        while pending is not None and (pending.entity, pending.known_at) <= (name, at):
-            if pending.entity == name:
-                history.learn(pending)
-            pending = next(ahead, None)
-        yield history.vector(at)
+    """The vector at each moment of an entity, as it was known then. Both come as `Replay` wants them."""
+    replay = Replay(plan, observations)
+    for entity, at in moments:
+        yield replay.vector(entity, at)
 
 
 def _order(seen: Seen) -> tuple[datetime, datetime, str]:

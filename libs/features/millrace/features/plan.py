@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 
 from millrace.features.figures import OF_CELLS, OF_NUMBERS, Cell, Number
 from millrace.features.sources import Sources
-from millrace.workspace import Feature, Workspace
+from millrace.workspace import Events, Feature, Workspace
 
 Scalar = Number | str
 Vector = dict[str, Scalar]
@@ -80,17 +80,21 @@ class Plan:
     """The features of a workspace, by name in the order of the file, and what may be looked at for them.
 
     That is what comes from `sources` and has been known for no longer than `retention`, where there is one: whoever
-    reads observations reads no others.
+    reads observations reads no others. Those of `history` are believed since when they were known.
     """
 
     definitions: tuple[Definition, ...]
     sources: Sources
     retention: timedelta | None
+    history: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, spec: Workspace) -> Self:
         definitions = tuple(Definition.of(name, feature) for name, feature in spec.features.items())
-        return cls(definitions, Sources.of(spec), spec.data.retention)
+        history = frozenset(
+            name for name, events in spec.sources.items() if isinstance(events, Events) and events.history
+        )
+        return cls(definitions, Sources.of(spec), spec.data.retention, history)
 
     @property
     def longest(self) -> timedelta:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from millrace.learn.errors import WrongRequest
 from millrace.learn.folder import POSITIONS
+from millrace.workspace.expected import expected
 
 
 class _Request(BaseModel):
@@ -77,5 +78,5 @@ def parsed(kind: type[R], raw: object, what: str = "request") -> R:
     try:
         return kind.model_validate(raw)
     except ValidationError as error:
-        faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        faults = (f"{'.'.join(map(str, fault['loc']))}: {expected(fault)}" for fault in error.errors())
         raise WrongRequest(f"{what}: " + "; ".join(faults)) from None

@@ -3,6 +3,7 @@
 from .detached import Options, launch, shut_down
 from .endpoints import Endpoints, S3Endpoint, compose_endpoints
 from .errors import DataFolderInUse, DownloadFailed, PartFailed, PortTaken, StackError
+from .probing import asked
 from .stack import Stack
 from .state import ProcessState, Running, default_data_folder, find
 from .supervisor import Supervisor
@@ -20,6 +21,7 @@ __all__ = [
     "Stack",
     "StackError",
     "Supervisor",
+    "asked",
     "compose_endpoints",
     "default_data_folder",
     "find",

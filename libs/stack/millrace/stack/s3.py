@@ -62,26 +62,30 @@ class S3(Part):
 
     def answers(self) -> bool:
         """Put one object."""
-        import minio
-        import urllib3
+        return puts(self.endpoint, 5)
 
-        endpoint = self.endpoint
-        once = urllib3.PoolManager(timeout=5, retries=False)
-        client = minio.Minio(
-            endpoint.address,
-            endpoint.access_key,
-            endpoint.secret_key,
-            secure=False,
-            region="us-east-1",
-            http_client=once,
-        )
-        try:
-            if not client.bucket_exists(PROBE_BUCKET):
-                client.make_bucket(PROBE_BUCKET)
-            client.put_object(PROBE_BUCKET, "ready", io.BytesIO(b"ready"), 5)
-        except (minio.error.MinioException, urllib3.exceptions.HTTPError):
-            return False
-        return True
+
+def puts(endpoint: S3Endpoint, patience: float) -> bool:
+    """Whether an object can be put within so many seconds."""
+    import minio
+    import urllib3
+
+    once = urllib3.PoolManager(timeout=patience, retries=False)
+    client = minio.Minio(
+        endpoint.address,
+        endpoint.access_key,
+        endpoint.secret_key,
+        secure=False,
+        region="us-east-1",
+        http_client=once,
+    )
+    try:
+        if not client.bucket_exists(PROBE_BUCKET):
+            client.make_bucket(PROBE_BUCKET)
+        client.put_object(PROBE_BUCKET, "ready", io.BytesIO(b"ready"), 5)
+    except (minio.error.MinioException, urllib3.exceptions.HTTPError):
+        return False
+    return True
 
 
 def _weed() -> Path:

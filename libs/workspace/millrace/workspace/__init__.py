@@ -8,7 +8,7 @@ from millrace.workspace.phrases import phrases
 from millrace.workspace.problems import Problem, WorkspaceInvalid
 from millrace.workspace.quality import MEASURES, Measure, bounds
 from millrace.workspace.quantities import format_duration, format_rate, parse_duration, parse_rate
-from millrace.workspace.reading import COLUMNS, changes_refused, load
+from millrace.workspace.reading import COLUMNS, changes_refused, doubts, load
 from millrace.workspace.scopes import Allowed, Refusal, Scope
 from millrace.workspace.sources import Columns, Crawl, Events, Fetched, Files, Source, Sql
 from millrace.workspace.spec import (
@@ -80,6 +80,7 @@ __all__ = [
     "bounds",
     "changes_refused",
     "compiled",
+    "doubts",
     "format_duration",
     "format_rate",
     "lane_key",

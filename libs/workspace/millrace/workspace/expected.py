@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pydantic_core import ErrorDetails
 
 TIME = "a time with its zone, such as 2026-11-21T10:00:00Z"
 DATE = "a date such as 2026-11-21"
 MAPPING = "a mapping of keys to values"
+URL = "an address such as https://example.com/"
+KEY = "this key, which is required"
+NESTED = "something that is nested less deeply"
+OTHER = "another value"
 WORDS = {
-    "missing": "this key, which is required",
+    "missing": KEY,
     "extra_forbidden": "no such key",
     "string_type": "text",
     "string_too_long": "text of at most {max_length} characters",
@@ -26,10 +33,10 @@ WORDS = {
     "dict_type": MAPPING,
     "model_type": MAPPING,
     "model_attributes_type": MAPPING,
-    "greater_than": "more than {gt:g}",
-    "greater_than_equal": "at least {ge:g}",
-    "less_than": "less than {lt:g}",
-    "less_than_equal": "at most {le:g}",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
     "too_long": "at most {max_length} of them, not {actual_length}",
     "literal_error": "one of {expected}",
     "enum": "one of {expected}",
@@ -45,11 +52,87 @@ WORDS = {
     "date_from_datetime_parsing": DATE,
     "json_invalid": "JSON: {error}",
     "json_type": "JSON",
+    "int_parsing_size": "a whole number of fewer digits",
+    "multiple_of": "a multiple of {multiple_of}",
+    "decimal_type": "a number",
+    "decimal_parsing": "a number",
+    "decimal_max_digits": "a number of at most {max_digits} digits",
+    "decimal_max_places": "a number with at most {decimal_places} decimals",
+    "decimal_whole_digits": "a number with at most {whole_digits} digits before the point",
+    "fraction_type": "a number",
+    "fraction_parsing": "a number",
+    "complex_type": "a number",
+    "complex_str_parsing": "a number",
+    "string_unicode": "text in UTF-8",
+    "string_not_ascii": "text of ASCII characters",
+    "bytes_type": "bytes",
+    "bytes_too_short": "at least {min_length} bytes",
+    "bytes_too_long": "at most {max_length} bytes",
+    "bytes_invalid_encoding": "bytes in {encoding}",
+    "iterable_type": "a list",
+    "iteration_error": "a list",
+    "set_type": "a list",
+    "frozen_set_type": "a list",
+    "deque_type": "a list",
+    "set_item_not_hashable": "a list of plain values",
+    "named_tuple_type": "a list",
+    "arguments_type": "a list or a mapping",
+    "mapping_type": MAPPING,
+    "frozen_dict_type": MAPPING,
+    "ordered_dict_type": MAPPING,
+    "counter_type": MAPPING,
+    "dataclass_type": MAPPING,
+    "dataclass_exact_type": MAPPING,
+    "invalid_key": "keys that are text",
+    "none_required": "nothing (null)",
+    "frozen_field": "the value that it has: it can't be changed",
+    "frozen_instance": "the values that it has: they can't be changed",
+    "missing_argument": KEY,
+    "missing_keyword_only_argument": KEY,
+    "missing_positional_only_argument": KEY,
+    "unexpected_keyword_argument": "no such key",
+    "unexpected_positional_argument": "fewer values",
+    "multiple_argument_values": "one value, not several",
+    "union_tag_invalid": "one of {expected_tags}",
+    "union_tag_not_found": "the key {discriminator}, which is required",
+    "uuid_version": "an id of UUID's version {expected_version}",
+    "date_from_datetime_inexact": DATE,
+    "date_past": "a date that is past",
+    "date_future": "a date to come",
+    "datetime_past": "a time that is past",
+    "datetime_future": "a time to come",
+    "timezone_naive": "a time without a zone",
+    "timezone_offset": TIME,
+    "time_type": "a time of day such as 10:00:00",
+    "time_parsing": "a time of day such as 10:00:00",
+    "time_delta_type": "a duration such as PT10M",
+    "time_delta_parsing": "a duration such as PT10M",
+    "url_type": URL,
+    "url_parsing": URL,
+    "url_syntax_violation": URL,
+    "url_too_long": "an address of at most {max_length} characters",
+    "url_scheme": "an address that begins with {expected_schemes}",
+    "recursion_loop": NESTED,
+    "recursion_depth_exceeded": NESTED,
+    **dict.fromkeys(
+        (
+            "no_such_attribute",
+            "get_attribute_error",
+            "needs_python_object",
+            "default_factory_not_called",
+            "missing_sentinel_error",
+            "ellipsis_error",
+            "is_instance_of",
+            "is_subclass_of",
+            "callable_type",
+        ),
+        OTHER,
+    ),
 }
 
 
 def expected(error: ErrorDetails) -> str:
-    """What was expected where a validation failed."""
+    """What was expected where a validation failed. Types that we have made say it themselves."""
     kind, context = error["type"], error.get("ctx") or {}
     if kind in {"value_error", "assertion_error"}:
         return str(context.get("error", error["msg"]))
@@ -59,4 +142,12 @@ def expected(error: ErrorDetails) -> str:
     if kind == "too_short":
         least = context["min_length"]
         return f"at least {'one' if least == 1 else least}, not {context['actual_length'] or 'none'}"
-    return WORDS[kind].format(**context) if kind in WORDS else error["msg"]
+    return WORDS[kind].format_map(_plain(context)) if kind in WORDS else error["msg"]
+
+
+def _plain(context: Mapping[str, Any]) -> dict[str, str]:
+    """What fills the holes: numbers as people write them, never 1e+06."""
+    return {
+        name: f"{value:,}" if type(value) is int else f"{value:g}" if type(value) is float else str(value)
+        for name, value in context.items()
+    }

@@ -17,7 +17,7 @@ from millrace.workspace.patterns import PatternRefused, compiled
 from millrace.workspace.problems import Problem, WorkspaceInvalid, nearest
 from millrace.workspace.quality import MEASURES
 from millrace.workspace.scopes import Scope
-from millrace.workspace.sources import KINDS
+from millrace.workspace.sources import KINDS, Events
 from millrace.workspace.spec import Quality, Workspace
 from millrace.workspace.tasks import Task, tasks
 from millrace.workspace.yaml_tree import Path, Tree, dotted, read_tree
@@ -55,6 +55,20 @@ def changes_refused(before: Workspace, after: Workspace) -> list[Problem]:
         Problem(key, None, f"{getattr(before, key)!r}, which is fixed for the workspace's life")
         for key in fixed
         if getattr(before, key) != getattr(after, key)
+    ]
+
+
+def doubts(workspace: Workspace) -> list[Problem]:
+    """What may be meant so, and may be a slip: sources of corpora that only events can name."""
+    return [
+        Problem(
+            dotted(("corpora", name, "sources", at)),
+            None,
+            f"{source} is not declared under sources: documents come only where events are published under that name",
+        )
+        for name, corpus in workspace.corpora.items()
+        for at, source in enumerate(corpus.sources)
+        if source not in workspace.sources
     ]
 
 
@@ -141,6 +155,7 @@ def _dishonoured(workspace: Workspace, tree: Tree, added: Mapping[str, str]) -> 
     yield from _searched(workspace, tree)
     yield from _emptied(workspace, tree)
     yield from _computed(workspace, tree)
+    yield from _remembered(workspace, tree)
     yield from _monitored(workspace, tree)
     yield from _measured(workspace.data.quality, tree)
 
@@ -191,6 +206,9 @@ def _searched(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
             if declared is not None and declared.purposes and "retrieve" not in declared.purposes:
                 expected = f"a source that may serve to retrieve; sources.{source}.purposes lacks it"
                 yield Problem(dotted(own), tree.line(own), expected)
+            if declared is None and (meant := nearest(source, workspace.sources)):
+                expected = f"a declared source, or one that events name: sources.{source}: {{kind: events}}"
+                yield Problem(dotted(own), tree.line(own), expected, meant)
 
 
 def _emptied(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
@@ -218,6 +236,14 @@ def _computed(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
             path = ("features", name)
             expected = "over and target.horizon shorter together than data.retention, else no table has a row"
             yield Problem(dotted(path), tree.line(path), expected)
+
+
+def _remembered(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
+    """History is of observations: a document is known when it comes."""
+    for name, source in workspace.sources.items():
+        if isinstance(source, Events) and source.history and not workspace.features:
+            path = ("sources", name, "history")
+            yield Problem(dotted(path), tree.line(path), f"false: a workspace of task {workspace.task} has no features")
 
 
 def _monitored(workspace: Workspace, tree: Tree) -> Iterator[Problem]:

@@ -96,9 +96,14 @@ class Fetched(Source):
 
 
 class Events(Source):
-    """What a product submits by Kafka or HTTP under this source's name."""
+    """What a product submits by Kafka or HTTP under this source's name.
+
+    `history` lets its observations say since when they were known there: it is believed of moments at which Millrace
+    did not know their entity.
+    """
 
     kind: Literal["events"]
+    history: bool = False
 
 
 class Crawl(Fetched):

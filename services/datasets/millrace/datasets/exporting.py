@@ -119,7 +119,8 @@ def _words(version: store.Version) -> Iterator[str]:
     yield f"- digest `{version.digest}`"
     yield f"- parent `{version.parent}`" if version.parent else "- no parent"
     if version.redacted:
-        yield f"- redacted: {version.redacted} rows were erased since, so its digest can't be made from these rows"
+        lost = "1 row was" if version.redacted == 1 else f"{version.redacted:,} rows were"
+        yield f"- redacted: {lost} erased since, so its digest can't be made from these rows"
     yield f"- labels: {', '.join(f'`{label}`' for label in body['labels'])}"
     yield ""
     yield "| split | rows when cut |"

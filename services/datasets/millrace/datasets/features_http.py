@@ -10,9 +10,10 @@ from uuid import UUID, uuid5
 
 from fastapi import APIRouter, Header
 from fastapi.responses import Response, StreamingResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict
 
 from millrace.chassis import Blobs, Clock, Conflict, Database, Malformed, Table, Unprocessable, command
+from millrace.chassis.signing import Signed
 from millrace.datasets import observations
 from millrace.datasets.job_discard import KEPT
 from millrace.workspace import Workspace
@@ -41,11 +42,10 @@ class NotProfiled(Conflict):
         self.table = str(table)
 
 
-class Asked(BaseModel):
+class Asked(Signed):
     """Moments from `since` on and before `until`; as far as there are any where one is not said."""
 
     model_config = ConfigDict(extra="forbid")
-    by: str = Field(min_length=1, max_length=200)
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
 
@@ -117,7 +117,7 @@ def routes(db: Database, blobs: Blobs, workspaces: Table[Workspace], clock: Cloc
 def _told(table: dict[str, Any]) -> dict[str, Any]:
     names = (
         "workspace", "asked_at", "by", "since", "until", "state", "rows", "bytes", "digest", "left_out", "unused",
-        "reason",
+        "history", "reason",
     )  # fmt: skip
     spec = table["spec"]
     declared = {name: spec[name] for name in ("entity", "features", "target")}

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import FileResponse, PlainTextResponse, Response
-from pydantic import BaseModel, Field
 from starlette.background import BackgroundTask
 
 from millrace.chassis import Blobs, Conflict, Database, NotFound, Table, Transaction
+from millrace.chassis.signing import Reasoned
 from millrace.datasets import comparison, exporting, store
 from millrace.datasets.domain import left
 from millrace.datasets.version_files import NoSuchFile, RowsGone, fetch
@@ -26,14 +26,7 @@ AT_ONCE = 1
 """Comparisons and exports that run together in one replica, which bounds its memory; more wait."""
 
 
-class Move(BaseModel):
-    """What a person does with a version, signed."""
-
-    by: str = Field(min_length=1, max_length=200)
-    reason: str = Field(default="", max_length=2000)
-
-
-class Pin(Move):
+class Pin(Reasoned):
     pinned: bool = True
 
 
@@ -187,7 +180,7 @@ def _moves(db: Database, workspaces: Table[Workspace]) -> APIRouter:
     router = APIRouter(prefix="/v1/datasets/{version}")
 
     @router.post("/rollback")
-    async def roll_back(version: str, asked: Move, key: Key = None) -> dict[str, Any]:
+    async def roll_back(version: str, asked: Reasoned, key: Key = None) -> dict[str, Any]:
         """The version is current again: the next cut has it as parent, and leaves out what came after it."""
         async with db.transaction() as tx:
             found = await store.version(tx, version)
@@ -217,7 +210,7 @@ def _moves(db: Database, workspaces: Table[Workspace]) -> APIRouter:
 
 
 async def _first(
-    tx: Transaction, version: store.Version, move: str, asked: Move, key: str | None, aside: str | None = None
+    tx: Transaction, version: store.Version, move: str, asked: Reasoned, key: str | None, aside: str | None = None
 ) -> bool:
     """Writes a move down; False where the same call has done it already."""
     own = f"{version.workspace}/{move}/{key}" if key else None

@@ -39,7 +39,7 @@ async def job_tabulate(job: Job, *, db: Database, blobs: Blobs) -> None:
             why = str(error)
         await shelving.shelve(job, blobs, written)
     made = observations.Made(
-        blob, None if why else profile, why, digest, size, table.rows, table.left_out, table.unused
+        blob, None if why else profile, why, digest, size, table.rows, table.left_out, table.unused, table.history
     )
     async with job.finish() as tx:
         if gone_to != await observations.gone_to(tx, job.workspace):
@@ -67,5 +67,6 @@ def profiled(asked: Mapping[str, Any], table: Tabled, digest: str) -> dict[str, 
             "digest": f"sha256:{digest}",
             "left_out": dict(table.left_out),
             "unused": dict(table.unused),
+            "history": table.history,
         },
     }

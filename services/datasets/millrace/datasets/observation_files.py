@@ -26,6 +26,7 @@ PART = pa.schema(
         ("occurred_at", _TIME),
         ("known_at", _TIME),
         ("values", pa.string()),
+        ("known_since", _TIME),
     ]
 )
 _TYPES = {"count": pa.int64(), "distinct": pa.int64(), "category": pa.string()}
@@ -66,7 +67,14 @@ def pages(path: Path) -> Iterator[list[dict[str, Any]]]:
     """A part's observations, a page at a time."""
     with pq.ParquetFile(path) as part:
         for batch in part.iter_batches(PAGE):
-            yield batch.to_pylist()
+            yield _whole(batch).to_pylist()
+
+
+def _whole(batch: Any) -> Any:
+    """Parts of an earlier release say nothing of `known_since`."""
+    if "known_since" in batch.schema.names:
+        return batch
+    return pa.RecordBatch.from_arrays([*batch.columns, pa.nulls(batch.num_rows, _TIME)], schema=PART)
 
 
 Stays = Callable[[Any], Any]
@@ -87,7 +95,7 @@ def thinned(path: Path, target: Path, stays: Stays) -> Content:
     """Writes those of a part's observations that stay."""
     rows, gone, entities, oldest, latest = 0, 0, set[str](), list[datetime](), list[datetime]()
     with pq.ParquetFile(path) as part, writer(target, PART) as file:
-        for batch in part.iter_batches(PAGE):
+        for batch in map(_whole, part.iter_batches(PAGE)):
             mask = stays(batch)
             kept, left = batch.filter(mask), batch.filter(pc.invert(mask))
             gone += left.num_rows

@@ -18,18 +18,22 @@ from millrace.datasets import observation_files as files
 from millrace.datasets import observations
 from millrace.datasets.observations import Range
 from millrace.datasets.sorting import Sorted
-from millrace.features import PURPOSE, Labelled, Plan, labelled, vectors
+from millrace.features import PURPOSE, Plan, Replay, labelled
 from millrace.workspace import Target, Workspace
 
-PAST, ROWS = "past the retention", "rows"
+PAST, ROWS, HISTORY = "past the retention", "rows", "history"
 
 
 @dataclass(frozen=True, slots=True)
 class Tabled:
-    """A table's file, its rows, and what is not in it by why: moments left out, and observations not used."""
+    """A table's file, its rows, and what is not in it by why: moments left out, and observations not used.
+
+    `history` of the rows are of moments before Millrace knew their entity.
+    """
 
     path: Path
     rows: int
+    history: int
     left_out: Mapping[str, int]
     unused: Mapping[str, int]
 
@@ -103,16 +107,25 @@ async def tabulate(
     sieve = Sieve(spec, plan, asked["asked_at"], gone_to)
     with Sorted(folder) as seen:
         async for page in pages(db, blobs, spec.workspace, asked["rows_up_to"], reach, folder):
-            await asyncio.to_thread(seen.add, sieve.passing(page), values)
+            await asyncio.to_thread(seen.add, sieve.passing(page), values, plan.history)
+        await _firsts(db, spec.workspace, seen)
         path = folder / "features.parquet"
         left_out = await asyncio.to_thread(_write, seen, plan, target, moments, sieve.whole_from, path)
-    return Tabled(path, left_out.pop(ROWS), left_out, sieve.unused)
+    return Tabled(path, left_out.pop(ROWS), left_out.pop(HISTORY), left_out, sieve.unused)
+
+
+async def _firsts(db: Database, workspace: str, seen: Sorted) -> None:
+    entities = seen.with_history()
+    while some := await asyncio.to_thread(next, entities, list[str]()):
+        async with db.reading() as tx:
+            known = await observations.first_known(tx, workspace, some)
+        await asyncio.to_thread(seen.first, known)
 
 
 def _write(
     seen: Sorted, plan: Plan, target: Target, moments: Range, whole_from: datetime | None, path: Path
 ) -> Counter[str]:
-    tally = Counter({ROWS: 0})
+    tally = Counter({ROWS: 0, HISTORY: 0})
     schema = files.table_schema(plan, target)
     with files.writer(path, schema) as file:
         rows = _rows(seen, plan, target, moments, whole_from, tally)
@@ -125,24 +138,24 @@ def _write(
 def _rows(
     seen: Sorted, plan: Plan, target: Target, moments: Range, whole_from: datetime | None, tally: Counter[str]
 ) -> Iterator[dict[str, Any]]:
-    truths: list[Labelled] = []
-
-    def told() -> Iterator[tuple[str, datetime]]:
-        for one in labelled(target, seen.as_occurred()):
-            if one.at not in moments:
-                continue
-            if whole_from is not None and one.at < whole_from:
-                tally[PAST] += 1
-            elif one.cell is None:
-                tally[one.why] += 1
-            else:
-                truths.append(one)
-                yield one.entity, one.at
-
-    for vector in vectors(plan, told(), seen.as_known()):
-        one = truths.pop()  # each vector is made before the next moment is looked for
-        truth = {"target": one.cell, "target_at": one.of, "target_known_at": one.known_at}
-        yield {"entity": one.entity, "at": one.at, **vector, **truth}
+    """Before Millrace knew an entity nothing was answered of it: a moment of then has what its history knew."""
+    known, told = Replay(plan, seen.as_known()), Replay(plan, seen.as_told())
+    entity, first = "", None
+    for one in labelled(target, seen.as_occurred(target.horizon)):
+        if one.at not in moments:
+            continue
+        if whole_from is not None and one.at < whole_from:
+            tally[PAST] += 1
+        elif one.cell is None:
+            tally[one.why] += 1
+        else:
+            if one.entity != entity:
+                entity, first = one.entity, seen.first_of(one.entity)
+            before = first is not None and one.at < first
+            tally[HISTORY] += before
+            vector = (told if before else known).vector(one.entity, one.at)
+            truth = {"target": one.cell, "target_at": one.of, "target_known_at": one.known_at}
+            yield {"entity": one.entity, "at": one.at, **vector, **truth}
 
 
 async def pages(

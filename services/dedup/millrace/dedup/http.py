@@ -7,6 +7,7 @@ from asyncpg import Record
 from fastapi import APIRouter, Query
 
 from millrace.chassis import Database, Table, command
+from millrace.chassis.signing import By, noted
 from millrace.dedup import store
 from millrace.dedup.domain import overlaps
 from millrace.workspace import Workspace
@@ -24,12 +25,13 @@ def routes(db: Database, workspaces: Table[Workspace]) -> APIRouter:
             return await store.counts(tx, workspace)
 
     @router.get("/v1/documents/{document_id:path}/duplicates")
-    async def repeated_by(document_id: str, workspace: str, limit: Limit = 100) -> dict[str, Any]:
-        await workspaces.get(workspace)
+    async def repeated_by(document_id: str, workspace: str | None = None, limit: Limit = 100) -> dict[str, Any]:
+        if workspace is not None:
+            await workspaces.get(workspace)
         async with db.reading() as tx:
             document_id = await store.named(tx, workspace, document_id)
             document = await store.standing(tx, workspace, document_id)
-            found = await store.duplicates_of(tx, workspace, document_id, limit)
+            found = await store.duplicates_of(tx, str(document["workspace"]), document_id, limit)
         return {"document": document, "duplicates": found}
 
     @router.get("/v1/duplicates")
@@ -67,8 +69,9 @@ def routes(db: Database, workspaces: Table[Workspace]) -> APIRouter:
         }
 
     @router.post("/v1/reindex", status_code=202)
-    async def reindex(workspace: str) -> dict[str, Any]:
+    async def reindex(workspace: str, by: By) -> dict[str, Any]:
         await workspaces.get(workspace)
+        noted("reindex asked", by, workspace=workspace)
         async with db.transaction() as tx:
             return await store.ask_reindex(tx, workspace, command(now=tx.now))
 
@@ -79,8 +82,9 @@ def routes(db: Database, workspaces: Table[Workspace]) -> APIRouter:
             return await store.progress(tx, workspace)
 
     @router.post("/v1/rebuild", status_code=202)
-    async def rebuild(workspace: str) -> dict[str, Any]:
+    async def rebuild(workspace: str, by: By) -> dict[str, Any]:
         await workspaces.get(workspace)
+        noted("rebuild asked", by, workspace=workspace)
         async with db.transaction() as tx:
             return await store.ask_rebuild(tx, workspace, command(now=tx.now))
 

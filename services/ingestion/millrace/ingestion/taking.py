@@ -130,7 +130,9 @@ def accepted(
     """The acceptance of a record. Its id follows from the submission's, so there is one whenever it is said."""
     about: dict[str, Any] = {"workspace": workspace.workspace, "source": kept.named, "released_by": released_by}
     if isinstance(kept, Observation):
-        return ObservationAccepted.caused_by(cause, lane=kept.lane, entity=kept.entity, values=kept.values, **about)
+        return ObservationAccepted.caused_by(
+            cause, lane=kept.lane, entity=kept.entity, values=kept.values, known_since=kept.known_since, **about
+        )
     return DocumentAccepted.caused_by(
         cause,
         document_id=kept.document_id,

@@ -5,7 +5,7 @@ from typing import Any
 from millrace.chassis import Blobs, Transaction
 from millrace.events import Cause, LedgerAppended, WorkspaceConfigured, WorkspaceRouted
 from millrace.registry import bases, changes, domain, ledger, store
-from millrace.workspace import Problem, Workspace, WorkspaceInvalid, changes_refused, load
+from millrace.workspace import Problem, Workspace, WorkspaceInvalid, changes_refused, doubts, load
 
 EMITS = (LedgerAppended, WorkspaceConfigured, WorkspaceRouted)
 LONGEST = 256 * 1024
@@ -56,4 +56,10 @@ async def declare(tx: Transaction, spec: Workspace, *, by: str, cause: Cause) ->
 
 
 def _applied(spec: Workspace, revision: int, *, changed: bool) -> dict[str, Any]:
-    return {"workspace": spec.workspace, "revision": revision, "digest": spec.digest(), "changed": changed}
+    return {
+        "workspace": spec.workspace,
+        "revision": revision,
+        "digest": spec.digest(),
+        "changed": changed,
+        "doubts": [{"key": one.key, "said": one.expected} for one in doubts(spec)],
+    }

@@ -40,10 +40,22 @@ def pruning(now: datetime) -> datetime:
 async def take(
     tx: Transaction, plan: Plan, events: Sequence[ObservationAccepted], subjects: Mapping[tuple[str, str], str]
 ) -> int:
-    """Adds what features look at, in one workspace; how many values."""
+    """Adds what features look at, in one workspace; how many values.
+
+    What no window reaches any more is not taken: an import of years of history is not held for an hour.
+    """
     workspace, windows = events[0].workspace, plan.windows
     await _hold(tx, workspace, windows.keys())
-    rows = sorted(_rows(events, windows.keys()), key=lambda row: row[:5])
+    rows, beyond = list[tuple[Any, ...]](), dict[str, datetime]()
+    for row in _rows(events, windows.keys()):
+        value, occurred_at = row[1:3]
+        if occurred_at <= tx.now - PAST - windows[value]:
+            beyond[value] = max(occurred_at, beyond.get(value, occurred_at))
+        else:
+            rows.append(row)
+    rows.sort(key=lambda row: row[:5])
+    for value, until in sorted(beyond.items()):
+        await _held_since(tx, workspace, value, until)
     entities = sorted({row[0] for row in rows})
     await tx.execute(
         "INSERT INTO entities SELECT $1, * FROM unnest($2::text[], $3::text[]) ON CONFLICT DO NOTHING",
@@ -157,10 +169,15 @@ async def drop(tx: Transaction, workspace: str, value: str, until: datetime, mos
         most,
     )
     if gone:
-        await tx.execute(
-            "UPDATE held SET since = greatest(since, $3) WHERE workspace = $1 AND value = $2", workspace, value, until
-        )
+        await _held_since(tx, workspace, value, until)
     return gone
+
+
+async def _held_since(tx: Transaction, workspace: str, value: str, until: datetime) -> None:
+    """Of what occurred by then something is not held."""
+    await tx.execute(
+        "UPDATE held SET since = greatest(since, $3) WHERE workspace = $1 AND value = $2", workspace, value, until
+    )
 
 
 async def forget_entities(tx: Transaction, workspace: str, most: int) -> int:

@@ -7,10 +7,11 @@ from uuid import uuid5
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import HTMLResponse
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, Field
 
 from millrace.chassis import Clock, Database, Table, command
-from millrace.chassis.people import People, Person
+from millrace.chassis.people import People
+from millrace.chassis.signing import Signed
 from millrace.training import domain, page, searching, store, turns
 from millrace.training.declared import Declared
 from millrace.training.turns import MOVES
@@ -20,14 +21,13 @@ Several = Annotated[list[str], Query(min_length=2, max_length=50)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key")]
 
 
-class Training(BaseModel):
+class Training(Signed):
     """A cycle by hand. `since` cuts rows from then on; `methods` other than the workspace declares, or `declare`.
 
     `dataset` is a version to train on, by its name or digest: then nothing is cut.
     """
 
     note: str = ""
-    by: Person
     since: AwareDatetime | None = None
     min_labels: int | None = Field(default=None, ge=0)
     methods: list[str] = Field(default_factory=list)

@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from millrace.cli import Data, Failure, Json, Target, show
+from millrace.cli.options import By
 from millrace.cli.person import whoami
 
 commands = typer.Typer()
@@ -16,9 +18,7 @@ File = Annotated[
 
 
 @commands.command()
-def apply(
-    file: File, data: Data, by: Annotated[str, typer.Option(help="Who declares it.")] = "", as_json: Json = False
-) -> None:
+def apply(file: File, data: Data, by: By = "", as_json: Json = False) -> None:
     """Declare a workspace. Returns when every service can read it."""
     text = _read(file)
     with Target(data).http("registry") as registry:
@@ -37,4 +37,5 @@ def _read(file: Path) -> bytes:
 
 def _told(applied: dict[str, Any]) -> str:
     what = "declared" if applied["changed"] else "unchanged"
-    return f"[bold]{applied['workspace']}[/] {what}: revision {applied['revision']}"
+    doubts = [f"[yellow]meant so?[/] {escape(one['key'])}: {escape(one['said'])}" for one in applied["doubts"]]
+    return "\n".join([f"[bold]{applied['workspace']}[/] {what}: revision {applied['revision']}", *doubts])

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from millrace.cli import Data, Json, Target, show
-from millrace.cli.decisions import By, Reason, Seen, decide, moved, seen_or_current
+from millrace.cli.decisions import Reason, Seen, decide, moved, seen_or_current
+from millrace.cli.options import By
 
 commands = typer.Typer()
 

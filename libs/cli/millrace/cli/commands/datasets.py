@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.text import Text
 
 from millrace.cli import Data, Failure, Json, Target, show, table
-from millrace.cli.options import named
+from millrace.cli.options import By, named
 from millrace.cli.person import counted, moment, whoami
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ PATIENCE = 900.0
 """Seconds that a comparison or a file of an export may take: a version can have millions of rows."""
 
 Version = Annotated[str, typer.Argument(help="As `list` shows it, e.g. parcels@3, or its digest.", show_default=False)]
-By = Annotated[str, typer.Option(help="Who says so.")]
-Reason = Annotated[str, typer.Option(help="Why; stays with the version.")]
+Reason = Annotated[str, typer.Option(help="Why; stays with the version.", show_default=False)]
 Form = Literal["parquet", "jsonl", "huggingface"]
 
 
@@ -112,26 +111,30 @@ def profile(
         answer = http.get(f"/v1/datasets/{version}/profile.{form}")
     if out is not None:
         out.write_bytes(answer.content)
-        show({"file": str(out), "bytes": len(answer.content)}, as_json, lambda: f"{out}: {len(answer.content):,} bytes")
+        show(
+            {"file": str(out), "bytes": len(answer.content)},
+            as_json,
+            lambda: f"{out}: {counted(len(answer.content), 'byte')}",
+        )
         return
     found = answer.json()
     show(found, as_json, lambda: profiled(found))
 
 
 @commands.command()
-def pin(version: Version, data: Data, by: By = "", reason: Reason = "", as_json: Json = False) -> None:
+def pin(version: Version, data: Data, reason: Reason, by: By = "", as_json: Json = False) -> None:
     """Keep a version's rows, whatever housekeeping is told to keep."""
     _move(data, version, "pin", {"pinned": True, "by": by or whoami(), "reason": reason}, as_json)
 
 
 @commands.command()
-def unpin(version: Version, data: Data, by: By = "", reason: Reason = "", as_json: Json = False) -> None:
+def unpin(version: Version, data: Data, reason: Reason, by: By = "", as_json: Json = False) -> None:
     """Let housekeeping decide again."""
     _move(data, version, "pin", {"pinned": False, "by": by or whoami(), "reason": reason}, as_json)
 
 
 @commands.command("rollback")
-def roll_back(version: Version, data: Data, by: By = "", reason: Reason = "", as_json: Json = False) -> None:
+def roll_back(version: Version, data: Data, reason: Reason, by: By = "", as_json: Json = False) -> None:
     """Make an earlier version current: the next cut has it as parent and leaves out the rows that came since."""
     _move(data, version, "rollback", {"by": by or whoami(), "reason": reason}, as_json)
 
@@ -195,7 +198,7 @@ def _shown(found: dict[str, Any]) -> Group:
 
 def _compared(found: dict[str, Any]) -> Group:
     rows, labels, lengths, words = found["rows"], found["labels"], found["lengths"], found["vocabulary"]
-    names = {side: f"{found[side]['name']} ({rows[side]:,} rows)" for side in ("before", "after")}
+    names = {side: f"{found[side]['name']} ({counted(rows[side], 'row')})" for side in ("before", "after")}
     heading = f"{names['before']} to {names['after']}"
     kinds = ("added", "removed", "relabelled", "reworded", "moved")
     counts = "  ".join(f"{found[kind]:,} {kind}" for kind in kinds)
@@ -224,7 +227,7 @@ def _compared(found: dict[str, Any]) -> Group:
 def profiled(found: dict[str, Any]) -> Group:
     """What stands out."""
     notes = [Text(f"- {note['text']}", overflow="fold") for note in found["notes"]]
-    heading = Text(f"{found['version']['name']}: {found['rows']:,} rows", style="bold")
+    heading = Text(f"{found['version']['name']}: {counted(found['rows'], 'row')}", style="bold")
     return Group(heading, *notes, Text("--out profile.html writes the page", style="dim"))
 
 

@@ -7,7 +7,8 @@ import typer
 from rich.text import Text
 
 from millrace.cli import Data, Failure, Json, Target, console, printed, show, table
-from millrace.cli.person import moment
+from millrace.cli.options import By
+from millrace.cli.person import moment, whoami
 
 commands = typer.Typer(name="dead-letters", help="What services could not understand.", no_args_is_help=True)
 
@@ -56,6 +57,7 @@ def replay(
     service: Service,
     data: Data,
     letters: Annotated[list[int], typer.Argument(help="Numbers, as `list` shows them.", show_default=False)],
+    by: By = "",
     as_json: Json = False,
 ) -> None:
     """Give letters to their handler again (never to the topic). Exit code 1 when one dies again."""
@@ -63,7 +65,7 @@ def replay(
     with Target(data).http(service) as http:
         for letter in letters:
             try:
-                http.post(f"/v1/dead-letters/{letter}/replay")
+                http.post(f"/v1/dead-letters/{letter}/replay", params={"by": by or whoami()})
                 outcomes.append({"letter": letter, "replayed": True, "because": ""})
             except Failure as failure:
                 outcomes.append({"letter": letter, "replayed": False, "because": failure.message})

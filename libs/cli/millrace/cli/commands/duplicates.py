@@ -8,8 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from millrace.cli import Data, Failure, Json, Target, console, show, table
+from millrace.cli.options import By
 from millrace.cli.output import errors
-from millrace.cli.person import moment
+from millrace.cli.person import counted, moment, whoami
 
 commands = typer.Typer(name="duplicates", help="Documents that repeat another.", no_args_is_help=True)
 
@@ -21,10 +22,10 @@ def each(
     workspace: Workspace,
     data: Data,
     kind: Annotated[str | None, typer.Option(help="Only exact, near or semantic ones.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest first.")] = 30,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the last that came first.")] = 30,
     as_json: Json = False,
 ) -> None:
-    """List documents that repeat another, newest first."""
+    """List documents that repeat another, the last that came first; it may have been found later than it came."""
     asked: dict[str, Any] = {"workspace": workspace, "limit": limit} | ({"kind": kind} if kind else {})
     with Target(data).http("dedup") as dedup:
         found = dedup.get("/v1/duplicates", params=asked).json()
@@ -33,19 +34,26 @@ def each(
 
 @commands.command("show")
 def one(
-    document: Annotated[str, typer.Argument(metavar="ID", help="The document that repeats another.")],
+    document: Annotated[str, typer.Argument(metavar="ID", help="A document that repeats another, or is repeated.")],
     data: Data,
     workspace: Annotated[
         str | None, typer.Option("--workspace", "-w", help="Where several have a document of that id.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show a document beside the one that it repeats, what both say marked."""
+    """Show a document beside the one that it repeats, what both say marked; of a kept one, what repeats it."""
     from urllib.parse import quote
 
+    id, asked = quote(document, safe=""), {"workspace": workspace} if workspace else {}
     with Target(data).http("dedup") as dedup:
-        asked = {"workspace": workspace} if workspace else {}
-        found = dedup.get(f"/v1/duplicates/{quote(document, safe='')}", params=asked).json()
+        try:
+            found = dedup.get(f"/v1/duplicates/{id}", params=asked).json()
+        except Failure as failure:
+            if failure.kind != "repeats_no_other":
+                raise
+            repeated = dedup.get(f"/v1/documents/{id}/duplicates", params=asked).json()
+            show(repeated, as_json, lambda: _repeated(repeated))
+            return
     show(found, as_json, lambda: _pair(found))
 
 
@@ -54,19 +62,22 @@ def reindex(
     workspace: Workspace,
     data: Data,
     wait: Annotated[bool, typer.Option(help="Return when it is done.")] = True,
+    by: By = "",
     as_json: Json = False,
 ) -> None:
     """Build the index anew from the texts, beside the one in use."""
     from time import sleep
 
     with Target(data).http("dedup") as dedup:
-        told = dedup.post("/v1/reindex", params={"workspace": workspace}).json()
+        told = dedup.post("/v1/reindex", params={"workspace": workspace, "by": by or whoami()}).json()
         while wait and told["state"] in ("waiting", "running"):
             sleep(0.5)
             told = dedup.get("/v1/reindex", params={"workspace": workspace}).json()
     if told["state"] == "failed":
         raise Failure(f"the index of {workspace} could not be rebuilt: {told['error']}")
-    show(told, as_json, lambda: f"index of {workspace}: {told['state']}, {told['mended']} rows mended so far")
+    show(
+        told, as_json, lambda: f"index of {workspace}: {told['state']}, {counted(told['mended'], 'row')} mended so far"
+    )
 
 
 @commands.command()
@@ -74,13 +85,14 @@ def rebuild(
     workspace: Workspace,
     data: Data,
     wait: Annotated[bool, typer.Option(help="Return when it is done.")] = True,
+    by: By = "",
     as_json: Json = False,
 ) -> None:
     """Build all that is kept of the documents anew from the log, beside what is in use, and put it in its place."""
     from time import sleep
 
     with Target(data).http("dedup") as dedup, errors.status("", spinner="dots") as status:
-        told = dedup.post("/v1/rebuild", params={"workspace": workspace}).json()
+        told = dedup.post("/v1/rebuild", params={"workspace": workspace, "by": by or whoami()}).json()
         while wait and told["state"] in ("waiting", "running"):
             status.update(f"{told['phase']}, {told['to_go']:,} to go")
             sleep(0.5)
@@ -94,9 +106,14 @@ def _rebuilt(told: dict[str, Any]) -> str:
     if told["state"] != "done":
         return f"{told['workspace']}: {told['state']}, {told['phase']}, {told['to_go']:,} to go"
     since = f"the log since {moment(told['since'])}" if told["since"] else "an empty log"
-    lines = [f"{told['workspace']} is rebuilt from {since}: {told['folded']:,} events"]
+    lines = [f"{told['workspace']} is rebuilt from {since}: {counted(told['folded'], 'event')}"]
     if told["carried"]:
-        lines.append(f"{told['carried']:,} documents that the log no longer has are kept as they were")
+        lines.append(
+            counted(
+                told["carried"], "document that the log no longer has is", "documents that the log no longer has are"
+            )
+            + " kept as before"
+        )
     if told["missing"]:
         lines.append(f"{told['missing']:,} that stood are gone: the log says that they ended or are past the retention")
     lines.append(f"{told['told']:,} were told anew, since they were told otherwise before" if told["told"] else
@@ -133,6 +150,18 @@ def _pair(found: dict[str, Any]) -> Group:
     if len(steps) > 1:
         told += ": " + ", ".join(steps)
     return Group(Text(told, style="bold"), both)
+
+
+def _repeated(found: dict[str, Any]) -> Group | str:
+    name = found["document"]["document_id"]
+    if not found["duplicates"]:
+        return f"{name} repeats no other, and none repeats it"
+    rows = [
+        (moment(each["found_at"]), each["document_id"], each["kind"], f"{each['similarity']:.3f}", Text(each["source"]))
+        for each in found["duplicates"]
+    ]
+    head = f"{name} repeats no other; {counted(len(rows), 'document repeats', 'documents repeat')} it"
+    return Group(Text(head, style="bold"), table(("found", "document", "kind", "similar", "source"), rows))
 
 
 def _about(document: dict[str, Any]) -> Text:

@@ -8,8 +8,9 @@ from rich.console import Group
 from rich.table import Table
 
 from millrace.cli import Data, Json, Target, show, table
+from millrace.cli.options import By
 from millrace.cli.output import errors
-from millrace.cli.person import moment, whoami
+from millrace.cli.person import counted, moment, whoami
 
 if TYPE_CHECKING:
     import httpx
@@ -26,7 +27,7 @@ def erase(
     subject: Annotated[
         str, typer.Option("--subject", help="The person's id, as products gave it (subject, unit, actor).")
     ],
-    by: Annotated[str, typer.Option(help="Who asks.")] = "",
+    by: By = "",
     within: Annotated[float, typer.Option(min=0, help="Seconds to wait for every owner's confirmation.")] = 120.0,
     as_json: Json = False,
 ) -> None:
@@ -89,7 +90,15 @@ def _page(report: dict[str, Any]) -> Group:
 
 
 def _counts(erased: dict[str, int]) -> str:
-    return ", ".join(f"{n} {what}" for what, n in sorted(erased.items()) if n) or "nothing was kept"
+    return (
+        ", ".join(_counted(n, what.replace("_", " ")) for what, n in sorted(erased.items()) if n) or "nothing was kept"
+    )
+
+
+def _counted(n: int, what: str) -> str:
+    """Owners name what they erased in the plural, where it has one."""
+    one = f"{what[:-3]}y" if what.endswith("ies") else what.removesuffix("s")
+    return counted(n, one, what)
 
 
 def _listed(found: list[dict[str, Any]]) -> Table:

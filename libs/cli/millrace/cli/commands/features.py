@@ -9,9 +9,9 @@ from rich.console import Group
 
 from millrace.cli import Data, Failure, Json, Target, show, table
 from millrace.cli.commands.datasets import profiled
-from millrace.cli.options import instant, named
+from millrace.cli.options import By, instant, named
 from millrace.cli.output import errors
-from millrace.cli.person import moment, whoami
+from millrace.cli.person import counted, moment, whoami
 
 if TYPE_CHECKING:
     import httpx
@@ -43,7 +43,6 @@ Since = Annotated[
     str | None, typer.Option(metavar="TIME", help="Moments from then on: 2026-11-21, or 2026-11-21T10:00:00Z.")
 ]
 Until = Annotated[str | None, typer.Option(metavar="TIME", help="Moments before then.")]
-By = Annotated[str, typer.Option(help="Who asks.")]
 Within = Annotated[float, typer.Option(min=0, help="Seconds to wait until it is made.")]
 
 
@@ -146,7 +145,8 @@ def _vector(told: dict[str, Any]) -> Group:
 
 
 def _told(told: dict[str, Any]) -> str:
-    rows = f"{told['out']}: {told['rows']:,} rows, {len(told['features'])} features"
-    for what, counted in (("moments left out", told["left_out"]), ("observations not used", told["unused"])):
-        rows += f"; {what}: {', '.join(f'{n:,} {why}' for why, n in sorted(counted.items()))}" if counted else ""
+    rows = f"{told['out']}: {counted(told['rows'], 'row')}, {counted(len(told['features']), 'feature')}"
+    rows += f"; {counted(told['history'], 'row')} from history" if told.get("history") else ""
+    for what, by in (("moments left out", told["left_out"]), ("observations not used", told["unused"])):
+        rows += f"; {what}: {', '.join(f'{n:,} {why}' for why, n in sorted(by.items()))}" if by else ""
     return rows

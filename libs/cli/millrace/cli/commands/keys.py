@@ -7,7 +7,8 @@ from typing import Any
 import typer
 
 from millrace.cli import Data, Json, Target, show, table
-from millrace.cli.decisions import By, decide, moved
+from millrace.cli.decisions import decide, moved
+from millrace.cli.options import By
 from millrace.stack import find
 from millrace.stack.keys import Keys, Signing, new_signing
 

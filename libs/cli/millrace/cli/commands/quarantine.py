@@ -2,14 +2,19 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
 from millrace.cli import Data, Failure, Json, Target, console, printed, show, table
+from millrace.cli.options import By
 from millrace.cli.output import short
 from millrace.cli.person import moment, whoami
+
+if TYPE_CHECKING:
+    import httpx
 
 commands = typer.Typer(name="quarantine", help="What ingestion rejected, and why.", no_args_is_help=True)
 
@@ -20,8 +25,8 @@ Reason = Annotated[str, typer.Option("--reason", help="Only with this reason, su
 Source = Annotated[str, typer.Option("--source", help="Only of this source.")]
 Topic = Annotated[str, typer.Option("--topic", help="Only of this topic, such as document.submitted.v1.")]
 Everything = Annotated[bool, typer.Option("--all", help="All of the workspace's.")]
-By = Annotated[str, typer.Option(help="Who decides.")]
 
+ENDS = {"released": "released", "dropped": "dropped", "kept": "still refused", "refused": "could not be settled"}
 NOTHING = "nothing was held that fits"
 ACTS = (
     ("release", ("released",), "Let records in as they were kept, in your name. Exit code 1 when one can't be."),
@@ -52,7 +57,26 @@ def each(
     asked = {"workspace": workspace, "state": state, "limit": limit, **which}
     with Target(data).http("ingestion") as http:
         found = http.get("/v1/quarantine", params=asked).json()
-    show(found, as_json, lambda: _listed(found) if found else f"nothing {state} in quarantine")
+        hint = "" if found else _meant(http, workspace, state, reason=reason, source=source)
+    show(found, as_json, lambda: _listed(found) if found else f"nothing {state} in quarantine{_that_fits(which)}{hint}")
+
+
+def _that_fits(which: dict[str, Any]) -> str:
+    return " that fits" if which else ""
+
+
+def _meant(http: "httpx.Client", workspace: str, state: str, **asked: str) -> str:
+    """The nearest names that records have, of those asked for that none has."""
+    held = http.get("/v1/quarantine", params={"workspace": workspace, "state": state, "limit": 1000}).json()
+    names = {
+        "reason": {why["code"] for one in held for why in one["reasons"]},
+        "source": {one["source"] for one in held},
+    }
+    told = []
+    for option, name in asked.items():
+        if name and name not in names[option] and (near := get_close_matches(name, names[option], n=1)):
+            told.append(f"; none has --{option} {name}: did you mean {near[0]}?")
+    return "".join(told)
 
 
 def _listed(found: list[dict[str, Any]]) -> Any:
@@ -111,6 +135,9 @@ def _settling(act: str, wanted: Sequence[str]) -> Callable[..., None]:
         with Target(data).http("ingestion") as http:
             asked = {"workspace": workspace, "by": by or whoami(), **which}
             told = http.post(f"/v1/quarantine/{act}", json=asked).json()
+            none = not told["records"] and not any(told[end] for end in ENDS)
+            if none and (hint := _meant(http, workspace, "held", reason=reason, source=source)):
+                raise Failure(NOTHING + hint, kind="nothing")
         show(told, as_json, lambda: _told(told))
         if any(one["end"] not in wanted for one in told["records"]):
             raise typer.Exit(1)
@@ -128,12 +155,11 @@ def _named(**given: Any) -> dict[str, Any]:
 
 
 def _told(told: dict[str, Any]) -> str:
-    ends = {"released": "released", "dropped": "dropped", "kept": "still refused", "refused": "could not be settled"}
-    said = [", ".join(f"{told[end]} {words}" for end, words in ends.items() if told[end]) or NOTHING]
+    said = [", ".join(f"{told[end]} {words}" for end, words in ENDS.items() if told[end]) or NOTHING]
     if told["job"]:
         said.append(f"{told['left']} more are looked at by job {told['job']}")
     said += [
-        f"{one['event_id']}: {ends.get(one['end'], one['end'])}: {one['because']}"
+        f"{one['event_id']}: {ENDS.get(one['end'], one['end'])}: {one['because']}"
         for one in told["records"]
         if one["because"]
     ]

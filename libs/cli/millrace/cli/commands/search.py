@@ -7,9 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from millrace.cli import Data, Json, Target, show, table
-from millrace.cli.options import values
+from millrace.cli.options import By, values
 from millrace.cli.output import short
-from millrace.cli.person import moment
+from millrace.cli.person import counted, moment, whoami
 
 commands = typer.Typer()
 pins = typer.Typer(name="snapshots", help="Names for what stands in a corpus, which keep it.", no_args_is_help=True)
@@ -93,19 +93,23 @@ def each(workspace: str, data: Data, corpus: Corpus, as_json: Json = False) -> N
 
 
 @pins.command()
-def take(workspace: str, name: str, data: Data, corpus: Corpus, as_json: Json = False) -> None:
+def take(workspace: str, name: str, data: Data, corpus: Corpus, by: By = "", as_json: Json = False) -> None:
     """Keep what stands in a corpus now under a name."""
     with Target(data).http("serving") as serving:
-        made = serving.post(_snapshots(workspace, corpus), json={"name": name}).json()
-    show(made, as_json, lambda: f"{made['name']}: {made['documents']:,} documents, {made['chunks']:,} chunks")
+        made = serving.post(_snapshots(workspace, corpus), json={"name": name, "by": by or whoami()}).json()
+    show(
+        made,
+        as_json,
+        lambda: f"{made['name']}: {counted(made['documents'], 'document')}, {counted(made['chunks'], 'chunk')}",
+    )
 
 
 @pins.command()
-def forget(workspace: str, name: str, data: Data, corpus: Corpus, as_json: Json = False) -> None:
+def forget(workspace: str, name: str, data: Data, corpus: Corpus, by: By = "", as_json: Json = False) -> None:
     """Let go of a snapshot, and of what it alone kept."""
     with Target(data).http("serving") as serving:
-        gone = serving.delete(f"{_snapshots(workspace, corpus)}/{name}").json()
-    show(gone, as_json, lambda: f"{gone['forgotten']} is forgotten, and {gone['swept']:,} documents with it")
+        gone = serving.delete(f"{_snapshots(workspace, corpus)}/{name}", params={"by": by or whoami()}).json()
+    show(gone, as_json, lambda: f"{gone['forgotten']} is forgotten, and {counted(gone['swept'], 'document')} with it")
 
 
 def _snapshots(workspace: str, corpus: str) -> str:

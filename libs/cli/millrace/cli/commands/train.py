@@ -1,5 +1,6 @@
 """millrace train, cycles, alerts"""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -7,6 +8,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from millrace.cli import Data, Failure, Json, Target, show, table
+from millrace.cli.options import By
 from millrace.cli.person import moment, scores, whoami
 
 commands = typer.Typer()
@@ -30,7 +32,7 @@ def train(
         str | None, typer.Option(metavar="VERSION", help="Train on this version instead of a new cut, e.g. parcels@3.")
     ] = None,
     note: Annotated[str, typer.Option(help="Why; stays with the cycle.")] = "",
-    by: Annotated[str, typer.Option(help="Who asks.")] = "",
+    by: By = "",
     as_json: Json = False,
 ) -> None:
     """Open a training cycle by hand. A workspace has one open cycle at a time."""
@@ -50,8 +52,29 @@ def cycles(workspace: str, data: Data, limit: Limit = 20, as_json: Json = False)
         runs = training.get("/v1/runs", params={**asked, "limit": 1000}).json()
     if not found and not as_json:
         raise Failure(f"{workspace} has had no cycle", kind="nothing")
-    told = [{**cycle, "runs": [run for run in runs if run["cycle_id"] == cycle["id"]]} for cycle in found]
+    waits = _waits(data, workspace, [cycle["id"] for cycle in found if cycle["state"] == "waiting"])
+    told = [
+        {
+            **cycle,
+            "runs": [run for run in runs if run["cycle_id"] == cycle["id"]],
+            "waits_for": waits.get(cycle["id"]),
+        }
+        for cycle in found
+    ]
     show(told, as_json, lambda: _cycles(told))
+
+
+def _waits(data: Path, workspace: str, waiting: list[str]) -> dict[str, str]:
+    """What datasets says that cycles wait for, by cycle."""
+    if not waiting:
+        return {}
+    try:
+        with Target(data).http("datasets") as datasets:
+            cuts = datasets.get("/v1/datasets", params={"workspace": workspace, "limit": 100}).json()["cuts"]
+    except Failure as failure:
+        return dict.fromkeys(waiting, f"rows, and datasets can't say more: {failure.message}")
+    told = {cut["key"].rpartition("/")[0]: cut["waits_for"] for cut in cuts if cut["waits_for"]}
+    return {cycle: told.get(cycle, "rows") for cycle in waiting}
 
 
 def _cycles(told: list[dict[str, Any]]) -> Tree:
@@ -62,7 +85,8 @@ def _cycles(told: list[dict[str, Any]]) -> Tree:
         heading.append(state, style=OUTCOMES.get(state, "cyan"))
         heading.append(f"  {cycle['became'] or ''}", style="bold")
         branch = tree.add(heading)
-        for words in filter(None, (cycle["note"], cycle["reason"])):
+        waits = f"waits for {cycle['waits_for']}" if cycle["waits_for"] else None
+        for words in filter(None, (cycle["note"], cycle["reason"], waits)):
             branch.add(Text(words, style="dim"))
         for run in cycle["runs"]:
             branch.add(_run(run))

@@ -11,7 +11,7 @@ import typer
 from millrace.cli import Data, Failure, Json, Target, console, printed, show
 from millrace.cli.options import pairs
 from millrace.cli.processes import as_data, as_table
-from millrace.stack import Options, Supervisor, find, launch, shut_down
+from millrace.stack import Options, Supervisor, asked, find, launch, shut_down
 
 if TYPE_CHECKING:
     from millrace.stack import Running
@@ -57,8 +57,8 @@ def down(data: Data, as_json: Json = False) -> None:
 
 @commands.command()
 def status(data: Data, as_json: Json = False) -> None:
-    """Show what runs, where, and how it fares. Exit code 1 unless all is ready, 3 when nothing runs."""
-    running = Target(data).running
+    """Ask each process and show how it fares, and where it is. Exit code 1 unless all is ready, 3 when nothing runs."""
+    running = asked(Target(data).running)
     show(as_data(running), as_json, lambda: as_table(running))
     if not running.ready:
         raise typer.Exit(1)

@@ -8,8 +8,9 @@ from rich.text import Text
 from rich.tree import Tree
 
 from millrace.cli import Data, Json, Target, show, table
-from millrace.cli.decisions import By, Reason, Seen, decide, moved, seen_or_current
-from millrace.cli.person import moment, scores
+from millrace.cli.decisions import Reason, Seen, decide, moved, seen_or_current
+from millrace.cli.options import By
+from millrace.cli.person import counted, moment, scores
 
 commands = typer.Typer()
 
@@ -74,12 +75,12 @@ def promote(
 def rollback(
     workspace: str,
     data: Data,
+    reason: Reason,
     to: Annotated[
         str | None, typer.Option(metavar="VERSION", help="An earlier production; the last one otherwise.")
     ] = None,
     seen: Seen = None,
     by: By = "",
-    reason: Reason = "",
     as_json: Json = False,
 ) -> None:
     """End the rollout; without one, let the production before answer again."""
@@ -111,8 +112,13 @@ def _tree(found: dict[str, Any]) -> Tree:
         rows.add(Text(data["missing"], style="red"))
         return tree
     if data.get("redacted"):
-        rows.add(Text(f"{data['redacted']['rows']} of its rows were erased since", style="yellow"))
-    documents = rows.add(f"{data.get('documents') or 0} documents from {_counts(data.get('sources'))}")
+        rows.add(
+            Text(
+                f"{counted(data['redacted']['rows'], 'of its rows was', 'of its rows were')} erased since",
+                style="yellow",
+            )
+        )
+    documents = rows.add(f"{counted(data.get('documents') or 0, 'document')} from {_counts(data.get('sources'))}")
     for topic, partitions in (data.get("offsets") or {}).items():
         spans = ", ".join(f"{number}: {first}-{last}" for number, (first, last) in sorted(partitions.items()))
         documents.add(Text(f"{topic}  {spans}", style="dim"))

@@ -19,7 +19,7 @@ from millrace.datasets.observations.parts import (
     swap_part,
 )
 from millrace.datasets.observations.tables import Made, Range, TableUnknown, ask_table, discard, made, table
-from millrace.datasets.observations.taking import Observed, append, buffered, counts, lock, save, subjects
+from millrace.datasets.observations.taking import Observed, append, buffered, counts, first_known, lock, save, subjects
 
 __all__ = [
     "Content",
@@ -37,6 +37,7 @@ __all__ = [
     "counts",
     "discard",
     "erase_observations",
+    "first_known",
     "forget_names",
     "forget_unseen",
     "gone_to",

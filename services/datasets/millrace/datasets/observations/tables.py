@@ -40,6 +40,8 @@ class Made:
     rows: int
     left_out: Mapping[str, int]
     unused: Mapping[str, int]
+    history: int
+    """Rows whose moments lie before Millrace knew their entity."""
 
 
 class TableUnknown(NotFound):
@@ -85,7 +87,7 @@ async def made(tx: Transaction, id: UUID, table: Made) -> bool:
     done = await tx.execute(
         """UPDATE feature_tables
            SET state = 'made', blob = $2, digest = $3, bytes = $4, rows = $5, left_out = $6, unused = $7,
-               profile = $8, reason = $9
+               profile = $8, reason = $9, history = $10
            WHERE id = $1 AND state = 'waiting'""",
         id,
         table.blob,
@@ -96,6 +98,7 @@ async def made(tx: Transaction, id: UUID, table: Made) -> bool:
         json.dumps(table.unused),
         table.profile,
         table.unprofiled,
+        table.history,
     )
     return done != "UPDATE 0"
 

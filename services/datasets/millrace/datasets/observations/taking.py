@@ -68,18 +68,34 @@ async def append(
 ) -> None:
     """Adds observations in their order."""
     workspace = observed.workspace
-    entities = sorted({event.entity for event in events})
+    since = dict[str, datetime]()
+    for event in events:
+        since[event.entity] = min(event.known_at, since.get(event.entity, event.known_at))
+    entities = sorted(since)
     await tx.execute(
-        "INSERT INTO entities SELECT $1, * FROM unnest($2::text[], $3::text[]) ON CONFLICT DO NOTHING",
+        """INSERT INTO entities SELECT $1, * FROM unnest($2::text[], $3::text[], $4::timestamptz[])
+           ON CONFLICT (workspace, entity)
+           DO UPDATE SET since = excluded.since WHERE entities.since > excluded.since""",
         workspace,
         entities,
         [subjects[entity] for entity in entities],
+        [since[entity] for entity in entities],
     )
     records = [
-        (workspace, seq, one.source, one.entity, one.id, one.occurred_at, one.known_at, json.dumps(one.values))
+        (
+            workspace,
+            seq,
+            one.source,
+            one.entity,
+            one.id,
+            one.occurred_at,
+            one.known_at,
+            json.dumps(one.values),
+            one.known_since,
+        )
         for seq, one in enumerate(events, start=observed.rows + 1)
     ]
-    columns = ("workspace", "seq", "source", "entity", "id", "occurred_at", "known_at", "values")
+    columns = ("workspace", "seq", "source", "entity", "id", "occurred_at", "known_at", "values", "known_since")
     await tx.copy("observations", columns, records)
     observed.rows += len(records)
     observed.buffered += len(records)
@@ -88,13 +104,21 @@ async def append(
 async def buffered(tx: Transaction, workspace: str, *, after: int, most: int) -> list[dict[str, Any]]:
     """Observations that are in no part yet, in the order in which they were taken."""
     rows = await tx.fetch(
-        """SELECT seq, source, entity, id::text, occurred_at, known_at, values FROM observations
+        """SELECT seq, source, entity, id::text, occurred_at, known_at, values, known_since FROM observations
            WHERE workspace = $1 AND seq > $2 ORDER BY seq LIMIT $3""",
         workspace,
         after,
         most,
     )
     return [dict(row) for row in rows]
+
+
+async def first_known(tx: Transaction, workspace: str, entities: Sequence[str]) -> dict[str, datetime]:
+    """When Millrace first knew something of entities."""
+    rows = await tx.fetch(
+        "SELECT entity, since FROM entities WHERE workspace = $1 AND entity = ANY($2)", workspace, list(entities)
+    )
+    return {row["entity"]: row["since"] for row in rows}
 
 
 async def counts(tx: Transaction, workspace: str) -> dict[str, Any]:

@@ -31,7 +31,8 @@ def _rows(figures: Mapping[str, Any]) -> Notes:
         yield "bad", "There are no rows."
     lost = figures["version"].get("redacted")
     if lost:
-        yield "look", f"{number(lost)} rows were erased since: the digest can no longer be made from the rest."
+        told = plural(lost, "row was", "rows were")
+        yield "look", f"{told} erased since: the digest can no longer be made from the rest."
     yield from _outside(figures)
     optional = figures["declared"]["optional"]
     for name, missing in sorted(figures["missing"].items()):

@@ -44,9 +44,27 @@ async def counts(tx: Transaction, workspace: str) -> dict[str, Any]:
 async def cuts(tx: Transaction, workspace: str, most: int) -> list[dict[str, Any]]:
     """What cycles wait for, and how earlier waits ended; the latest deadline first."""
     rows = await tx.fetch(
-        """SELECT key, state, seen, min_labels, change_point, deadline, dataset, reason FROM cuts
-           WHERE workspace = $1 ORDER BY deadline DESC LIMIT $2""",
+        """SELECT c.key, c.state, c.seen, c.min_labels, c.change_point, c.deadline, c.dataset, c.reason,
+               j.state AS job, j.error, j.claimed_at
+           FROM cuts c LEFT JOIN jobs j ON j.kind = 'cut' AND j.key = c.key
+           WHERE c.workspace = $1 ORDER BY c.deadline DESC LIMIT $2""",
         workspace,
         most,
     )
-    return [dict(row) for row in rows]
+    return [_cut(dict(row)) for row in rows]
+
+
+def _cut(row: dict[str, Any]) -> dict[str, Any]:
+    """A cut that has not ended says what it waits for."""
+    job, error, since = row.pop("job"), row.pop("error"), row.pop("claimed_at")
+    if row["state"] not in ("waiting", "cutting"):
+        return {**row, "waits_for": None}
+    if error:
+        waits = f"{error} (tried again)"
+    elif job == "running":
+        waits = f"the cut, which runs since {since:%H:%M:%S} UTC"
+    elif row["seen"] < row["min_labels"]:
+        waits = f"labels: {row['seen']:,} of {row['min_labels']:,} have come since the change"
+    else:
+        waits = "enough labels of each kind"
+    return {**row, "waits_for": waits}

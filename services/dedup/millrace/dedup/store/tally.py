@@ -8,6 +8,13 @@ from millrace.chassis import Conflict, Malformed, NotFound, Transaction, prefixe
 from millrace.dedup.domain import Decision, Drop, Keep
 
 
+class RepeatsNoOther(NotFound):
+    def __init__(self, document_id: str, workspaces: Sequence[str]) -> None:
+        super().__init__(f"document {document_id!r} repeats no other in {', '.join(workspaces)}")
+        self.document_id = document_id
+        self.workspaces = list(workspaces)
+
+
 async def count(tx: Transaction, shelf: str, decisions: Sequence[Decision], latest: int) -> None:
     """Counts what was decided, and writes the highest number given."""
     kept_rows = [decision for decision in decisions if isinstance(decision, Keep)]
@@ -61,9 +68,9 @@ async def named(tx: Transaction, workspace: str | None, given: str) -> str:
     except Malformed:
         return given  # products' own names, and ids that are too short to guess
     rows = await tx.fetch(
-        """SELECT DISTINCT document_id FROM documents
-           WHERE workspace IN (SELECT workspace FROM corpora WHERE workspace = coalesce($1, workspace))
-             AND (document_id = $2 OR document_id BETWEEN $3 AND $4) ORDER BY 1 LIMIT $5""",
+        """SELECT DISTINCT d.document_id FROM corpora c JOIN documents d ON d.shelf = c.shelf
+               AND (d.document_id = $2 OR d.document_id BETWEEN $3 AND $4)
+           WHERE c.current AND c.workspace = coalesce($1, c.workspace) ORDER BY 1 LIMIT $5""",
         workspace,
         given,
         str(first),
@@ -87,17 +94,21 @@ async def duplicates_of(tx: Transaction, workspace: str, document_id: str, most:
     return [dict(row) for row in rows]
 
 
-async def standing(tx: Transaction, workspace: str, document_id: str) -> dict[str, object]:
-    """Whether a document is kept or repeats another. Raises NotFound."""
-    row = await tx.fetchrow(
-        """SELECT document_id, source, label, suite, cluster, kept_at, stands, duplicate_of FROM documents
-           WHERE shelf = (SELECT shelf FROM corpora WHERE workspace = $1 AND current) AND document_id = $2""",
+async def standing(tx: Transaction, workspace: str | None, document_id: str) -> dict[str, object]:
+    """Whether a document is kept or repeats another. Raises NotFound, or Conflict where several workspaces have it."""
+    rows = await tx.fetch(
+        """SELECT c.workspace, d.document_id, d.source, d.label, d.suite, d.cluster, d.kept_at, d.stands, d.duplicate_of
+           FROM corpora c JOIN documents d ON d.shelf = c.shelf AND d.document_id = $2
+           WHERE c.current AND c.workspace = coalesce($1, c.workspace) ORDER BY c.workspace""",
         workspace,
         document_id,
     )
-    if row is None:
-        raise NotFound(f"no document {document_id!r} in workspace {workspace!r}")
-    return dict(row)
+    if not rows:
+        raise NotFound(f"no document {document_id!r}" + (f" in workspace {workspace!r}" if workspace else ""))
+    if len(rows) > 1:
+        names = ", ".join(row["workspace"] for row in rows)
+        raise Conflict(f"document {document_id!r} is in several workspaces, name one: {names}")
+    return dict(rows[0])
 
 
 async def duplicates(
@@ -146,9 +157,10 @@ async def pair(tx: Transaction, workspace: str | None, document_id: str) -> tupl
         workspace,
     )
     rows = [row for row in found if row["duplicate_of"]]
+    if not found:
+        raise NotFound(f"document {document_id!r} is not known" + (f" in workspace {workspace!r}" if workspace else ""))
     if not rows:
-        why = "repeats no other" if found else "is not known"
-        raise NotFound(f"document {document_id!r} {why}" + (f" in workspace {workspace!r}" if workspace else ""))
+        raise RepeatsNoOther(document_id, [row["workspace"] for row in found])
     if len(rows) > 1:
         names = ", ".join(row["workspace"] for row in rows)
         raise Conflict(f"document {document_id!r} repeats another in several workspaces, name one: {names}")

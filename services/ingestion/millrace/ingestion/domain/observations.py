@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -11,7 +12,7 @@ from millrace.ingestion.domain.documents import FUTURE, LONGEST_NAME, LONGEST_VA
 from millrace.ingestion.domain.quality import of_values
 from millrace.ingestion.domain.texts import cleaned
 from millrace.privacy import entity_name, pseudonymous
-from millrace.workspace import Workspace, stable_lane
+from millrace.workspace import Events, Workspace, stable_lane
 
 MOST_VALUES = 500
 
@@ -39,6 +40,8 @@ class Observation:
     came: Measurement
     subject: str | None = None
     """The pseudonym by which the entity is forgotten, should it be a person."""
+    known_since: datetime | None = None
+    """Since when its source says that it knows."""
 
     @property
     def named(self) -> str:
@@ -69,6 +72,7 @@ def masked_observation(event: ObservationSubmitted, lanes: int, *, key: bytes, m
             longest_text=max(map(len, texts), default=0),
         ),
         subject=pseudonymous(entity, key),
+        known_since=event.known_since,
     )
 
 
@@ -76,8 +80,28 @@ def judged_observation(observation: Observation, workspace: Workspace, *, now: d
     """What a workspace has against an observation: all of it."""
     about = _about(observation, observation.source in workspace.data.retired, now)
     return Verdict(
-        (*about, *personal(observation.masked, workspace), *of_values(observation.values, workspace.data.quality))
+        (
+            *about,
+            *_claimed(observation, workspace, now),
+            *personal(observation.masked, workspace),
+            *of_values(observation.values, workspace.data.quality),
+        )
     )
+
+
+def _claimed(observation: Observation, workspace: Workspace, now: datetime) -> Iterator[Reason]:
+    """Against what it says of since when it was known: only sources of history may say so."""
+    since, source = observation.known_since, workspace.sources.get(observation.source)
+    if since is None:
+        return
+    if not (isinstance(source, Events) and source.history):
+        expected = "nothing, but from a source that is declared with history: true"
+        yield Reason(code="history", field="known_since", expected=expected)
+    if since > now + FUTURE:
+        yield Reason(code="known_since", field="known_since", expected="a time that has come")
+    if since < observation.occurred_at - FUTURE:
+        expected = "a time at which it had happened: no earlier than a day before the event's time"
+        yield Reason(code="known_since", field="known_since", expected=expected)
 
 
 def _about(observation: Observation, retired: bool, now: datetime) -> list[Reason]:

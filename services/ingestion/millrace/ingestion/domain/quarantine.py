@@ -13,7 +13,7 @@ Act = Literal["release", "drop", "replay"]
 End = Literal["released", "dropped", "kept", "refused"]
 
 _NOT_WHOLE = ("empty", "too_long", "source", "label", "metadata", "values", "entity")
-_DECLARED = ("suite", "untrusted_suite", "unlabelled_suite", "purpose", "retired_source")
+_DECLARED = ("suite", "untrusted_suite", "unlabelled_suite", "purpose", "retired_source", "history", "known_since")
 BINDING = frozenset((*_NOT_WHOLE, *_DECLARED))
 """Reasons that nobody sets aside by hand: what is kept isn't the whole, or every reader obeys what is declared."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from millrace.chassis import Clock, Database, Table, command
+from millrace.chassis.signing import Signed
 from millrace.events import SubjectErased
 from millrace.ingestion import erasures
 from millrace.privacy import derived_key, pseudonymous
@@ -18,11 +19,10 @@ Key = Annotated[str | None, Header(alias="Idempotency-Key")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
-class Asked(BaseModel):
+class Asked(Signed):
     """`subject` is the id that the product gave as subject, unit or actor, or its pseudonym."""
 
     subject: str = Field(min_length=1, max_length=200)
-    by: str = Field(min_length=1, max_length=200)
 
 
 def routes(db: Database, specs: Table[Workspace], *, clock: Clock, secret: str) -> APIRouter:

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from millrace.chassis import Clock, Database, command
+from millrace.chassis.signing import Signed
 from millrace.ingestion import store
 from millrace.ingestion.domain.quarantine import Act, Fate
 from millrace.ingestion.quarantine import ACCEPTS, REST, STEP, Ask, Done, Rest, step
@@ -23,11 +24,10 @@ Key = Annotated[str | None, Header(alias="Idempotency-Key")]
 State = Literal["held", "released", "dropped"]
 
 
-class Asked(BaseModel, extra="forbid"):
+class Asked(Signed, extra="forbid"):
     """Which records, and who decides on them: `ids` (or how they begin), or what all have in common, or `all`."""
 
     workspace: str
-    by: str = Field(min_length=1, max_length=200)
     ids: list[str] | None = Field(default=None, min_length=1, max_length=STEP)
     reason: str | None = None
     source: str | None = None
@@ -38,6 +38,8 @@ class Asked(BaseModel, extra="forbid"):
     def _meant(self) -> Asked:
         if not self.all and not (self.ids or self.reason or self.source or self.topic):
             raise ValueError("ids, a reason, a source, a topic or all")
+        if self.all and (self.ids or self.reason or self.source or self.topic):
+            raise ValueError("all, or what narrows it: ids, a reason, a source, a topic")
         return self
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
 
 from millrace.chassis import Clock, Conflict, Database, NotFound, Table, command
+from millrace.chassis.signing import Signed
 from millrace.ingestion import runs, store
 from millrace.ingestion.declaring import ask, fetched, shape
 from millrace.workspace import Fetched, Workspace
@@ -40,10 +40,6 @@ class NotFetched(Conflict):
         self.source = source
 
 
-class Asked(BaseModel):
-    by: str = Field(min_length=1, max_length=200)
-
-
 def source_routes(db: Database, specs: Table[Workspace], clock: Clock) -> APIRouter:
     router = APIRouter(prefix="/v1/workspaces/{workspace}/sources")
 
@@ -70,7 +66,7 @@ def source_routes(db: Database, specs: Table[Workspace], clock: Clock) -> APIRou
         return {**_shown(spec, source, run.get(source), came.get(source)), "declared": said, "runs": newest}
 
     @router.post("/{source}/runs", status_code=202)
-    async def run_now(workspace: str, source: str, asked: Asked) -> dict[str, Any]:
+    async def run_now(workspace: str, source: str, asked: Signed) -> dict[str, Any]:
         spec = await specs.get(workspace)
         declared = _fetched(spec, source)
         async with db.transaction() as tx:

@@ -1,57 +1,43 @@
 """What people decide: promote, approve, roll back; hold, release, note, sign anew."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field
 
 from millrace.chassis import Clock, Database, command
-from millrace.chassis.people import NOBODY, People, Person
+from millrace.chassis.people import People
 from millrace.chassis.signatures import Signer
+from millrace.chassis.signing import Reasoned, Signed
 from millrace.registry import changes, domain, ledger, store
 from millrace.registry.http.workspaces import Key
 from millrace.registry.ledger import MOVES
 
-Words = Annotated[str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True)]
 Decide = Callable[[domain.Standing], domain.Turn]
 
 
-class Promotion(BaseModel):
+class Promotion(Signed):
     """`revision` is the route's that the caller saw; another now answers 409."""
 
     version: str
     revision: int = Field(ge=0)
-    by: Person = NOBODY
-    reason: str = ""
+    reason: str = Field(default="", max_length=2000)
 
 
-class RollBack(BaseModel):
+class RollBack(Reasoned):
     """Without `to` a rollout ends, or the production before answers again."""
 
     revision: int = Field(ge=0)
     to: str | None = None
-    by: Person = NOBODY
-    reason: str = ""
 
 
-class Held(BaseModel):
-    reason: Words
-    by: Person = NOBODY
+class Release(Signed):
+    reason: str = Field(default="", max_length=2000)
 
 
-class Released(BaseModel):
-    reason: str = ""
-    by: Person = NOBODY
-
-
-class Note(BaseModel):
-    text: Words
-    by: Person = NOBODY
-
-
-class Signing(BaseModel):
-    by: Person = NOBODY
+class Note(Signed):
+    text: str = Field(min_length=1, max_length=4000)
 
 
 def router(db: Database, clock: Clock, people: People, signer: Signer) -> APIRouter:
@@ -85,14 +71,14 @@ def router(db: Database, clock: Clock, people: People, signer: Signer) -> APIRou
         return await act(name, decide, asked.to, key)
 
     @router.post("/versions/{version}/hold")
-    async def hold(name: str, version: str, asked: Held, request: Request, key: Key = None) -> dict[str, Any]:
+    async def hold(name: str, version: str, asked: Reasoned, request: Request, key: Key = None) -> dict[str, Any]:
         by = people.who(request, asked.by)
         return await act(
             name, lambda standing: domain.hold(standing, version, by=by, reason=asked.reason), version, key
         )
 
     @router.post("/versions/{version}/release")
-    async def release(name: str, version: str, asked: Released, request: Request, key: Key = None) -> dict[str, Any]:
+    async def release(name: str, version: str, asked: Release, request: Request, key: Key = None) -> dict[str, Any]:
         by = people.who(request, asked.by)
 
         def decide(standing: domain.Standing) -> domain.Turn:
@@ -106,7 +92,7 @@ def router(db: Database, clock: Clock, people: People, signer: Signer) -> APIRou
         return await act(name, lambda standing: domain.note(standing, version, by=by, text=asked.text), version, key)
 
     @router.post("/versions/{version}/sign")
-    async def sign(name: str, version: str, asked: Signing, request: Request, key: Key = None) -> dict[str, Any]:
+    async def sign(name: str, version: str, asked: Signed, request: Request, key: Key = None) -> dict[str, Any]:
         """Signs with the registry's present key, e.g. before an older one is no longer trusted."""
         by = people.who(request, asked.by)
 

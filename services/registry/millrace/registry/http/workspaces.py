@@ -6,7 +6,8 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import JSONResponse
 
 from millrace.chassis import Blobs, Clock, Database, command
-from millrace.chassis.people import NOBODY, People
+from millrace.chassis.people import People
+from millrace.chassis.signing import By
 from millrace.registry import declaring, store
 from millrace.workspace import WorkspaceInvalid
 
@@ -17,7 +18,7 @@ def router(db: Database, blobs: Blobs, clock: Clock, people: People) -> APIRoute
     router = APIRouter()
 
     @router.post("/v1/workspaces", response_model=None)
-    async def apply(request: Request, by: str = NOBODY, key: Key = None) -> dict[str, Any] | JSONResponse:
+    async def apply(request: Request, by: By, key: Key = None) -> dict[str, Any] | JSONResponse:
         """The YAML of a workspace. Answers when what changed is on its topic."""
         await db.admit()
         person = people.who(request, by)

@@ -17,6 +17,7 @@ from millrace.serving.http.predict import Input, Name, bounded
 from millrace.serving.predictor import NotReady, Predictor
 from millrace.serving.routes import Routes
 from millrace.serving.settings import Settings
+from millrace.workspace.expected import expected
 
 
 class ProtocolRoute(APIRoute):
@@ -30,7 +31,7 @@ class ProtocolRoute(APIRoute):
                 return await handle(request)
             except RequestValidationError as error:
                 first = error.errors()[0]
-                return _error(400, f"{'.'.join(map(str, first['loc'][1:]))}: {first['msg']}")
+                return _error(400, f"{'.'.join(map(str, first['loc'][1:])) or 'body'}: {expected(first)}")
             except NotFound as error:
                 return _error(404, str(error))
             except Unprocessable as error:

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from millrace.chassis import Database, Malformed, Transaction
+from millrace.chassis.signing import By, Signed, noted
 from millrace.serving.searcher import Found, Mode, Question, Searcher
 from millrace.serving.store import retrieval
 
@@ -43,7 +44,7 @@ class Asked(BaseModel):
         return query
 
 
-class Pinned(BaseModel):
+class Pinned(Signed):
     model_config = ConfigDict(extra="forbid")
     name: Named
 
@@ -103,14 +104,17 @@ def router(searcher: Searcher, db: Database) -> APIRouter:
         await searcher.corpus(name, corpus)
         async with db.transaction() as tx:
             held = await _locked(tx, name, corpus)
-            return asdict(await retrieval.take(tx, held, asked.name))
+            taken = await retrieval.take(tx, held, asked.name)
+        noted("snapshot taken", asked.by, workspace=name, corpus=corpus, snapshot=asked.name)
+        return asdict(taken)
 
     @routes.delete("/v1/workspaces/{name}/corpora/{corpus}/snapshots/{snapshot}")
-    async def unpin(name: str, corpus: str, snapshot: str) -> dict[str, Any]:
+    async def unpin(name: str, corpus: str, snapshot: str, by: By) -> dict[str, Any]:
         await searcher.corpus(name, corpus)
         async with db.transaction() as tx:
             held = await _locked(tx, name, corpus)
             await retrieval.forget(tx, held, snapshot)
+        noted("snapshot forgotten", by, workspace=name, corpus=corpus, snapshot=snapshot)
         return {"forgotten": snapshot, "swept": await _sweep(db, held)}
 
     return routes

@@ -61,6 +61,8 @@ def _figures(figures: Figures) -> str:
         ]
     if figures["numbers"]:
         cells.append((number(len(figures["numbers"]["order"])), "columns of numbers"))
+    if figures["version"].get("history"):
+        cells.append((number(figures["version"]["history"]), "of them from history"))
     without = sum((figures["version"].get("left_out") or {}).values())
     if without:
         cells.append((number(without), "moments without a row"))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from millrace.datasets.profile.notes import number, share
+from millrace.datasets.profile.notes import number, plural, share
 from millrace.datasets.profile.page.cells import Figures
 from millrace.pages import charts, table
 
@@ -74,5 +74,5 @@ def _example(each: Figures, words: Sequence[str], *, open: bool) -> str:
         for one in each["examples"]
     )
     told = f'<span class="dim">{escape(", ".join(words))}</span>' if words else ""
-    heading = f"<b>{escape(each['label'])}</b><small>{number(each['rows'])} rows</small>{told}"
+    heading = f"<b>{escape(each['label'])}</b><small>{plural(each['rows'], 'row', 'rows')}</small>{told}"
     return f"<details{' open' if open else ''}><summary>{heading}</summary>{texts}</details>"

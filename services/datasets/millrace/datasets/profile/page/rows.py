@@ -34,7 +34,7 @@ def _category(found: Figures, rows: int) -> str:
     rest = found["kinds"] - 12
     absent = rows - found["rows"]
     more = [plural(rest, "more value", "more values")] if rest > 0 else []
-    more += [f"{number(absent)} rows without"] if absent else []
+    more += [plural(absent, "row without", "rows without")] if absent else []
     more += [f"gone since the parent: {escape(', '.join(found['gone']))}"] if found["gone"] else []
     return shown + (f"<small>{'; '.join(more)}</small>" if more else "")
 
