@@ -92,6 +92,13 @@ async def test_from_a_file_to_a_version_and_its_lineage(stack, bus: Bus, say: Sa
     assert code == 0 and f"{name}-1" in told and "golden" in told and "0.900" in told
     code, told = await say("lineage", name, f"{name}-1")
     assert code == 0 and "120 documents from 120 history" in told and "document.submitted.v1  0: 0-119" in told
+    page = tmp_path / "lineage.html"
+    code, told = await say("lineage", name, "--base", "minilm", "--out", str(page))
+    assert code == 0 and f"{name}-1 production: made from it" in told and "What came of it" in page.read_text()
+    code, told = await say("lineage", name, f"{name}-1", "--out", str(page))
+    assert code == 0 and "120 documents" in page.read_text()
+    code, told = await say("lineage", name, f"{name}-1", "--openlineage", "--json")
+    assert (code, [event["eventType"] for event in told]) == (0, ["START", "COMPLETE"] * 2)
     code, told = await say("history", name)
     assert code == 0 and "passed the gate" in told
 

@@ -196,23 +196,6 @@ async def test_events_of_an_unknown_workspace_are_dead_letters_and_harm_no_neigh
     assert "nobody" in reason
 
 
-async def test_lineage_leads_from_a_version_to_documents_and_offsets(registry: Running) -> None:
-    manifest = {
-        "documents": 1950,
-        "sources": {"history": 1950},
-        "offsets": {"document.submitted.v1": {"0": [0, 1200]}},
-        "content": {"splits": {"train": {"rows": 1600}, "golden": {"rows": 350}}},
-    }
-    await Blobs(registry.service.settings).put("parcels/datasets/rows.json", json.dumps(manifest).encode())
-    version = await candidate(registry, "run-1")
-    found = await get(registry, f"/parcels/lineage/{version}")
-    assert found["run"]["id"] == "run-1" and found["run"]["seed"] == 7
-    assert (found["dataset"]["documents"], found["dataset"]["rows"]) == (1950, {"train": 1600, "golden": 350})
-    assert found["dataset"]["offsets"] == {"document.submitted.v1": {"0": [0, 1200]}}
-    assert found["event"]["position"]["topic"] == "model.trained.v1"
-    assert (await get(registry, "/parcels/lineage/parcels-9", 404))["error"]["code"] == "version_not_found"
-
-
 async def test_versions_are_listed_with_stage_and_scores(registry: Running) -> None:
     await judge(registry, await candidate(registry, "run-1"))
     (version,) = await get(registry, "/parcels/versions")

@@ -1,16 +1,15 @@
-"""millrace versions, promote, rollback, lineage, history"""
+"""millrace versions, promote, rollback, history"""
 
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
-from rich.tree import Tree
 
 from millrace.cli import Data, Json, Target, show, table
 from millrace.cli.decisions import Reason, Seen, decide, moved, seen_or_current
 from millrace.cli.options import By
-from millrace.cli.person import counted, moment, scores
+from millrace.cli.person import moment
 
 commands = typer.Typer()
 
@@ -88,45 +87,6 @@ def rollback(
         revision = seen_or_current(registry, workspace, seen)
         told = decide(registry, workspace, "rollback", by, to=to, revision=revision, reason=reason)
     show(told, as_json, lambda: moved(told))
-
-
-@commands.command()
-def lineage(workspace: str, version: str, data: Data, as_json: Json = False) -> None:
-    """Show where a version comes from: run, dataset, documents, offsets."""
-    with Target(data).http("registry") as registry:
-        found = registry.get(f"/v1/workspaces/{workspace}/lineage/{version}").json()
-    show(found, as_json, lambda: _tree(found))
-
-
-def _tree(found: dict[str, Any]) -> Tree:
-    tree = Tree(f"[bold]{found['version']}[/] {found['stage']}, after {found['parent'] or 'none'}")
-    tree.add(f"artifact {found['artifact']['digest'][:19]} at {found['artifact']['prefix']}")
-    run = found["run"]
-    about = tree.add(f"run {run['id']}: {run['method']} on {run['base']}, seed {run['seed']}, {run['seconds']:.0f} s")
-    about.add(f"validation {scores(run['scores'])}")
-    for other in run["beside"]:
-        about.add(Text(f"beside it {other['method']}: {other.get('failed') or scores(other['scores'])}", style="dim"))
-    data = found["dataset"]
-    rows = tree.add(f"dataset {data['digest'][:19]}: {_counts(data.get('rows'))}")
-    if data.get("missing"):
-        rows.add(Text(data["missing"], style="red"))
-        return tree
-    if data.get("redacted"):
-        rows.add(
-            Text(
-                f"{counted(data['redacted']['rows'], 'of its rows was', 'of its rows were')} erased since",
-                style="yellow",
-            )
-        )
-    documents = rows.add(f"{counted(data.get('documents') or 0, 'document')} from {_counts(data.get('sources'))}")
-    for topic, partitions in (data.get("offsets") or {}).items():
-        spans = ", ".join(f"{number}: {first}-{last}" for number, (first, last) in sorted(partitions.items()))
-        documents.add(Text(f"{topic}  {spans}", style="dim"))
-    return tree
-
-
-def _counts(counted: dict[str, int] | None) -> str:
-    return ", ".join(f"{count} {name}" for name, count in (counted or {}).items()) or "none"
 
 
 @commands.command()

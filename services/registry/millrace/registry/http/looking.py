@@ -1,16 +1,16 @@
-"""Versions, the ledger, lineage."""
+"""Versions and the ledger."""
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from millrace.chassis import Blobs, Database
-from millrace.registry import domain, lineage, store, verifying
+from millrace.chassis import Database
+from millrace.registry import store, verifying
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
-def router(db: Database, blobs: Blobs) -> APIRouter:
+def router(db: Database) -> APIRouter:
     router = APIRouter(prefix="/v1/workspaces/{name}")
 
     @router.get("/versions")
@@ -31,14 +31,5 @@ def router(db: Database, blobs: Blobs) -> APIRouter:
         async with db.reading() as tx:
             await store.workspace(tx, name)
             return await verifying.verify(tx, name)
-
-    @router.get("/lineage/{version}")
-    async def trace(name: str, version: str) -> dict[str, Any]:
-        async with db.reading() as tx:
-            await store.workspace(tx, name)
-            origin = await store.origin(tx, name, version)
-        if origin is None:
-            raise domain.VersionNotFound(name, version)
-        return await lineage.of(origin, blobs)
 
     return router

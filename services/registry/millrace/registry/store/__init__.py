@@ -7,9 +7,12 @@ from millrace.registry.store.standings import (
     each_workspace,
     load,
     lock,
+    made_from,
     origin,
+    picked_over,
     reached,
     unsigned,
+    went_on,
     workspace,
 )
 
@@ -24,10 +27,13 @@ __all__ = [
     "head",
     "load",
     "lock",
+    "made_from",
     "origin",
+    "picked_over",
     "reach",
     "reached",
     "strays",
     "unsigned",
+    "went_on",
     "workspace",
 ]

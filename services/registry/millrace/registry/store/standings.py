@@ -153,15 +153,18 @@ def _shown(row: asyncpg.Record) -> dict[str, Any]:
     }
 
 
+GOES_ON = "(v.method = 'declare' OR v.trained -> 'environment' ? 'start')"
+"""Whether a version `v` started from its parent's weights."""
+
+
 async def reached(tx: Transaction, workspace: str, datasets: Collection[str], erasure: str) -> dict[str, list[str]]:
     """The versions of datasets that an erasure reached and those that went on from them, by number, with all that has
     reached them by now; those that know of it are left out."""
     rows = await tx.fetch(
-        """WITH RECURSIVE learned AS (
+        f"""WITH RECURSIVE learned AS (
                SELECT id FROM versions WHERE workspace = $1 AND dataset = ANY($2)
                UNION
-               SELECT v.id FROM versions v JOIN learned ON v.parent = learned.id
-                   AND (v.method = 'declare' OR v.trained -> 'environment' ? 'start'))
+               SELECT v.id FROM versions v JOIN learned ON v.parent = learned.id AND {GOES_ON})
            SELECT v.id, array_append(v.erasures, $3) AS erasures FROM versions v JOIN learned USING (id)
            WHERE NOT $3 = ANY(v.erasures) ORDER BY v.number""",
         workspace,
@@ -173,4 +176,54 @@ async def reached(tx: Transaction, workspace: str, datasets: Collection[str], er
 
 async def origin(tx: Transaction, name: str, version: str) -> asyncpg.Record | None:
     """A version's row with what it was made from, for its lineage."""
-    return await tx.fetchrow("SELECT * FROM versions WHERE workspace = $1 AND id = $2", name, version)
+    return await tx.fetchrow(
+        """SELECT v.*, w.spec ->> 'owner' AS owner FROM versions v JOIN workspaces w ON w.name = v.workspace
+           WHERE v.workspace = $1 AND v.id = $2""",
+        name,
+        version,
+    )
+
+
+async def went_on(tx: Transaction, name: str, version: str) -> list[dict[str, Any]]:
+    """The versions that started from a version's weights, by number."""
+    rows = await tx.fetch(
+        f"SELECT id, stage FROM versions v WHERE workspace = $1 AND parent = $2 AND {GOES_ON} ORDER BY number",
+        name,
+        version,
+    )
+    return [{"version": row["id"], "stage": row["stage"]} for row in rows]
+
+
+async def made_from(
+    tx: Transaction, name: str, datasets: Collection[str], run: str | None, base: str | None
+) -> list[asyncpg.Record]:
+    """The versions of datasets, of a run (named, or how its id begins) or of a base, and those that went on from their
+    weights, by number; `direct` tells the former."""
+    return await tx.fetch(
+        f"""WITH RECURSIVE made AS (
+               SELECT id, true AS direct FROM versions v WHERE workspace = $1 AND (
+                   dataset = ANY($2) OR base = $4 OR run_id = $3 OR (length($3) >= 8 AND starts_with(run_id, $3)))
+               UNION
+               SELECT v.id, false FROM versions v JOIN made ON v.parent = made.id AND {GOES_ON})
+            SELECT v.id, v.stage, v.dataset, v.run_id, v.method, v.base, v.parent, v.created_at,
+                   bool_or(direct) AS direct
+            FROM versions v JOIN made USING (id) GROUP BY v.id ORDER BY v.number""",
+        name,
+        list(datasets),
+        run,
+        base,
+    )
+
+
+async def picked_over(tx: Transaction, name: str, run: str) -> list[str]:
+    """The versions of cycles in which another run was picked over this one."""
+    rows = await tx.fetch(
+        """SELECT id FROM versions v WHERE workspace = $1 AND EXISTS (
+               SELECT FROM jsonb_array_elements(v.trained -> 'runs') AS r
+               WHERE r ->> 'run_id' <> v.run_id
+                   AND (r ->> 'run_id' = $2 OR (length($2) >= 8 AND starts_with(r ->> 'run_id', $2))))
+           ORDER BY number""",
+        name,
+        run,
+    )
+    return [row["id"] for row in rows]
