@@ -29,6 +29,7 @@ from millrace.events import (
 )
 from millrace.registry import store
 from millrace.registry.app import build_app
+from millrace.registry.compare import compare
 from millrace.registry.rebuild import CannotRebuild, open_jobs, rebuild
 
 FILE = """
@@ -231,6 +232,39 @@ async def test_the_log_says_every_entry_in_its_order_and_the_chain_can_be_follow
     kinds = [event.kind for event in entries]
     assert kinds[:3] == ["configured", "routed", "registered"] and {"hold", "note", "release"} <= set(kinds)
     assert len(await bus.read(WorkspaceRouted, until=bool)) and len(await bus.read(ModelStaged, until=bool))
+
+
+REWRITTEN = """
+    DO $$ DECLARE one record; last text := repeat('0', 64); told text; BEGIN
+        FOR one IN SELECT * FROM ledger WHERE workspace = 'NAME' ORDER BY number LOOP
+            told := replace(one.body::text, '"by":"ada"', '"by":"eve"');
+            UPDATE ledger SET body = told::json, previous = last,
+                hash = encode(sha256(convert_to(last || E'\\n' || told, 'UTF8')), 'hex')
+            WHERE workspace = 'NAME' AND number = one.number RETURNING hash INTO last;
+        END LOOP;
+    END $$"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("DELETE FROM ledger WHERE number = (SELECT max(number) FROM ledger)", "is missing: the log has it"),
+        (REWRITTEN, "entry 1 was changed"),
+    ],
+)
+async def test_a_chain_cut_off_at_its_end_or_written_anew_as_a_whole_is_found_in_the_log(
+    stack, bus: Bus, statement: str, told: str
+) -> None:
+    name = f"parcels-{uuid4().hex[:8]}"
+    async with database(stack, "registry") as dsn:
+        settings = settings_for(stack, "registry", dsn)
+        async with live(stack, "registry", build_app, dsn=dsn) as registry:
+            await story(stack, bus, registry, name)
+            await everything(bus, (await verified(registry, name))["entries"])
+            assert name not in await compare(settings)
+            await execute(dsn, f"SET search_path = registry; {statement.replace('NAME', name)}")
+            assert (await verified(registry, name))["broken"] is None, "the chain alone can't tell"
+            assert told in (await compare(settings))[name]
 
 
 @pytest.fixture

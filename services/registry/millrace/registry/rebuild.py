@@ -7,15 +7,12 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from uuid import uuid4
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
-from millrace.chassis import Blobs, Database, Step, SystemClock, Transaction, bodies, wire
+from millrace.chassis import Blobs, Database, Step, SystemClock, Transaction
 from millrace.events import LedgerAppended
-from millrace.registry import store
+from millrace.registry import log, store
 from millrace.registry.ledger import FIRST, link
 from millrace.registry.settings import Settings
 
@@ -34,7 +31,7 @@ async def rebuild(settings: Settings, *, drop: bool = False) -> int:
     try:
         await _alone(db, drop=drop)
         count = 0
-        async for events in _log(settings, blobs):
+        async for events in log.each(settings, blobs):
             async with db.transaction() as tx:
                 for event in events:
                     count += await _fold(tx, event)
@@ -88,34 +85,6 @@ async def open_jobs(tx: Transaction) -> None:
         if await store.unsigned(tx, row["name"]):
             cause = Step(uuid4(), tx.now, tx.now)
             await tx.schedule("sign", key=row["name"], workspace=row["name"], cause=cause)
-
-
-async def _log(settings: Settings, blobs: Blobs) -> AsyncIterator[Sequence[LedgerAppended]]:
-    """The topic's events up to its present end, each partition's in order."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka,
-        client_id="registry.rebuild",
-        isolation_level="read_committed",
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-    )
-    await consumer.start()
-    try:
-        numbers = await consumer._client.fetch_all_metadata()
-        places = [
-            TopicPartition(LedgerAppended.topic, number)
-            for number in numbers.partitions_for_topic(LedgerAppended.topic) or ()
-        ]
-        consumer.assign(places)
-        ends = await consumer.end_offsets(places)
-        await consumer.seek_to_beginning()
-        while any([await consumer.position(place) < ends[place] for place in places]):
-            for records in (await consumer.getmany(timeout_ms=500)).values():
-                yield [
-                    wire.decode(LedgerAppended, await bodies.whole(record, LedgerAppended, blobs)) for record in records
-                ]
-    finally:
-        await consumer.stop()
 
 
 def main() -> int:
