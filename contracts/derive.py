@@ -20,6 +20,8 @@ from millrace.chassis import Service, SystemClock
 from millrace.events import Event, WorkspaceConfigured
 
 HERE = Path(__file__).parent
+KEYS = {"signing_key": "A" * 43 + "=", "trusted_keys": ""}
+"""For the services that sign or check signatures; the others have no such setting."""
 ROOT = HERE.parent
 
 
@@ -114,6 +116,7 @@ def services() -> list[Service]:
             s3_access_key="none",
             s3_secret_key="none",
             secret="none",
+            **KEYS,
         )
         found.append(importlib.import_module(f"millrace.{name}.app").build_app(settings, clock=SystemClock()))
     return found

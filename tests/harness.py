@@ -1,6 +1,7 @@
 """How tests run services: on a database of their own, with real records, with or without Kafka."""
 
 import asyncio
+import base64
 import importlib
 import json
 import zlib
@@ -19,6 +20,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from millrace.chassis import Database, Service, Unprocessable, provision, wire
 from millrace.chassis.jobs import Worker
+from millrace.chassis.signatures import Signer
 from millrace.chassis.tables import Table
 from millrace.events import Envelope, Event
 from millrace.stack import Endpoints
@@ -28,6 +30,8 @@ E = TypeVar("E", bound=Event)
 CONTRACTS = Path(__file__).parents[1] / "contracts"
 PARTITIONS = 3
 SECRET = "a test's secret"
+SIGNER = Signer(base64.b64encode(b"a test's signing key, 32 bytes..").decode())
+SIGNING = {"signing_key": base64.b64encode(b"a test's signing key, 32 bytes..").decode(), "trusted_keys": SIGNER.public}
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
 
@@ -202,6 +206,7 @@ class Running:
 def settings_for(stack: Endpoints, name: str, dsn: str, **more: Any) -> Any:
     """The settings of a service on the test's stack."""
     module = importlib.import_module(f"millrace.{name}.settings")
+    keys = {key: value for key, value in SIGNING.items() if key in module.Settings.model_fields}
     return module.Settings(
         kafka=stack.kafka,
         postgres=dsn,
@@ -210,7 +215,7 @@ def settings_for(stack: Endpoints, name: str, dsn: str, **more: Any) -> Any:
         s3_secret_key=stack.s3.secret_key,
         s3_bucket="millrace",
         secret=SECRET,
-        **more,
+        **{**keys, **more},
     )
 
 

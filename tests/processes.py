@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from harness import SECRET, eventually
+from harness import SECRET, SIGNING, eventually
 
 from millrace.stack import Endpoints
 
@@ -38,9 +38,10 @@ async def process(
         "S3_SECRET_KEY": stack.s3.secret_key,
         "SECRET": SECRET,
         "HTTP_PORT": port,
+        **SIGNING,
         **settings,
     }
-    env = {**os.environ, **{f"{name.upper()}_{key}": str(value) for key, value in given.items()}}
+    env = {**os.environ, **{f"{name.upper()}_{key.upper()}": str(value) for key, value in given.items()}}
     with log.open("ab") as errors:
         started = await asyncio.create_subprocess_exec(sys.executable, "-m", f"millrace.{name}", env=env, stderr=errors)
     url = f"http://127.0.0.1:{port}"

@@ -14,7 +14,12 @@ import derive
 SAID_BY_PRODUCTS = ("/v1/events", "/v1/feedback", "/v1/workspaces/{name}/sources/{source}/documents/{own_id}")
 QUESTIONS = tuple(f"/v1/workspaces/{{name}}/{question}" for question in ("search", "features", "predict"))
 INFERENCE = "/v2/"
-REASONED = ("/v1/datasets/{version}/rollback", "/v1/datasets/{version}/pin", "/v1/workspaces/{name}/rollback")
+REASONED = (
+    "/v1/datasets/{version}/rollback",
+    "/v1/datasets/{version}/pin",
+    "/v1/workspaces/{name}/rollback",
+    "/v1/workspaces/{name}/versions/{version}/hold",
+)
 
 
 def commands() -> Iterator[tuple[str, str, str, dict[str, Any], dict[str, Any]]]:

@@ -190,6 +190,17 @@ async def test_what_cannot_be_judged_fails_with_the_reason(evaluation: Running) 
         assert any(part in reason for reason in reasons)
 
 
+async def test_a_version_that_is_not_signed_is_not_judged_nor_against_one(evaluation: Running) -> None:
+    manifest = await prepared(evaluation, candidate=0.02, production=0.3)
+    unsigned = deployment("parcels-2").model_copy(update={"signature": None})
+    changed = deployment("parcels-1").model_copy(update={"digest": "sha256:other"})
+    await evaluation.deliver([request(manifest, candidate=unsigned)])
+    await evaluation.deliver([request(manifest, production=changed)])
+    await evaluation.work()
+    reasons = [event.reason for event in await evaluation.emitted(EvaluationFailed)]
+    assert [("is not signed" in reason, "changed after" in reason) for reason in reasons] == [(1, 0), (0, 1)]
+
+
 async def test_a_scoring_process_that_keeps_dying_fails_the_evaluation(
     evaluation: Running, engine: SmallEngine
 ) -> None:

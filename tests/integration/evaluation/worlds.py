@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow
 import pyarrow.parquet
-from harness import START, make
+from harness import SIGNER, START, make
 
 from millrace.chassis import Blobs
 from millrace.evaluation.engine import Model, ScoringDied, Suite
@@ -58,7 +58,7 @@ def configured(workspace: str = "parcels", revision: int = 1, **changes: Any) ->
 
 def deployment(name: str, **changes: Any) -> Deployment:
     fields = {"artifact": f"models/{name}", "digest": f"sha256:{name}", "task": "classify", "labels": LABELS}
-    return Deployment(**{"version": name, **fields, **changes})
+    return SIGNER.sign(Deployment(**{"version": name, **fields, **changes}))
 
 
 def routed(
@@ -189,11 +189,13 @@ async def put_model(blobs: Blobs, version: str, *, wrong: float) -> None:
     await blobs.put(f"models/{version}/model.json", json.dumps({"version": version, "wrong": wrong}).encode())
 
 
-def request(manifest: str, *, production: bool = True, revision: int = 3, **fields: Any) -> EvaluationRequested:
+def request(
+    manifest: str, *, production: bool | Deployment = True, revision: int = 3, **fields: Any
+) -> EvaluationRequested:
     fields = {"candidate": deployment("parcels-2"), "best": {}, **fields}
     return make(
         EvaluationRequested,
-        production=deployment("parcels-1") if production else None,
+        production=deployment("parcels-1") if production is True else production or None,
         revision=revision,
         workspace_revision=1,
         dataset="sha256:data",

@@ -8,12 +8,20 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from harness import Bus, database, make, settings_for
+from harness import Bus, database, eventually, make, settings_for
 from processes import process
 
 from millrace.chassis import Blobs
 from millrace.cli.main import run
-from millrace.events import ConditionResult, EvaluationRequested, ModelEvaluated, ModelStaged, ModelTrained, Score
+from millrace.events import (
+    ConditionResult,
+    EvaluationRequested,
+    ModelEvaluated,
+    ModelStaged,
+    ModelTrained,
+    RouteApplied,
+    Score,
+)
 
 FILE = """
 workspace: NAME
@@ -63,6 +71,7 @@ async def promoted(stack, bus: Bus, name: str) -> None:
     )
     await bus.publish(judged)
     await bus.read(ModelStaged, until=lambda found: [event.stage for event in found] == ["production"])
+    await bus.publish(make(RouteApplied, workspace=name, revision=1, ok=True, replicas=1))
 
 
 async def test_from_a_file_to_a_version_and_its_lineage(stack, bus: Bus, say: Say, tmp_path: Path) -> None:
@@ -83,8 +92,42 @@ async def test_from_a_file_to_a_version_and_its_lineage(stack, bus: Bus, say: Sa
     assert code == 0 and f"{name}-1" in told and "golden" in told and "0.900" in told
     code, told = await say("lineage", name, f"{name}-1")
     assert code == 0 and "120 documents from 120 history" in told and "document.submitted.v1  0: 0-119" in told
+    page = tmp_path / "lineage.html"
+    code, told = await say("lineage", name, "--base", "minilm", "--out", str(page))
+    assert code == 0 and f"{name}-1 production: made from it" in told and "What came of it" in page.read_text()
+    code, told = await say("lineage", name, f"{name}-1", "--out", str(page))
+    assert code == 0 and "120 documents" in page.read_text()
+    code, told = await say("lineage", name, f"{name}-1", "--openlineage", "--json")
+    assert (code, [event["eventType"] for event in told]) == (0, ["START", "COMPLETE"] * 2)
     code, told = await say("history", name)
     assert code == 0 and "passed the gate" in told
+
+    holding = ("hold", name, f"{name}-1", "--by", "ada", "--reason", "it is what we rely on")
+
+    async def held() -> str | None:
+        """Once serving has confirmed it."""
+        code, told = await say(*holding)
+        assert code == 0 or "serving has not confirmed yet" in told
+        return told if code == 0 else None
+
+    told = await eventually(held)
+    assert told and f"millrace release {name} {name}-1" in told
+    code, told = await say("versions", name)
+    assert code == 0 and "held by ada: it is what we rely on" in " ".join(told.split())
+    code, told = await say("note", name, f"{name}-1", "tried on last week's tickets", "--by", "ben")
+    assert code == 0 and told.startswith("noted")
+    code, told = await say("approve", name, f"{name}-1", "--json")
+    assert (code, told["error"]["code"]) == (1, "nothing_to_approve")
+    code, told = await say("release", name, f"{name}-1", "--by", "ada")
+    assert code == 0 and "is released" in told
+    code, told = await say("history", name, "--version", f"{name}-1", "--json")
+    assert [one["kind"] for one in told[:3]] == ["release", "note", "hold"] and told[1]["by"] == "ben"
+    code, told = await say("keys", "sign", name, f"{name}-1", "--by", "ada")
+    assert code == 0 and "revision 2" in told
+    code, (told,) = await say("ledger", "verify", name, "--json")
+    assert (code, told["broken"], told["strays"]) == (0, None, []) and told["entries"] > 5
+    code, told = await say("ledger", "verify")
+    assert code == 0 and f"{name}: " in told and "entries whole" in told
 
     code, told = await say("promote", name, f"{name}-1", "--revision", "0", "--json")
     assert (code, told["error"]["code"]) == (1, "stale_revision")

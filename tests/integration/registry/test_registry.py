@@ -2,38 +2,23 @@
 
 import json
 from collections.abc import AsyncIterator
-from typing import Any
-from uuid import UUID
 
 import pytest
-from harness import Running, make, running
+from deeds import CYCLE, FILE, apply, candidate, confirm, get, judge, post, rollout, route, trained
+from harness import SIGNER, Running, make, running
 
 from millrace.chassis import Blobs
+from millrace.chassis.signatures import Trust
 from millrace.events import (
-    ConditionResult,
     ErasureConfirmed,
     EvaluationRequested,
-    ModelEvaluated,
     ModelRegistered,
     ModelStaged,
-    ModelTrained,
-    RolloutJudged,
-    RouteApplied,
-    Score,
     TrainingFailed,
     WorkspaceConfigured,
     WorkspaceRouted,
 )
 from millrace.registry.app import build_app
-
-FILE = """
-workspace: parcels
-owner: support-ml
-task: classify
-labels: {names: [late, lost, damaged]}
-rollout: {canary: {shares: [0.2, 0.5]}}
-"""
-CYCLE = UUID(int=77)
 
 
 @pytest.fixture
@@ -41,104 +26,6 @@ async def registry(stack) -> AsyncIterator[Running]:
     async with running(stack, "registry", build_app) as service:
         await apply(service, FILE)
         yield service
-
-
-async def apply(registry: Running, text: str, *, of: int = 200) -> Any:
-    """Without a relay nothing leaves the outbox, so what waits for delivery is told that it has."""
-    registry.db.delivered = _delivered  # type: ignore[method-assign]
-    async with registry.http() as client:
-        answer = await client.post("/v1/workspaces", content=text, params={"by": "ada"})
-    assert answer.status_code == of, answer.text
-    return answer.json()
-
-
-async def _delivered(tx: Any, *, within: float = 30.0) -> None:
-    return None
-
-
-async def post(registry: Running, path: str, of: int = 200, **body: Any) -> Any:
-    async with registry.http() as client:
-        answer = await client.post(f"/v1/workspaces/parcels/{path}", json={"by": "ada", "reason": "x", **body})
-    assert answer.status_code == of, answer.text
-    return answer.json()
-
-
-async def get(registry: Running, path: str, of: int = 200) -> Any:
-    async with registry.http() as client:
-        answer = await client.get(f"/v1/workspaces{path}")
-    assert answer.status_code == of, answer.text
-    return answer.json()
-
-
-def trained(run: str, **fields: Any) -> ModelTrained:
-    given: dict[str, Any] = {
-        "run_id": run,
-        "dataset": "sha256:rows",
-        "manifest": "parcels/datasets/rows.json",
-        "method": "linear-probe",
-        "base": "minilm",
-        "task": "classify",
-        "artifact": f"parcels/models/{run}",
-        "digest": "sha256:model",
-        "labels": ["damaged", "late", "lost"],
-        "workspace_revision": 1,
-        "attempt": 1,
-        "seed": 7,
-        "scores": {"macro_f1": 0.9},
-        "seconds": 3.0,
-    }
-    return make(ModelTrained, cycle_id=CYCLE, **{**given, **fields})
-
-
-async def candidate(registry: Running, run: str, file: str = "weights.safetensors") -> str:
-    """A trained model whose artifact is in S3, registered and inspected; its version."""
-    await Blobs(registry.service.settings).put(f"parcels/models/{run}/{file}", b"weights")
-    await registry.deliver([trained(run)])
-    await registry.work("inspect")
-    return (await registry.emitted(ModelRegistered))[-1].version
-
-
-async def judge(registry: Running, version: str, verdict: str = "pass", golden: float = 0.9) -> None:
-    asked = (await registry.emitted(EvaluationRequested))[-1]
-    score = Score(value=golden, low=golden - 0.02, high=golden + 0.02, n=400)
-    told = make(
-        ModelEvaluated,
-        cycle_id=CYCLE,
-        version=version,
-        against=asked.production.version if asked.production else None,
-        revision=asked.revision,
-        dataset="sha256:rows",
-        verdict=verdict,
-        conditions=[ConditionResult(condition="golden.macro_f1 >= best - 0.03", verdict=verdict)],
-        scores={"golden": {"macro_f1": score}},
-        report="parcels/reports/1.json",
-    )
-    await registry.deliver([told])
-
-
-async def route(registry: Running) -> Any:
-    return (await registry.emitted(WorkspaceRouted))[-1].route
-
-
-async def confirm(registry: Running, *, ok: bool = True) -> None:
-    revision = (await route(registry)).revision
-    told = make(RouteApplied, revision=revision, ok=ok, replicas=2, reason="" if ok else "weights do not load")
-    await registry.deliver([told])
-
-
-async def rollout(registry: Running, version: str, step: str, verdict: str = "promote") -> None:
-    revision = (await route(registry)).revision
-    told = make(
-        RolloutJudged,
-        cycle_id=CYCLE,
-        version=version,
-        revision=revision,
-        step=step,
-        verdict=verdict,
-        because="proven",
-        evidence={"labels": 116},
-    )
-    await registry.deliver([told])
 
 
 async def test_a_file_becomes_a_revision_and_the_same_meaning_none(registry: Running) -> None:
@@ -216,6 +103,23 @@ async def test_an_artifact_that_can_run_code_is_refused(registry: Running) -> No
     assert body["error"]["code"] == "not_promotable"
 
 
+async def test_a_configuration_that_asks_for_code_of_its_own_is_refused(registry: Running) -> None:
+    config = json.dumps({"auto_map": {"AutoModel": "modeling_mine.Mine"}}).encode()
+    await Blobs(registry.service.settings).put("parcels/models/run-remote/config.json", config)
+    await candidate(registry, "run-remote")
+    (staged,) = await registry.emitted(ModelStaged)
+    assert staged.stage == "refused" and staged.reason.startswith("config.json: auto_map names code")
+
+
+async def test_what_is_inspected_is_signed_and_so_is_asked_for_and_routed(registry: Running) -> None:
+    await judge(registry, await candidate(registry, "run-1"))
+    (asked,) = await registry.emitted(EvaluationRequested)
+    for deployment in (asked.candidate, (await route(registry)).production):
+        Trust(SIGNER.public).check(deployment)
+    (registered,) = await registry.emitted(ModelRegistered)
+    assert registered.deployment.signature is None, "nobody has looked at it yet"
+
+
 async def test_a_cycle_without_a_candidate_is_closed_for_training(registry: Running) -> None:
     await registry.deliver([make(TrainingFailed, cycle_id=CYCLE, reason="too few labels", attempt=1)])
     (staged,) = await registry.emitted(ModelStaged)
@@ -290,23 +194,6 @@ async def test_events_of_an_unknown_workspace_are_dead_letters_and_harm_no_neigh
     assert [event.version for event in await registry.emitted(ModelRegistered)] == ["parcels-1", "parcels-2"]
     (reason,) = await registry.dead_letters()
     assert "nobody" in reason
-
-
-async def test_lineage_leads_from_a_version_to_documents_and_offsets(registry: Running) -> None:
-    manifest = {
-        "documents": 1950,
-        "sources": {"history": 1950},
-        "offsets": {"document.submitted.v1": {"0": [0, 1200]}},
-        "content": {"splits": {"train": {"rows": 1600}, "golden": {"rows": 350}}},
-    }
-    await Blobs(registry.service.settings).put("parcels/datasets/rows.json", json.dumps(manifest).encode())
-    version = await candidate(registry, "run-1")
-    found = await get(registry, f"/parcels/lineage/{version}")
-    assert found["run"]["id"] == "run-1" and found["run"]["seed"] == 7
-    assert (found["dataset"]["documents"], found["dataset"]["rows"]) == (1950, {"train": 1600, "golden": 350})
-    assert found["dataset"]["offsets"] == {"document.submitted.v1": {"0": [0, 1200]}}
-    assert found["event"]["position"]["topic"] == "model.trained.v1"
-    assert (await get(registry, "/parcels/lineage/parcels-9", 404))["error"]["code"] == "version_not_found"
 
 
 async def test_versions_are_listed_with_stage_and_scores(registry: Running) -> None:

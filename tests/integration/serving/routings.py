@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from harness import make
+from harness import SIGNER, make
 
 from millrace import learn
 from millrace.events import Canary, Deployment, Route, WorkspaceConfigured, WorkspaceRouted
@@ -47,7 +47,7 @@ def routed(
 
 
 def artifact_of(version: str, folder: Path, prefix: str, **parameters: Any) -> Deployment:
-    return Deployment(
+    made = Deployment(
         version=version,
         artifact=prefix,
         digest=learn.digest(folder),
@@ -55,6 +55,7 @@ def artifact_of(version: str, folder: Path, prefix: str, **parameters: Any) -> D
         labels=learn.read_version(folder).labels,
         parameters=parameters,
     )
+    return SIGNER.sign(made)
 
 
 def bare(folder: Path, name: str) -> Path:

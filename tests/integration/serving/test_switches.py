@@ -1,6 +1,7 @@
 """Two replicas on one database, real models, and a stream of requests that no switch may break."""
 
 import asyncio
+import base64
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,9 +12,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from harness import SECRET, Bus, Running, eventually, live, make
+from harness import SECRET, SIGNER, Bus, Running, eventually, live, make
 from routings import LABELS, configured, routed
 
+from millrace.chassis.signatures import Signer
 from millrace.events import Deployment, PredictionRequested, PredictionServed, RouteApplied
 from millrace.privacy import derived_key, pseudonym
 from millrace.serving.app import build_app
@@ -140,7 +142,7 @@ async def test_a_version_that_can_not_be_loaded_fails_its_revision_and_callers_d
     stack: Endpoints, bus: Bus, versions: dict[str, Deployment], tmp_path: Path
 ) -> None:
     name, good = f"w-{uuid4().hex[:6]}", versions["v1"]
-    forged = versions["v2"].model_copy(update={"digest": "sha256:" + "0" * 64})
+    forged = SIGNER.sign(versions["v2"].model_copy(update={"digest": "sha256:" + "0" * 64}))
     await bus.publish(configured(name), routed(name, 1, good))
     async with two(stack, tmp_path) as (first, second), first.http() as a, second.http() as b:
         for replica in (a, b):
@@ -155,6 +157,42 @@ async def test_a_version_that_can_not_be_loaded_fails_its_revision_and_callers_d
             assert await ready(replica)
         events = await bus.read(RouteApplied, until=lambda found: len(found) >= 2)
         assert Counter((event.workspace, event.revision) for event in events)[name, 2] == 1
+
+
+STRANGER = Signer(base64.b64encode(b"someone else's key, of 32 bytes.").decode())
+NOT_TRUSTED: dict[str, tuple[Any, str]] = {
+    "unsigned": (lambda made: made.model_copy(update={"signature": None}), "version v2 is not signed"),
+    "a stranger's": (STRANGER.sign, f"is signed with key {STRANGER.key}, which is not trusted"),
+    "changed since": (lambda made: made.model_copy(update={"parameters": {"max_length": 8}}), "changed after it was"),
+}
+
+
+@pytest.mark.parametrize("how", NOT_TRUSTED)
+async def test_a_version_that_is_not_signed_as_it_should_be_fails_its_revision_with_the_reason(
+    stack: Endpoints, bus: Bus, versions: dict[str, Deployment], tmp_path: Path, how: str
+) -> None:
+    name, (change, reason) = f"w-{uuid4().hex[:6]}", NOT_TRUSTED[how]
+    more = {"group_suffix": f"-{uuid4().hex[:8]}", "cache": tmp_path, "heartbeat": 0.2}
+    await bus.publish(configured(name), routed(name, 1, versions["v1"]))
+    async with live(stack, "serving", build_app, **more) as serving, serving.http() as client:
+        await eventually(partial(ready, client))
+        await bus.publish(routed(name, 2, change(versions["v2"])))
+        told = await applied(bus, name, 2)
+        assert not told.ok and reason in told.reason
+        answer = await client.post(f"/v1/workspaces/{name}/predict", json={"text": "refund me please"})
+        assert (answer.status_code, answer.json()["version"]) == (200, "v1")
+
+
+async def test_during_a_rotation_versions_of_both_keys_are_served(
+    stack: Endpoints, bus: Bus, versions: dict[str, Deployment], tmp_path: Path
+) -> None:
+    name, keys = f"w-{uuid4().hex[:6]}", f"{STRANGER.public},{SIGNER.public}"
+    more = {"group_suffix": f"-{uuid4().hex[:8]}", "cache": tmp_path, "heartbeat": 0.2, "trusted_keys": keys}
+    await bus.publish(configured(name), routed(name, 1, versions["v1"]))
+    async with live(stack, "serving", build_app, **more) as serving, serving.http() as client:
+        await eventually(partial(ready, client))
+        await bus.publish(routed(name, 2, STRANGER.sign(versions["v2"])))
+        assert (await applied(bus, name, 2)).ok
 
 
 async def test_requests_on_the_topic_are_answered_on_the_topic(
@@ -209,7 +247,7 @@ async def test_a_canary_too_slow_to_answer_has_failed_and_its_callers_are_answer
     stack: Endpoints, bus: Bus, versions: dict[str, Deployment], tmp_path: Path
 ) -> None:
     name, good = f"w-{uuid4().hex[:6]}", versions["v1"]
-    slow = good.model_copy(update={"version": "v3", "parameters": {"pad_to": 512}})
+    slow = SIGNER.sign(good.model_copy(update={"version": "v3", "parameters": {"pad_to": 512}}))
     await bus.publish(configured(name), routed(name, 1, good, canary=slow, share=0.999))
     more: dict[str, Any] = {"cache": tmp_path, "canary_within": 0.3}
     async with live(stack, "serving", build_app, **more) as alone, alone.http() as client:

@@ -128,6 +128,7 @@ async def test_drift_asks_for_rows_since_its_change_point(training: Running) -> 
     (asked,) = await requested(training)
     assert (asked.because, asked.attempt, asked.change_point, asked.version) == ("drift", 1, START, "parcels-1")
     assert (asked.min_labels, asked.drift_id, asked.workspace_revision) == (50, str(alarm.id), 1)
+    assert asked.asked_by is None, "nobody did"
     (cycle,) = await get(training, "cycles")
     assert UUID(cycle["id"]) == asked.cycle_id and cycle["state"] == "waiting"
 
@@ -226,6 +227,19 @@ async def test_a_method_that_is_not_there_is_named_with_those_that_are(training:
         assert (await client.post("/v1/workspaces/nobody/train", json={"by": "ada"})).status_code == 404
 
 
+async def test_behind_a_proxy_that_signs_people_in_whoever_did_asks(stack, tmp_path: Path) -> None:
+    more: dict[str, Any] = {"work_dir": tmp_path / "runs", "person_header": "X-Forwarded-User"}
+    async with running(stack, "training", build_app, **more) as training:
+        await training.tables.put(configured())
+        assert (await post(training, 401))["error"]["code"] == "not_signed_in"
+        async with training.http() as client:
+            signed_in = {"X-Forwarded-User": "ben"}
+            answer = await client.post("/v1/workspaces/parcels/train", json={"by": "ada"}, headers=signed_in)
+        assert answer.status_code == 202
+        (asked,) = await requested(training)
+        assert asked.asked_by == "ben" and asked.note == "by ben"
+
+
 async def test_a_second_rejection_alerts_and_stops(training: Running) -> None:
     production = deployment("parcels-1")
     await training.deliver([staged("production", "parcels-1", production)])
@@ -287,6 +301,7 @@ async def test_candidates_run_side_by_side_again_without_untrusted_rows_and_one_
     assert trained.cycle_id == asked.cycle_id and trained.labels == ["late", "lost"] and trained.attempt == 1
     assert trained.scores["macro_f1"] > 0.9 and trained.serving == {"max_length": 256}
     assert len(trained.runs) == 2 and trained.environment["torch"]
+    assert (asked.asked_by, trained.asked_by) == ("ada", "ada")
     names = [key async for key in Blobs(training.service.settings).each(f"{trained.artifact}/")]
     assert {name.rsplit("/", 1)[1] for name in names} == {"version.json", "weights.safetensors"}
     runs = await get(training, "runs")

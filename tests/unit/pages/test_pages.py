@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from millrace.pages import charts, page, table
-from millrace.pages.charts import curves, judged
+from millrace.pages.charts import Node, curves, judged
 from millrace.pages.words import counted
 
 
@@ -83,3 +83,16 @@ def test_reliability_leaves_out_empty_bins_and_stays_in_its_frame() -> None:
 )
 def test_one_is_not_several(number: int, what: str, several: str, told: str) -> None:
     assert counted(number, what, several) == told
+
+
+def test_a_graph_has_its_boxes_within_the_frame_apart_from_each_other_and_its_curves_end_at_them() -> None:
+    columns = [[Node("a", "a<b", ("1 row",)), Node("b", "b")], [], [Node("c", "c" * 60, ("x", "y"), hue=2)]]
+    svg = drawn(charts.graph(columns, [("a", "c"), ("b", "c"), ("gone", "c")], title="from & to"))
+    wide, tall = map(float, re.findall(r'viewBox="-1 -1 (\d+) (\d+)"', svg)[0])
+    boxes = [tuple(map(float, one)) for one in re.findall(r'class="box" x="([\d.]+)" y="([\d.]+)" height="(\d+)"', svg)]
+    assert len(boxes) == 3 and all(x + 190 <= wide and y + height <= tall for x, y, height in boxes)
+    assert boxes[0][1] + boxes[0][2] < boxes[1][1], "one below the other"
+    assert boxes[2][0] == 190 + 56, "an empty column takes no room"
+    ends = re.findall(r' ([\d.]+),([\d.]+)"/>', svg)
+    assert len(ends) == 2 and {tuple(map(float, end)) for end in ends} == {(boxes[2][0], boxes[2][1] + boxes[2][2] / 2)}
+    assert "a&lt;b" in svg and "c" * 60 in svg and ">" + "c" * 26 + "…<" in svg

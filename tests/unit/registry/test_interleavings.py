@@ -15,6 +15,7 @@ from registry_facts import (
 )
 
 from millrace.chassis.errors import Conflict, NotFound
+from millrace.events import Signature
 from millrace.registry import domain
 from millrace.registry.domain import Asked, Noted, Plan, Routed, Staged, Turn
 
@@ -31,6 +32,9 @@ class Registry(RuleBasedStateMachine):
 
     def turn(self, turn: Turn) -> None:
         before, self.standing = self.standing, turn.standing
+        for name, version in before.versions.items():
+            now = turn.standing.versions[name]
+            assert not (version.hold and now.hold) or version.stage == now.stage, "a hold keeps a version where it is"
         for decision in turn.decisions:
             if isinstance(decision, Routed):
                 self.revisions.append(decision.route.revision)
@@ -46,11 +50,13 @@ class Registry(RuleBasedStateMachine):
     @rule(
         shadow=st.booleans(),
         shares=st.sampled_from([(), (0.5,), (0.1, 0.5)]),
-        approval=st.booleans(),
+        approval=st.sampled_from(["none", "person", "four-eyes"]),
         otherwise=st.sampled_from(["roll-back", "promote"]),
     )
-    def declare(self, shadow: bool, shares: tuple[float, ...], approval: bool, otherwise: Any) -> None:
-        plan = Plan(self.standing.plan.revision + 1, shadow, shares, approval, otherwise)
+    def declare(self, shadow: bool, shares: tuple[float, ...], approval: str, otherwise: Any) -> None:
+        plan = Plan(
+            self.standing.plan.revision + 1, shadow, shares, approval != "none", approval == "four-eyes", otherwise
+        )
         self.turn(Turn(self.standing).keep(plan=plan))
 
     @rule(again=st.booleans())
@@ -112,11 +118,39 @@ class Registry(RuleBasedStateMachine):
         version = data.draw(st.sampled_from(sorted(self.standing.versions)))
         seen = self.standing.route.revision - lag
         try:
-            if data.draw(st.booleans()):
-                self.turn(domain.promote(self.standing, version, seen=seen, by="ada"))
+            what = data.draw(st.sampled_from(["promote", "approve", "back"]))
+            by = data.draw(st.sampled_from(["ada", "ben"]))
+            if what == "promote":
+                self.turn(domain.promote(self.standing, version, seen=seen, by=by))
+            elif what == "approve":
+                request, rollout = self.standing.request, self.standing.rollout
+                turn = domain.approve(self.standing, version, seen=seen, by=by)
+                asked = request and request.version == version and not (rollout and rollout.version == version)
+                assert not (asked and self.standing.plan.four_eyes and request.by == by)
+                self.turn(turn)
             else:
                 to = data.draw(st.sampled_from([None, version]))
                 self.turn(domain.roll_back(self.standing, seen=seen, by="ada", to=to))
+        except (Conflict, NotFound):
+            pass
+
+    @rule(data=st.data(), what=st.sampled_from(["hold", "hold", "release", "sign", "sign first"]))
+    def keep(self, data: st.DataObject, what: str) -> None:
+        if not self.standing.versions:
+            return
+        version = data.draw(st.sampled_from(sorted(self.standing.versions)))
+        signature = Signature(key="k", value=data.draw(st.sampled_from(["one", "another"])))
+        try:
+            match what:
+                case "hold":
+                    self.turn(domain.hold(self.standing, version, by="ada", reason="wait"))
+                case "release":
+                    self.turn(domain.release(self.standing, version, by="ben"))
+                case "sign":
+                    self.turn(domain.sign_anew(self.standing, version, signature, by="ada"))
+                case _:
+                    inspected = [v.id for v in self.standing.versions.values() if v.asked is not None]
+                    self.turn(domain.sign_first(self.standing, dict.fromkeys(inspected, signature), {}))
         except (Conflict, NotFound):
             pass
 
@@ -130,20 +164,39 @@ class Registry(RuleBasedStateMachine):
         by_stage = {stage: [v.id for v in self.standing.versions.values() if v.stage == stage] for stage in STAGES}
         route = self.standing.route
         assert by_stage["production"] == ([route.production.version] if route.production else [])
-        assert by_stage["shadow"] == ([route.shadow.version] if route.shadow else [])
-        assert by_stage["canary"] == ([route.canary.deployment.version] if route.canary else [])
+        for stage, deployment in (("shadow", route.shadow), ("canary", route.canary and route.canary.deployment)):
+            off = [name for name in by_stage[stage] if self._harmed(name)]
+            assert [name for name in by_stage[stage] if name not in off] == ([deployment.version] if deployment else [])
         assert not (route.shadow and route.canary)
+
+    def _harmed(self, name: str) -> bool:
+        """Held, and without traffic since it did harm."""
+        version = self.standing.version(name)
+        return bool(version.hold and version.owed and version.owed.move == "roll-back")
+
+    @invariant()
+    def every_deployment_of_the_route_is_the_version_s_own(self) -> None:
+        for deployment in self.standing.route.deployments():
+            assert deployment == self.standing.version(deployment.version).deployment
+
+    @invariant()
+    def only_what_is_held_or_waits_for_production_is_owed_anything(self) -> None:
+        production = self.standing.production
+        kept = production is not None and self.standing.version(production).hold is not None
+        for version in self.standing.versions.values():
+            assert not version.owed or version.hold or kept
 
     @invariant()
     def a_rollout_is_of_a_version_on_its_way(self) -> None:
         rollout = self.standing.rollout
         if rollout:
-            assert self.standing.version(rollout.version).stage in {"registered", "shadow", "canary"}
-            assert rollout.step is not None or rollout.awaiting
+            version = self.standing.version(rollout.version)
+            assert version.stage in {"registered", "shadow", "canary"}
+            assert rollout.step is not None or rollout.awaiting or version.owed
 
     @invariant()
     def nothing_that_passed_is_forgotten(self) -> None:
-        waiting = [v for v in self.standing.versions.values() if v.passed and v.stage == "registered"]
+        waiting = [v for v in self.standing.versions.values() if v.passed and v.stage == "registered" and not v.hold]
         assert self.standing.rollout or not waiting
 
     @invariant()

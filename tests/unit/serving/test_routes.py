@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
+from harness import SIGNER
 
 from millrace.chassis import BlobNotFound, Unavailable
+from millrace.chassis.signatures import Trust
 from millrace.events import Arm, Canary, Deployment, Envelope, Route, WorkspaceRouted
 from millrace.learn import Parameters, Prediction
 from millrace.serving import routes as module
@@ -64,9 +66,10 @@ class Artifacts:
 
 
 def version(name: str, **parameters: Any) -> Deployment:
-    return Deployment(
+    made = Deployment(
         version=name, artifact=name, digest=name, task="classify", labels=["a", "b"], parameters=parameters
     )
+    return SIGNER.sign(made)
 
 
 def routed(revision: int, production: str | None = "v1", canary: str | None = None, **more: Any) -> WorkspaceRouted:
@@ -82,7 +85,7 @@ def routed(revision: int, production: str | None = "v1", canary: str | None = No
 class World:
     def __init__(self) -> None:
         self.engine, self.artifacts = Engine(), Artifacts()
-        self.routes = Routes(self.engine, self.artifacts, load_within=0.5)  # type: ignore[arg-type]
+        self.routes = Routes(self.engine, self.artifacts, Trust(SIGNER.public), load_within=0.5)  # type: ignore[arg-type]
         self.told: list[tuple[int, Report | None]] = []
         self.routes.reported.append(lambda event, report: self.told.append((event.route.revision, report)))
 

@@ -18,6 +18,7 @@ import yaml
 from millrace.stack import Endpoints, S3Endpoint, compose_endpoints, s3
 from millrace.stack.closure import closure
 from millrace.stack.kafka import PROPERTIES
+from millrace.stack.keys import Signing
 from millrace.stack.postgres import SETTINGS
 from millrace.stack.services import discover, environment, peculiar, provisioning
 
@@ -30,7 +31,11 @@ CORE = {"v1", "apps/v1", "batch/v1", "policy/v1"}
 def told(name: str) -> set[str]:
     """The names of the settings that `millrace up` gives a service, and where large temporary files go."""
     common = environment(name, ENDPOINTS, dsn="postgresql://x", secret="s", port=1)
-    return {*common, *peculiar(name, Path("/data"), {}), *(["TMPDIR"] if writes_files(name) else [])}
+    return {
+        *common,
+        *peculiar(name, Path("/data"), {}, Signing("key", "trusted")),
+        *(["TMPDIR"] if writes_files(name) else []),
+    }
 
 
 def writes_files(name: str) -> bool:

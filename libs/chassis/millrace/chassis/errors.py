@@ -8,6 +8,7 @@ Unprocessable             it will never work: dead letter, 422
       BodyGone              a record whose body was removed: its person is forgotten, or its time is over
   Conflict                409
     AlreadyExists
+  NotSignedIn             401
 Unavailable               it may work later: retry with back-off, 503
   Busy                    429, with a time to come back
   BucketNotFound          a service's own is made before long; who was told of another says so
@@ -57,6 +58,12 @@ class AlreadyExists(Conflict):
     def __init__(self, key: str) -> None:
         super().__init__(f"blob {key!r} exists and blobs are written once")
         self.key = key
+
+
+class NotSignedIn(Unprocessable):
+    def __init__(self, header: str) -> None:
+        super().__init__(f"nobody is signed in: the header {header} is missing")
+        self.header = header
 
 
 class Unavailable(Exception):

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from millrace.chassis import dead_letters, telemetry
-from millrace.chassis.errors import Busy, Conflict, NotFound, Unavailable, Unprocessable
+from millrace.chassis.errors import Busy, Conflict, NotFound, NotSignedIn, Unavailable, Unprocessable
 from millrace.chassis.signing import By, noted
 from millrace.workspace.expected import expected
 
@@ -79,6 +79,7 @@ def build(service: "Service") -> FastAPI:
     app.add_exception_handler(Unprocessable, _shown(422))
     app.add_exception_handler(NotFound, _shown(404))
     app.add_exception_handler(Conflict, _shown(409))
+    app.add_exception_handler(NotSignedIn, _shown(401))
     app.add_exception_handler(Unavailable, _shown(503))
     app.add_exception_handler(Busy, _shown(429))
     app.add_exception_handler(RequestValidationError, _invalid)

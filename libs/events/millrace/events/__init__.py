@@ -30,6 +30,7 @@ from millrace.events.parts import (
     Route,
     RunSummary,
     Score,
+    Signature,
     Split,
     Stage,
     Trigger,
@@ -38,6 +39,7 @@ from millrace.events.parts import (
 from millrace.events.privacy import ErasureConfirmed, SubjectErased
 from millrace.events.registry import (
     EvaluationRequested,
+    LedgerAppended,
     ModelRegistered,
     ModelStaged,
     WorkspaceConfigured,
@@ -79,6 +81,7 @@ __all__ = [
     "FeedbackKind",
     "FeedbackRecorded",
     "InteractionLogged",
+    "LedgerAppended",
     "ModelEvaluated",
     "ModelRegistered",
     "ModelStaged",
@@ -98,6 +101,7 @@ __all__ = [
     "RouteApplied",
     "RunSummary",
     "Score",
+    "Signature",
     "Split",
     "Stage",
     "SubjectErased",

@@ -39,6 +39,13 @@ class Reason(Part):
     expected: str
 
 
+class Signature(Part):
+    """Ed25519 over a deployment as canonical JSON, its signature left out."""
+
+    key: str = Field(description="which public key: the first 16 hex digits of its sha256")
+    value: str = Field(description="base64")
+
+
 class Deployment(Part):
     """All that serving needs to answer with a version; changing any of it makes another version."""
 
@@ -50,6 +57,7 @@ class Deployment(Part):
     parameters: dict[str, Any] = Field(
         default_factory=dict, description="serving parameters, e.g. pad_to, max_length (tokens)"
     )
+    signature: Signature | None = Field(default=None, description="the registry's; what has none is not loaded")
 
 
 class Canary(Part):

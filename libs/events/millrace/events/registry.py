@@ -43,6 +43,20 @@ class ModelRegistered(Event):
     scores: dict[str, float] = Field(default_factory=dict)
 
 
+class LedgerAppended(Event):
+    """An entry of the registry's ledger: what was decided, by whom and why, and what it changed.
+
+    `hash` is sha256, in hex, over `previous`, a newline and `entry`, byte for byte. Folding the entries of a workspace
+    in their order gives the registry's tables back.
+    """
+
+    number: int = Field(ge=1, description="counts up within the workspace, without gaps")
+    previous: str = Field(description="the hash of the entry before; 64 zeros at the first")
+    hash: str
+    kind: str
+    entry: str = Field(description="JSON; what is hashed is this text as it stands")
+
+
 class EvaluationRequested(Event):
     """A version is to be judged against production at the gate."""
 

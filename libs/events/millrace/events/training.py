@@ -22,6 +22,7 @@ class RetrainingRequested(Event):
     drift_id: str | None = None
     dataset: str | None = Field(default=None, description="the version to train on; absent: one is cut")
     note: str = ""
+    asked_by: str | None = Field(default=None, description="the person who asked; absent: nobody did")
 
 
 class TrainingStarted(Event):
@@ -73,3 +74,4 @@ class ModelTrained(Event):
     environment: dict[str, str] = Field(default_factory=dict, description="versions of what weights depend on")
     runs: list[RunSummary] = Field(default_factory=list, description="all candidates, the picked one among them")
     change_point: datetime | None = None
+    asked_by: str | None = Field(default=None, description="the person who asked for the cycle; absent: nobody did")

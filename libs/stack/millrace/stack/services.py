@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from .endpoints import Endpoints
 from .errors import StackError
+from .keys import Signing
 from .part import Part
 from .ports import PortBook
 from .process import Command
@@ -53,12 +54,13 @@ def environment(
     return {f"{name.upper()}_{key}": value for key, value in told.items()}
 
 
-def peculiar(name: str, data: Path, urls: Mapping[str, str]) -> dict[str, str]:
-    """Return what only this service is told: where it keeps files; the console, where the others answer."""
+def peculiar(name: str, data: Path, urls: Mapping[str, str], signing: Signing) -> dict[str, str]:
+    """Return what only this service is told: where it keeps files, its keys; the console, where the others answer."""
     told = {
-        "serving": {"CACHE": str(data / "artifacts")},
+        "registry": {"SIGNING_KEY": signing.key},
+        "serving": {"CACHE": str(data / "artifacts"), "TRUSTED_KEYS": signing.trusted},
         "training": {"WORK_DIR": str(data / "runs")},
-        "evaluation": {"MEMORY": str(data / "embeddings.sqlite")},
+        "evaluation": {"MEMORY": str(data / "embeddings.sqlite"), "TRUSTED_KEYS": signing.trusted},
         "console": {"SERVICES": json.dumps(dict(urls))},
     }
     return {f"{name.upper()}_{key}": value for key, value in told.get(name, {}).items()}

@@ -131,7 +131,7 @@ class Supervisor:
             name = service.service
             dsn = role_dsn(endpoints.postgres, name, self._passwords[name])
             told = environment(name, endpoints, dsn=dsn, secret=keys.secret, port=service.port)
-            service.told = {**told, **peculiar(name, self.data, urls)}
+            service.told = {**told, **peculiar(name, self.data, urls, keys.signing)}
 
     def _provision(self) -> None:
         """Run the chassis' provisioning as the process that compose and Kubernetes run too."""

@@ -1,7 +1,7 @@
 """The parts of datasets, put together."""
 
 from millrace.chassis import Blobs, Clock, Database, Service, workspaces
-from millrace.datasets import features_http
+from millrace.datasets import documents_http, features_http
 from millrace.datasets.http import routes
 from millrace.datasets.job_cut import job_cut
 from millrace.datasets.job_discard import job_discard
@@ -28,7 +28,11 @@ def build_app(settings: Settings, *, clock: Clock) -> Service:
         settings=settings,
         clock=clock,
         db=db,
-        http=[*routes(db, blobs, specs), features_http.routes(db, blobs, specs, clock)],
+        http=[
+            *routes(db, blobs, specs),
+            documents_http.routes(db, blobs, specs),
+            features_http.routes(db, blobs, specs, clock),
+        ],
         tables=[specs],
         handlers=[
             on_document_kept.bind(workspaces=specs, part_rows=settings.part_rows),

@@ -1,6 +1,7 @@
 """Composition root: what evaluation is made of."""
 
 from millrace.chassis import Blobs, Clock, Database, Service
+from millrace.chassis.signatures import Trust
 from millrace.evaluation.engine import Engine, Process
 from millrace.evaluation.http import routes
 from millrace.evaluation.job_erase import job_erase
@@ -48,7 +49,9 @@ def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None)
             on_feedback_recorded,
         ],
         jobs=[
-            job_evaluate.bind(blobs=blobs, engine=engine, attempts=settings.attempts),
+            job_evaluate.bind(
+                blobs=blobs, engine=engine, trust=Trust(settings.trusted_keys), attempts=settings.attempts
+            ),
             job_erase,
             job_expire,
             job_sweep,

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from millrace.chassis import BlobNotFound, Blobs, Job, Unprocessable, works
+from millrace.chassis.signatures import Trust
 from millrace.evaluation import report
 from millrace.evaluation.domain.gate import Evidence, Judgement, judge_gate
 from millrace.evaluation.engine import Engine, ScoringDied
@@ -18,9 +19,11 @@ from millrace.workspace import Workspace
 
 
 @works("evaluate", emits=[ModelEvaluated, EvaluationFailed])
-async def job_evaluate(job: Job, *, blobs: Blobs, engine: Engine, attempts: int) -> None:
+async def job_evaluate(job: Job, *, blobs: Blobs, engine: Engine, trust: Trust, attempts: int) -> None:
     request = EvaluationRequested.model_validate(job.payload)
     try:
+        for deployment in filter(None, (request.candidate, request.production)):
+            trust.check(deployment)
         async with job.transaction() as tx:
             spec = await specs.load(tx, request.workspace, request.workspace_revision)
         with tempfile.TemporaryDirectory(prefix="millrace-evaluate-") as folder:

@@ -12,6 +12,9 @@ from millrace import chassis
 class Settings(chassis.Settings):
     model_config = SettingsConfigDict(env_prefix="EVALUATION_", extra="ignore")
 
+    trusted_keys: str = Field(
+        description="public keys whose signatures count: base64 of the 32 bytes of each, comma-separated"
+    )
     score_threads: int = Field(default=1, ge=1, description="CPU threads of the scoring process")
     score_within: float = Field(default=1800, gt=0, description="seconds after which a scoring process is ended")
     nice: int = Field(default=10, ge=0, le=19, description="how far scoring gives way to serving on the same cores")

@@ -1,9 +1,11 @@
 """The composition root."""
 
 from millrace.chassis import Blobs, Clock, Database, Service
+from millrace.chassis.signatures import Signer
 from millrace.registry.declaring import EMITS
 from millrace.registry.http import routes
 from millrace.registry.job_inspect import job_inspect
+from millrace.registry.job_sign import job_sign
 from millrace.registry.ledger import MOVES
 from millrace.registry.on_erasure_confirmed import on_erasure_confirmed
 from millrace.registry.on_evaluation_failed import on_evaluation_failed
@@ -18,11 +20,12 @@ from millrace.registry.settings import Settings
 def build_app(settings: Settings, *, clock: Clock) -> Service:
     db = Database(settings, clock)
     blobs = Blobs(settings)
+    signer = Signer(settings.signing_key.get_secret_value())
     return Service(
         settings=settings,
         clock=clock,
         db=db,
-        http=routes(db, blobs=blobs, clock=clock),
+        http=routes(db, blobs=blobs, clock=clock, signer=signer, person_header=settings.person_header),
         emits_http=(*EMITS, *MOVES),
         handlers=[
             on_model_trained,
@@ -33,5 +36,5 @@ def build_app(settings: Settings, *, clock: Clock) -> Service:
             on_route_applied,
             on_erasure_confirmed,
         ],
-        jobs=[job_inspect.bind(blobs=blobs)],
+        jobs=[job_inspect.bind(blobs=blobs, signer=signer), job_sign.bind(blobs=blobs, signer=signer)],
     )

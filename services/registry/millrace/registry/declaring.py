@@ -1,14 +1,13 @@
 """A workspace file becomes a revision, where it means something new."""
 
-import json
 from typing import Any
 
 from millrace.chassis import Blobs, Transaction
-from millrace.events import Cause, WorkspaceConfigured, WorkspaceRouted
-from millrace.registry import bases, domain, ledger, store
+from millrace.events import Cause, LedgerAppended, WorkspaceConfigured, WorkspaceRouted
+from millrace.registry import bases, changes, domain, ledger, store
 from millrace.workspace import Problem, Workspace, WorkspaceInvalid, changes_refused, doubts, load
 
-EMITS = (WorkspaceConfigured, WorkspaceRouted)
+EMITS = (LedgerAppended, WorkspaceConfigured, WorkspaceRouted)
 LONGEST = 256 * 1024
 """Characters of a workspace file."""
 
@@ -29,6 +28,7 @@ async def declare(tx: Transaction, spec: Workspace, *, by: str, cause: Cause) ->
     """Raises WorkspaceInvalid where the file changes what is fixed for the workspace's life."""
     await store.lock(tx, spec.workspace)
     known = await store.declared(tx, spec.workspace)
+    standing = None
     if known is None:
         turn = domain.opened(spec, by)
         revision = 1
@@ -39,29 +39,20 @@ async def declare(tx: Transaction, spec: Workspace, *, by: str, cause: Cause) ->
         if digest == spec.digest():
             return _applied(spec, before, changed=False)
         revision = before + 1
-        turn = domain.redeclared(await store.load(tx, spec.workspace), spec)
-    await store.declare(tx, spec, revision, by, route=turn.standing.route)
+        standing = await store.load(tx, spec.workspace)
+        turn = domain.redeclared(standing, spec)
     tx.emit(
         WorkspaceConfigured.caused_by(
             cause, workspace=spec.workspace, revision=revision, spec=spec.plain(), digest=spec.digest(), by=by
         )
     )
-    await _entry(tx, spec, revision, by, cause)
-    await ledger.record(tx, cause, turn)
+    told = {"revision": revision, "digest": spec.digest()}
+    seen = turn.standing.route.revision
+    entry = ledger.entry("configured", seen, cause, reason=f"revision {revision}", by=by, detail=told)
+    moved = changes.between(standing, turn.standing, trained=None, now=tx.now)
+    declared = changes.declared(spec, revision, by, tx.now)
+    await ledger.record(tx, cause, turn, changes.merged(declared, moved), before=[entry])
     return _applied(spec, revision, changed=True)
-
-
-async def _entry(tx: Transaction, spec: Workspace, revision: int, by: str, cause: Cause) -> None:
-    await tx.execute(
-        """INSERT INTO ledger (workspace, at, kind, reason, by, revision, cause_id, detail)
-           SELECT $1, $2, 'configured', $3, $4, (route->>'revision')::int, $5, $6 FROM workspaces WHERE name = $1""",
-        spec.workspace,
-        tx.now,
-        f"revision {revision}",
-        by,
-        cause.id,
-        json.dumps({"revision": revision, "digest": spec.digest()}),
-    )
 
 
 def _applied(spec: Workspace, revision: int, *, changed: bool) -> dict[str, Any]:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from millrace.chassis import Transaction, handles
-from millrace.events import ModelRegistered, ModelTrained
+from millrace.events import LedgerAppended, ModelRegistered, ModelTrained
 from millrace.registry import domain, turns
 
 
-@handles(ModelTrained, emits=[ModelRegistered])
+@handles(ModelTrained, emits=[LedgerAppended, ModelRegistered])
 async def on_model_trained(events: Sequence[ModelTrained], tx: Transaction) -> None:
     for event in events:
         turn = await turns.take(tx, event, domain.trained)

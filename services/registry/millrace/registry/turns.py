@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from millrace.chassis import Transaction
 from millrace.events import Event, ModelTrained
-from millrace.registry import ledger, store
+from millrace.registry import changes, ledger, store
 from millrace.registry.domain import Standing, Turn
 
 E = TypeVar("E", bound=Event)
@@ -19,6 +19,5 @@ async def take(
     runs = (trained.run_id,) if trained else ()
     standing = await store.load(tx, event.workspace, versions=versions, runs=runs)
     turn = decide(standing, event)
-    await store.save(tx, standing, turn.standing, trained=trained)
-    await ledger.record(tx, event, turn)
+    await ledger.record(tx, event, turn, changes.between(standing, turn.standing, trained=trained, now=tx.now))
     return turn

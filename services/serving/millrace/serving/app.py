@@ -4,6 +4,7 @@ from functools import partial
 
 from millrace.chassis import Blobs, Clock, Database, Service, Table, workspaces
 from millrace.chassis.intake import Intake
+from millrace.chassis.signatures import Trust
 from millrace.events import PredictionServed, RouteApplied, WorkspaceRouted
 from millrace.learn import Shelf
 from millrace.serving.blobs import Artifacts
@@ -55,7 +56,7 @@ def build_app(
         callers=partial(engine.waiting, "production"),
     )
     artifacts = Artifacts(Blobs(settings), settings.cache, settings.cache_most)
-    routes = Routes(engine, artifacts, load_within=settings.load_within)
+    routes = Routes(engine, artifacts, Trust(settings.trusted_keys), load_within=settings.load_within)
     routed: Table[WorkspaceRouted] = Table(WorkspaceRouted, settings, on_change=routes.on_change)
     routes.caught_up = lambda: routed.caught_up
     declarations = Declarations(db, clock, encoder)

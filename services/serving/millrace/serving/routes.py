@@ -10,6 +10,7 @@ import structlog
 from pydantic import ValidationError
 
 from millrace.chassis import Unavailable, Unprocessable
+from millrace.chassis.signatures import Trust
 from millrace.events import Arm, Deployment, Route, WorkspaceRouted
 from millrace.learn import Parameters, Unlearnable
 from millrace.serving import metrics
@@ -60,8 +61,9 @@ class Turn:
 class Routes:
     """Routes as this replica serves them."""
 
-    def __init__(self, engine: Engine, artifacts: Artifacts, *, load_within: float) -> None:
+    def __init__(self, engine: Engine, artifacts: Artifacts, trust: Trust, *, load_within: float) -> None:
         self._engine = engine
+        self._trust = trust
         self._artifacts = artifacts
         self._within = load_within
         self._live: dict[str, Live] = {}
@@ -158,7 +160,8 @@ class Routes:
         return report
 
     async def _load(self, wanted: Deployment) -> Loaded:
-        """A version that some arm has already is not loaded again."""
+        """A version that some arm has already is not loaded again. Raises SignatureRefused for one not trusted."""
+        self._trust.check(wanted)
         try:
             parameters = Parameters.model_validate(wanted.parameters)
         except ValidationError as error:

@@ -12,6 +12,9 @@ from millrace import chassis
 class Settings(chassis.Settings):
     model_config = SettingsConfigDict(env_prefix="SERVING_", extra="ignore")
 
+    trusted_keys: str = Field(
+        description="public keys whose signatures count: base64 of the 32 bytes of each, comma-separated"
+    )
     cache: Path = Field(
         default=Path(gettempdir()) / "millrace-artifacts",
         description="folder of downloaded artifacts; replicas of one machine may share it",

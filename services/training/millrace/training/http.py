@@ -5,11 +5,12 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import uuid5
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import AwareDatetime, Field
 
 from millrace.chassis import Clock, Database, Table, command
+from millrace.chassis.people import People
 from millrace.chassis.signing import Signed
 from millrace.training import domain, page, searching, store, turns
 from millrace.training.declared import Declared
@@ -33,16 +34,17 @@ class Training(Signed):
     dataset: str | None = Field(default=None, min_length=1, max_length=200)
 
 
-def routes(db: Database, *, specs: Table[Declared], clock: Clock) -> APIRouter:
+def routes(db: Database, *, specs: Table[Declared], clock: Clock, people: People) -> APIRouter:
     router = APIRouter()
 
     @router.post("/v1/workspaces/{name}/train", status_code=202)
-    async def train(name: str, asked: Training, key: Key = None) -> dict[str, Any]:
+    async def train(name: str, asked: Training, request: Request, key: Key = None) -> dict[str, Any]:
         await db.admit()
         declared = await specs.get(name)
         if declared.policy.untrained:
             raise domain.NotTrained(name, declared.policy.untrained)
         cause = command(now=clock.now(), key=f"train/{name}/{key}" if key else None)
+        asked = asked.model_copy(update={"by": people.who(request, asked.by)})
         ask = _ask(asked, declared, cause.id, cause.occurred_at)
         async with db.transaction(emits=MOVES) as tx:
             if domain.DECLARE in ask.methods and await store.deployment(tx, name) is None:
@@ -126,4 +128,5 @@ def _ask(asked: Training, declared: Declared, cause_id: Any, now: datetime) -> d
         methods=tuple(asked.methods),
         dataset=asked.dataset,
         note=f"by {asked.by}{f': {asked.note}' if asked.note else ''}",
+        asked_by=asked.by,
     )

@@ -42,7 +42,12 @@ async def job_pick(job: Job, *, judging: timedelta) -> None:
 
 
 def _of_cycle(cycle: Cycle) -> dict[str, Any]:
-    return {"dataset": cycle.dataset, "attempt": cycle.attempt, "change_point": cycle.change_point}
+    return {
+        "dataset": cycle.dataset,
+        "attempt": cycle.attempt,
+        "change_point": cycle.change_point,
+        "asked_by": cycle.asked_by,
+    }
 
 
 def _trained(rows: list[asyncpg.Record], picked: UUID, planned: Plan) -> dict[str, Any]:

@@ -21,4 +21,8 @@ class Settings(chassis.Settings):
     memory_mb: int = Field(default=0, ge=0, description="most that one run may take; 0: as much as there is")
     hour_costs: float = Field(default=0.0, ge=0, description="what an hour of a run costs, in any currency; 0: untold")
     judging_days: float = Field(default=30.0, gt=0, description="after which a candidate still not judged is an alert")
+    person_header: str = Field(
+        default="",
+        description="header in which a proxy that signs people in names them; empty: callers name themselves",
+    )
     grace: float = Field(default=900.0, gt=0, description="seconds beyond a limit before a cycle is given up")

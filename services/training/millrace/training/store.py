@@ -16,7 +16,7 @@ from millrace.training.domain.track import REMEMBERED
 PENDING = TypeAdapter(tuple[Ask, ...])
 CYCLE = (
     "id, because, attempt, opened_at, deadline, workspace_revision, min_labels, change_point, version, drift_id,"
-    " methods, note, state, dataset, cut_at"
+    " methods, note, state, dataset, cut_at, asked_by"
 )
 
 
@@ -70,7 +70,7 @@ async def save(tx: Transaction, before: Track, after: Track) -> None:
 async def _save_cycle(tx: Transaction, workspace: str, cycle: Cycle) -> None:
     await tx.execute(
         f"""INSERT INTO cycles (workspace, {CYCLE})
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
             ON CONFLICT (id) DO UPDATE SET state = $14, dataset = $15, cut_at = $16""",
         workspace,
         cycle.id,
@@ -88,6 +88,7 @@ async def _save_cycle(tx: Transaction, workspace: str, cycle: Cycle) -> None:
         cycle.state,
         cycle.dataset,
         cycle.cut_at,
+        cycle.asked_by,
     )
 
 

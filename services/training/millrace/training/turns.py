@@ -61,6 +61,7 @@ async def _request(tx: Transaction, cause: Cause, workspace: str, cycle: Cycle) 
             drift_id=str(cycle.drift_id) if cycle.drift_id else None,
             dataset=cycle.dataset,
             note=cycle.note,
+            asked_by=cycle.asked_by,
         )
     )
     await set_timer(tx, cause, workspace, cycle, "waiting", after=cycle.deadline + SLACK - tx.now)

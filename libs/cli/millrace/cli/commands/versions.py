@@ -1,26 +1,19 @@
-"""millrace versions, promote, rollback, lineage, history"""
+"""millrace versions, promote, rollback, history"""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
-from rich.tree import Tree
 
 from millrace.cli import Data, Json, Target, show, table
+from millrace.cli.decisions import Reason, Seen, decide, moved, seen_or_current
 from millrace.cli.options import By
-from millrace.cli.person import counted, moment, scores, whoami
-
-if TYPE_CHECKING:
-    import httpx
+from millrace.cli.person import moment
 
 commands = typer.Typer()
 
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest first.")]
-Reason = Annotated[str, typer.Option(help="Why; stays in the ledger.", show_default=False)]
-Seen = Annotated[
-    int | None, typer.Option("--revision", min=0, help="The route's revision you decide upon; refused if it moved.")
-]
 MAIN = "macro_f1"
 STAGES = {"production": "bold green", "canary": "cyan", "shadow": "cyan", "registered": "yellow"}
 
@@ -43,7 +36,7 @@ def _versions(found: list[dict[str, Any]], route: dict[str, Any]) -> Table:
             one["method"],
             *(_figure(one["scores"].get(name)) for name in suites),
             moment(one["staged_at"]),
-            Text("learned from rows that are erased" if one["erasures"] else "", style="yellow"),
+            Text(_remarks(one), style="yellow"),
         )
         for one in found
     ]
@@ -57,6 +50,11 @@ def _stage(one: dict[str, Any], route: dict[str, Any]) -> Text:
     return Text(one["stage"] + share, style=STAGES.get(one["stage"], "dim"))
 
 
+def _remarks(one: dict[str, Any]) -> str:
+    held = f"held by {one['hold']['by']}: {one['hold']['reason']}" if one.get("hold") else ""
+    return "; ".join(filter(None, (held, "learned from rows that are erased" if one["erasures"] else "")))
+
+
 def _figure(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
@@ -65,11 +63,11 @@ def _figure(value: float | None) -> str:
 def promote(
     workspace: str, version: str, data: Data, seen: Seen = None, by: By = "", reason: Reason = "", as_json: Json = False
 ) -> None:
-    """Put a version into production, or give a rollout the approval it waits for."""
+    """Put a version into production, or give a rollout the approval it waits for; four eyes: ask for it."""
     with Target(data).http("registry") as registry:
-        asked = {"version": version, "revision": _revision(registry, workspace, seen)}
-        moved = _command(registry, workspace, "promote", asked, by, reason)
-    show(moved, as_json, lambda: _moved(moved))
+        revision = seen_or_current(registry, workspace, seen)
+        told = decide(registry, workspace, "promote", by, version=version, revision=revision, reason=reason)
+    show(told, as_json, lambda: moved(told))
 
 
 @commands.command()
@@ -86,69 +84,9 @@ def rollback(
 ) -> None:
     """End the rollout; without one, let the production before answer again."""
     with Target(data).http("registry") as registry:
-        asked = {"to": to, "revision": _revision(registry, workspace, seen)}
-        moved = _command(registry, workspace, "rollback", asked, by, reason)
-    show(moved, as_json, lambda: _moved(moved))
-
-
-def _revision(registry: "httpx.Client", workspace: str, seen: int | None) -> int:
-    if seen is not None:
-        return seen
-    return int(registry.get(f"/v1/workspaces/{workspace}").json()["route"]["revision"])
-
-
-def _command(
-    registry: "httpx.Client", workspace: str, what: str, asked: dict[str, Any], by: str, reason: str
-) -> dict[str, Any]:
-    body = {**asked, "by": by or whoami(), "reason": reason}
-    answer: dict[str, Any] = registry.post(f"/v1/workspaces/{workspace}/{what}", json=body).json()
-    return answer
-
-
-def _moved(moved: dict[str, Any]) -> str:
-    told = ", ".join(f"{version} is {stage}" for version, stage in moved["moved"].items())
-    return (
-        f"{told or 'nothing moved'}; [bold]{moved['production'] or 'nothing'}[/] answers (revision {moved['revision']})"
-    )
-
-
-@commands.command()
-def lineage(workspace: str, version: str, data: Data, as_json: Json = False) -> None:
-    """Show where a version comes from: run, dataset, documents, offsets."""
-    with Target(data).http("registry") as registry:
-        found = registry.get(f"/v1/workspaces/{workspace}/lineage/{version}").json()
-    show(found, as_json, lambda: _tree(found))
-
-
-def _tree(found: dict[str, Any]) -> Tree:
-    tree = Tree(f"[bold]{found['version']}[/] {found['stage']}, after {found['parent'] or 'none'}")
-    tree.add(f"artifact {found['artifact']['digest'][:19]} at {found['artifact']['prefix']}")
-    run = found["run"]
-    about = tree.add(f"run {run['id']}: {run['method']} on {run['base']}, seed {run['seed']}, {run['seconds']:.0f} s")
-    about.add(f"validation {scores(run['scores'])}")
-    for other in run["beside"]:
-        about.add(Text(f"beside it {other['method']}: {other.get('failed') or scores(other['scores'])}", style="dim"))
-    data = found["dataset"]
-    rows = tree.add(f"dataset {data['digest'][:19]}: {_counts(data.get('rows'))}")
-    if data.get("missing"):
-        rows.add(Text(data["missing"], style="red"))
-        return tree
-    if data.get("redacted"):
-        rows.add(
-            Text(
-                f"{counted(data['redacted']['rows'], 'of its rows was', 'of its rows were')} erased since",
-                style="yellow",
-            )
-        )
-    documents = rows.add(f"{counted(data.get('documents') or 0, 'document')} from {_counts(data.get('sources'))}")
-    for topic, partitions in (data.get("offsets") or {}).items():
-        spans = ", ".join(f"{number}: {first}-{last}" for number, (first, last) in sorted(partitions.items()))
-        documents.add(Text(f"{topic}  {spans}", style="dim"))
-    return tree
-
-
-def _counts(counted: dict[str, int] | None) -> str:
-    return ", ".join(f"{count} {name}" for name, count in (counted or {}).items()) or "none"
+        revision = seen_or_current(registry, workspace, seen)
+        told = decide(registry, workspace, "rollback", by, to=to, revision=revision, reason=reason)
+    show(told, as_json, lambda: moved(told))
 
 
 @commands.command()

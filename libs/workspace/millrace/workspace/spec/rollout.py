@@ -37,7 +37,8 @@ class Canary(Section):
 class Rollout(Section):
     """How a version that passed the gate reaches production; after `at_most` in a stage `otherwise` applies.
 
-    A null shadow or canary leaves that stage out; with approval `person` someone has to say yes before production.
+    A null shadow or canary leaves that stage out; with approval `person` someone has to say yes before production,
+    with `four-eyes` somebody else than who had the version trained or asked for its promotion.
     """
 
     shadow: Shadow | None
@@ -46,4 +47,4 @@ class Rollout(Section):
     alpha: Annotated[float, Field(gt=0, le=0.5)] = 0.05
     at_most: Duration = timedelta(days=7)
     otherwise: Literal["roll-back", "promote"] = "roll-back"
-    approval: Literal["none", "person"] = "none"
+    approval: Literal["none", "person", "four-eyes"] = "none"

@@ -45,7 +45,7 @@ class Page:
     cycle_open: bool = False
     story: list[Chapter] = field(default_factory=list)
     cycles: list[Past] = field(default_factory=list)
-    awaiting: str = ""
+    waits: list[tuple[str, str]] = field(default_factory=list)
     versions: list[Listed] = field(default_factory=list)
     versions_in_all: int = 0
     quality: list[Line] = field(default_factory=list)
@@ -94,7 +94,7 @@ def page(
         cycle_open=bool(cycle and cycle["state"] != "closed"),
         story=tell(of_cycle(workspace, cycle, told, now)) if cycle else [],
         cycles=[past(one, workspace, now) for one in cycles],
-        awaiting=awaiting(about, workspace),
+        waits=waits(about, told["versions"] or [], workspace),
         versions=versions(told["versions"] or [], about, ledger),
         versions_in_all=(about or {}).get("versions", 0),
         quality=quality(told["quality"], workspace),
@@ -148,10 +148,27 @@ def planned(about: Mapping[str, Any] | None, version: str | None) -> Sequence[tu
     return [*shadow, *(("canary", share) for share in shares), ("production", None)]
 
 
-def awaiting(about: Mapping[str, Any] | None, workspace: str) -> str:
-    """Who waits for a person's yes."""
-    rollout = (about or {}).get("rollout")
-    return short(rollout["version"], workspace) if rollout and rollout.get("awaiting") else ""
+def waits(
+    about: Mapping[str, Any] | None, versions: Sequence[Mapping[str, Any]], workspace: str
+) -> list[tuple[str, str]]:
+    """What waits for people, and the command that goes on."""
+    told = about or {}
+    rollout, request = told.get("rollout") or {}, told.get("request") or {}
+    found = []
+    if rollout.get("awaiting"):
+        found.append(
+            (f"{short(rollout['version'], workspace)} has passed and waits for a person's yes", "millrace approve")
+        )
+    if request:
+        what = (
+            f"{request['by']} asks for {short(request['version'], workspace)} in production, and somebody else decides"
+        )
+        found.append((what, "millrace approve"))
+    for one in versions:
+        if hold := one.get("hold"):
+            what = f"{short(one['version'], workspace)} is held by {hold['by']} ({hold['reason']})"
+            found.append((what, "millrace release"))
+    return found
 
 
 def past(cycle: Mapping[str, Any], workspace: str, now: datetime) -> Past:

@@ -215,6 +215,22 @@ def traits(row: asyncpg.Record, rule: Rule) -> Traits:
     )
 
 
+async def row_of(tx: Transaction, workspace: str, document_id: str) -> dict[str, Any] | None:
+    """Where a document stands in the corpus, without its text."""
+    row = await tx.fetchrow(
+        """SELECT source, label, split, suite, occurred_at, known_at, origin_topic AS topic,
+               origin_partition AS partition, origin_offset AS offset, origin_event AS event
+           FROM rows WHERE workspace = $1 AND document_id = $2 AND replaced_by IS NULL""",
+        workspace,
+        document_id,
+    )
+    if row is None:
+        return None
+    origin = ("topic", "partition", "offset", "event")
+    told = {name: value for name, value in row.items() if name not in origin}
+    return {**told, "origin": {name: row[name] for name in origin}}
+
+
 async def groups(tx: Transaction, corpus: Corpus, rule: Rule) -> list[tuple[Traits, int]]:
     """How many standing rows there are of each kind that a cut tells apart."""
     rows = await tx.fetch(

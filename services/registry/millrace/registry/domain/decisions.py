@@ -43,11 +43,12 @@ class Routed:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """Recorded without acting: stale, repeated, waiting."""
+    """Recorded without acting: stale, repeated, waiting; what a person noted, held or released."""
 
     what: str
     reason: str
     version: str | None = None
+    by: str = "evidence"
 
 
 Decision = Registered | Asked | Staged | Routed | Noted

@@ -13,6 +13,7 @@ def plan_of(spec: Workspace, revision: int) -> Plan:
         shadow=rollout.shadow is not None,
         shares=rollout.canary.shares if rollout.canary else (),
         approval=rollout.approval != "none",
+        four_eyes=rollout.approval == "four-eyes",
         otherwise=rollout.otherwise,
     )
 

@@ -1,5 +1,7 @@
 """What follows from evidence: a model trained, a version judged, a rollout judged, a route applied."""
 
+from typing import Literal
+
 from millrace.events import (
     Deployment,
     EvaluationFailed,
@@ -7,6 +9,7 @@ from millrace.events import (
     ModelTrained,
     RolloutJudged,
     RouteApplied,
+    Signature,
     TrainingFailed,
 )
 from millrace.registry.domain import moves
@@ -14,6 +17,7 @@ from millrace.registry.domain.standing import Standing, Version
 from millrace.registry.domain.turn import Turn
 
 EVIDENCE = "evidence"
+Ending = Literal["refused", "rejected", "failed"]
 
 
 def trained(standing: Standing, event: ModelTrained) -> Turn:
@@ -43,19 +47,21 @@ def trained(standing: Standing, event: ModelTrained) -> Turn:
         parent=standing.production,
         cycle_id=event.cycle_id,
         change_point=event.change_point,
+        asked_by=event.asked_by,
     )
     return turn.keep(numbered=number).register(version, event.scores)
 
 
-def inspected(standing: Standing, version_id: str, problem: str | None) -> Turn:
-    """The artifact was looked at: it is judged, or refused for what is wrong with it."""
+def inspected(standing: Standing, version_id: str, problem: str | None, signature: Signature | None = None) -> Turn:
+    """The artifact was looked at: it is signed and judged, or refused for what is wrong with it."""
     turn = Turn(standing)
     version = standing.version(version_id)
     if version.stage != "registered" or version.asked is not None:
         return turn.note("repeated", "was inspected already", version_id)
     if problem:
-        return turn.stage(version_id, "refused", problem, EVIDENCE)
-    return turn.ask(version_id)
+        return _end(turn, version, "refused", problem)
+    signed = version.deployment.model_copy(update={"signature": signature})
+    return turn.mark(version_id, deployment=signed).ask(version_id)
 
 
 def failed(standing: Standing, event: TrainingFailed) -> Turn:
@@ -74,7 +80,7 @@ def evaluated(standing: Standing, event: ModelEvaluated) -> Turn:
     if version.against != standing.production:
         return turn.note("asked again", "production moved while it was judged", version.id).ask(version.id)
     if event.verdict != "pass":
-        return turn.stage(version.id, "rejected", _why_not(event), EVIDENCE)
+        return _end(turn, version, "rejected", _why_not(event))
     return moves.resume(moves.proceed(turn.mark(version.id, passed=True), version.id))
 
 
@@ -83,15 +89,18 @@ def evaluation_failed(standing: Standing, event: EvaluationFailed) -> Turn:
     version = standing.version(event.version)
     if stale := _unasked(version, event.revision):
         return turn.note("stale", stale, version.id)
-    return turn.stage(version.id, "failed", event.reason, EVIDENCE)
+    return _end(turn, version, "failed", event.reason)
 
 
-def _flat(event: ModelEvaluated) -> dict[str, float]:
-    return {f"{suite}.{name}": score.value for suite, scores in event.scores.items() for name, score in scores.items()}
+def _end(turn: Turn, version: Version, stage: Ending, reason: str) -> Turn:
+    """A version gets no further. One that is held does once it is released."""
+    if version.hold:
+        return turn.owe(version.id, stage, reason, version.hold)
+    return turn.stage(version.id, stage, reason, EVIDENCE)
 
 
 def _unasked(version: Version, revision: int) -> str | None:
-    if version.stage != "registered" or version.passed:
+    if version.stage != "registered" or version.passed or version.owed:
         return f"{version.id} is past the gate"
     if version.asked != revision:
         return f"judged under revision {revision}, asked for under {version.asked}"
@@ -113,7 +122,14 @@ def judged(standing: Standing, event: RolloutJudged) -> Turn:
             "stale", f"judged under revision {event.revision}, now {standing.route.revision}", event.version
         )
     step = rollout.step if rollout else None
-    if not rollout or rollout.version != event.version or not step or step.stage != event.step or rollout.awaiting:
+    if (
+        not rollout
+        or rollout.version != event.version
+        or not step
+        or step.stage != event.step
+        or rollout.awaiting
+        or standing.version(rollout.version).owed
+    ):
         return turn.note("stale", f"{event.version} is not in {event.step}", event.version)
     verdict: str = event.verdict
     if verdict == "inconclusive":
@@ -136,8 +152,10 @@ def applied(standing: Standing, event: RouteApplied) -> Turn:
         return moves.resume(moves.retire(turn, reason, EVIDENCE))
     if not standing.confirmed and standing.production:
         # one that only awaits its approval was judged against what is taken back now: it goes to the gate again
-        turn = turn.keep(rollout=None)
-        return moves.resume(moves.restore(turn, standing.previous[-1] if standing.previous else None, reason, EVIDENCE))
+        before = moves.before(standing)
+        if before is None and standing.previous:
+            return turn.note("not applied", f"{reason}; every production before it is held")
+        return moves.resume(moves.restore(turn.keep(rollout=None), before, reason, EVIDENCE))
     return turn.note("not applied", reason)
 
 

@@ -23,12 +23,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The rollout that a workspace declares, under the declaration's revision."""
+    """The rollout that a workspace declares, under the declaration's revision.
+
+    `four_eyes`: what one person asked for, another has to approve.
+    """
 
     revision: int
     shadow: bool = True
     shares: tuple[float, ...] = ()
     approval: bool = False
+    four_eyes: bool = False
     otherwise: Literal["roll-back", "promote"] = "roll-back"
 
     def steps(self, *, production: bool) -> tuple[Step, ...]:
@@ -59,8 +63,36 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Who keeps a version where it is, and why."""
+
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What evidence said of a version while it was held: carried out once it is released."""
+
+    move: Literal["promote", "roll-back", "refused", "rejected", "failed"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A promotion that a person asked for and another has to approve."""
+
+    version: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
-    """A version and where it stands. `asked` is the route's revision of the last request to judge it."""
+    """A version and where it stands. `asked` is the route's revision of the last request to judge it.
+
+    `asked_by` is the person who had it trained or registered it, if a person did.
+    """
 
     id: str
     number: int
@@ -79,6 +111,9 @@ class Version:
     against: str | None = None
     passed: bool = False
     scores: Mapping[str, float] = field(default_factory=dict)
+    asked_by: str | None = None
+    hold: Hold | None = None
+    owed: Owed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +121,7 @@ class Standing:
     """`versions` are those in play and those that an event names; `previous` the productions before, latest last.
 
     `confirmed` says that serving has reported the production version loaded: only then does it count for `best`.
+    `request` is the promotion that waits for a second person.
     """
 
     workspace: str
@@ -97,6 +133,7 @@ class Standing:
     best: Mapping[str, float] = field(default_factory=dict)
     previous: tuple[str, ...] = ()
     confirmed: bool = True
+    request: Request | None = None
 
     @property
     def production(self) -> str | None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from millrace.events import Canary, Deployment, Route, Stage
 from millrace.registry.domain.decisions import Asked, Decision, Noted, Registered, Routed, Staged
-from millrace.registry.domain.standing import Standing, Version
+from millrace.registry.domain.standing import Hold, Owed, Standing, Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,19 @@ class Turn:
     def keep(self, **changes: Any) -> "Turn":
         return replace(self, standing=replace(self.standing, **changes))
 
-    def note(self, what: str, reason: str, version: str | None = None) -> "Turn":
-        return self._decide(Noted(what, reason, version))
+    def note(self, what: str, reason: str, version: str | None = None, by: str = "evidence") -> "Turn":
+        return self._decide(Noted(what, reason, version, by))
+
+    def owe(
+        self,
+        version_id: str,
+        move: Literal["promote", "roll-back", "refused", "rejected", "failed"],
+        reason: str,
+        hold: Hold,
+    ) -> "Turn":
+        """Evidence would move a version that is held, or past one that is: it does once that is released."""
+        turn = self.mark(version_id, owed=Owed(move, reason))
+        return turn.note("held", f"{move}: {reason}; held by {hold.by}: {hold.reason}", version_id)
 
     def register(self, version: Version, scores: Mapping[str, float]) -> "Turn":
         return self._with(version)._decide(Registered(version, dict(scores)))

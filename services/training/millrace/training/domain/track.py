@@ -33,7 +33,7 @@ class Policy:
 class Ask:
     """A reason to train: an event, a timer or a person. `version` is the one that drifted.
 
-    `dataset` names the version of the data to train on; without one, rows are cut.
+    `dataset` names the version of the data to train on; without one, rows are cut. `asked_by` is a person.
     """
 
     id: UUID
@@ -45,6 +45,7 @@ class Ask:
     methods: tuple[str, ...] = ()
     note: str = ""
     dataset: str | None = None
+    asked_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Cycle:
     state: State = "waiting"
     dataset: str | None = None
     cut_at: datetime | None = None
+    asked_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

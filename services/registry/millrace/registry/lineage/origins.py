@@ -1,4 +1,4 @@
-"""Where a version comes from: its run, its dataset, its documents and where they stand in the log."""
+"""From a version back: its run, its dataset, its documents and where they stand in the log."""
 
 import json
 from typing import Any
@@ -8,8 +8,11 @@ import asyncpg
 from millrace.chassis import BlobNotFound, Blobs
 
 
-async def of(origin: asyncpg.Record, blobs: Blobs) -> dict[str, Any]:
-    """A version's whole lineage. What is no longer there of the data is said, not left out."""
+async def of(origin: asyncpg.Record, went_on: list[dict[str, Any]], blobs: Blobs) -> dict[str, Any]:
+    """A version's whole lineage. What is no longer there of the data is said, not left out.
+
+    `starts_from` is the version whose weights it started from; `went_on` are those that started from its own.
+    """
     trained = json.loads(origin["trained"])
     position = json.loads(origin["trained_position"]) if origin["trained_position"] else None
     return {
@@ -17,6 +20,10 @@ async def of(origin: asyncpg.Record, blobs: Blobs) -> dict[str, Any]:
         "workspace": origin["workspace"],
         "stage": origin["stage"],
         "parent": origin["parent"],
+        "starts_from": origin["parent"] if goes_on(trained) else None,
+        "went_on": went_on,
+        "owner": origin["owner"],
+        "created_at": origin["created_at"],
         "cycle": str(origin["cycle_id"]) if origin["cycle_id"] else None,
         "event": {"id": str(origin["trained_id"]), "position": position},
         "artifact": {"prefix": trained["artifact"], "digest": trained["digest"]},
@@ -33,6 +40,11 @@ async def of(origin: asyncpg.Record, blobs: Blobs) -> dict[str, Any]:
         },
         "dataset": await _dataset(origin["dataset"], origin["manifest"], blobs),
     }
+
+
+def goes_on(trained: dict[str, Any]) -> bool:
+    """Whether a run started from production's weights; the same as `store.standings.GOES_ON` asks."""
+    return trained["method"] == "declare" or "start" in trained["environment"]
 
 
 async def _dataset(digest: str, manifest: str, blobs: Blobs) -> dict[str, Any]:
