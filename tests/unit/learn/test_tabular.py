@@ -102,7 +102,6 @@ def test_an_infinite_feature_is_named_with_its_row(tmp_path: Path, method: str, 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{"load_now": 1, "load_1h": 1, "region": "n"}', "input 1: wind is not there"),
         ('{"load_now": "much", "load_1h": 1, "wind": 1, "region": "n"}', "load_now is 'much', where a number"),
         ('{"load_now": 1, "load_1h": 1, "wind": [1], "region": "n"}', r"wind is '\[1\]', where a number"),
         ('{"load_now": 1, "load_1h": 1, "wind": 1, "region": 3}', "region is 3, where a category is a text"),
@@ -115,6 +114,18 @@ def test_a_bad_field_is_named(tmp_path: Path, text: str, said: str) -> None:
     train(asked(tmp_path, "model", "regression", "linear"), silent)
     with pytest.raises(WrongFeature, match=said):
         Shelf().open(tmp_path / "model").predict([text])
+
+
+def test_a_feature_that_is_not_there_is_named_to_a_run_and_missing_to_a_version(tmp_path: Path) -> None:
+    made = rows("regression")
+    train(asked(tmp_path, "model", "regression", "linear", made), silent)
+    without = '{"load_now": 1, "load_1h": 1, "region": "n"}'
+    null = without.replace("}", ', "wind": null}')
+    first, second = Shelf().open(tmp_path / "model").predict([without, null])
+    assert first == second
+    made[8]["text"] = without
+    with pytest.raises(WrongFeature, match="row r8: wind is not there"):
+        train(asked(tmp_path, "again", "regression", "linear", made), silent)
 
 
 def test_yes_and_no_are_numbers_and_another_category_is_unknown(tmp_path: Path) -> None:

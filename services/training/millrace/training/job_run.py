@@ -130,14 +130,14 @@ async def _request(task: Task, out: Path, blobs: Blobs, settings: Settings) -> L
     await checkpoints.take_up(task.run, blobs, task.folder / "checkpoint")
     production = await _production(task, blobs)
     labels = task.production.labels if task.declares and task.production else training.labels
-    await asyncio.to_thread(select, source, rows, untrusted=task.run["untrusted"], labels=labels)
+    await asyncio.to_thread(select, source, rows, untrusted=task.run["untrusted"], labels=labels or None)
     return {
         "task": task.plan.task,
         "method": task.run["method"],
         "base": task.run["base"],
         "rows": str(rows),
         "out": str(out),
-        "labels": labels,
+        "labels": labels or None,
         "dataset": task.run["dataset"],
         "seed": task.plan.seed,
         "threads": settings.threads,
@@ -150,11 +150,14 @@ async def _request(task: Task, out: Path, blobs: Blobs, settings: Settings) -> L
         "settings": {"from": production} if task.declares else {},
         "start": production if task.goes_on else None,
         **task.plan.serve,
+        **task.plan.declared,
     }
 
 
 async def _bring_base(task: Task, blobs: Blobs) -> None:
     """One that a team added; the run says of a name that nobody added that it is unknown."""
+    if not task.run["base"]:
+        return
     with contextlib.suppress(BlobNotFound):
         await learn.bases.bring(task.run["base"], blobs)
 
@@ -173,7 +176,11 @@ async def _production(task: Task, blobs: Blobs) -> str | None:
 def _parameters(request: Line) -> dict[str, Any]:
     """What a run was told, but for where its files are."""
     told = {name: value for name, value in request.items() if name in PARAMETERS and value is not None}
-    return told | {"classes": len(request["labels"]), "start": "production" if request["start"] else "base"}
+    if request["labels"]:
+        told["classes"] = len(request["labels"])
+    if request["base"]:
+        told["start"] = "production" if request["start"] else "base"
+    return told
 
 
 def _made(result: Line, prefix: str, out: Path, request: Line, hour_costs: float) -> runs.Made:

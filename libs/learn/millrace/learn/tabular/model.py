@@ -97,10 +97,11 @@ class Model:
         return "{" + ", ".join(f'"{name}": null' for name in self.version.features) + "}"
 
     def predict(self, texts: Sequence[str], batch: int = 0) -> list[Prediction]:
-        """In the order of the texts. Raises WrongFeature."""
+        """In the order of the texts. A feature that is declared no more is missing. Raises WrongFeature."""
         if not texts:
             return []
-        rows = [cells(text, self.version.features, f"input {number}") for number, text in enumerate(texts, 1)]
+        features = self.version.features
+        rows = [cells(text, features, f"input {number}", whole=False) for number, text in enumerate(texts, 1)]
         return self.read(np.array(rows, dtype=np.float64))
 
     def read(self, matrix: Floats) -> list[Prediction]:

@@ -140,15 +140,18 @@ def numbers(rows: Sequence[Row]) -> tuple[Numbers, Numbers]:
     return splits[0], splits[1]
 
 
-def cells(text: str, features: Mapping[str, Feature], where: str) -> list[float]:
+def cells(text: str, features: Mapping[str, Feature], where: str, *, whole: bool = True) -> list[float]:
     """A row of the matrix: numbers as they are, NaN where missing; a category is its place in the list, and what is
-    not in it the place after the last. Raises WrongFeature."""
+    not in it the place after the last. What is not there at all is missing too where it need not be `whole`.
+
+    Raises WrongFeature."""
     try:
         told = json.loads(text)
     except (ValueError, RecursionError):
         told = None
     if not isinstance(told, dict):
         raise WrongFeature("the features", where, "are no JSON object")
+    told = told if whole else dict.fromkeys(features) | told
     return [_cell(name, feature, told, where) for name, feature in features.items()]
 
 
