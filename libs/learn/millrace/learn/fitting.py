@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from millrace.learn import bases
 from millrace.learn.adapters import Adapted
 from millrace.learn.errors import WrongRequest
 from millrace.learn.folder import BaseName, Encoded
@@ -42,6 +43,12 @@ class Fitted:
 
 class Method(Protocol):
     def fit(self, request: TrainRequest, data: Prepared, progress: Progress) -> Fitted: ...
+
+
+def base_named(name: str) -> BaseName:
+    """What a version tells of its base. Raises UnknownBase."""
+    base = bases.named(name)
+    return BaseName(name=base.name, digest=base.digest, licence=base.licence)
 
 
 def settings_of(request: TrainRequest, defaults: Mapping[str, float | int]) -> dict[str, Any]:

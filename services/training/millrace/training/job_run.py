@@ -119,7 +119,7 @@ async def _make(job: Job, task: Task, blobs: Blobs, settings: Settings) -> runs.
         await kept.stop()
     prefix = f"{job.workspace}/models/{job.key}-{job.token}"
     await blobs.upload(out, prefix)
-    return await asyncio.to_thread(_made, result, prefix, out, request, settings.hour_costs)
+    return await asyncio.to_thread(_made, result, prefix, out, request, settings)
 
 
 async def _request(task: Task, out: Path, blobs: Blobs, settings: Settings) -> Line:
@@ -176,9 +176,10 @@ def _parameters(request: Line) -> dict[str, Any]:
     return told | {"classes": len(request["labels"]), "start": "production" if request["start"] else "base"}
 
 
-def _made(result: Line, prefix: str, out: Path, request: Line, hour_costs: float) -> runs.Made:
+def _made(result: Line, prefix: str, out: Path, request: Line, settings: Settings) -> runs.Made:
     version = json.loads((out / "version.json").read_text("utf-8"))
-    training = version["training"]
+    training, hours = version["training"], result["seconds"] / 3600
+    drawn = {"energy_wh": round(hours * settings.watts, 4)} if settings.watts else {}
     return runs.Made(
         artifact=prefix,
         digest=result["digest"],
@@ -190,8 +191,8 @@ def _made(result: Line, prefix: str, out: Path, request: Line, hour_costs: float
         resumed_from=result["resumed_from"],
         environment={name: str(value) for name, value in version["environment"].items()},
         parameters=_parameters(request) | training["settings"] | {"rows": training["rows"]},
-        measured={name: result[name] for name in MEASURED},
-        cost=round(result["seconds"] / 3600 * hour_costs, 6) if hour_costs else None,
+        measured={name: result[name] for name in MEASURED} | drawn,
+        cost=round(hours * settings.hour_costs, 6) if settings.hour_costs else None,
     )
 
 
