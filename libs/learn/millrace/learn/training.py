@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import platform
 import shutil
 from dataclasses import asdict, dataclass, replace
+from importlib import metadata
 from pathlib import Path
 from pkgutil import iter_modules
 from time import perf_counter
@@ -160,6 +162,7 @@ def _version(
         environment={
             "python": platform.python_version(),
             "torch": torch.__version__,
+            **packages(),
             "machine": platform.machine(),
             "arithmetic": "bfloat16" if bfloat16_is_fast() else "float32",
             "threads": request.threads,
@@ -169,6 +172,15 @@ def _version(
             **({"start": weights_digest(request.start)} if request.start else {}),
         },
     )
+
+
+def packages() -> dict[str, str]:
+    """Versions of what else weights depend on, as far as it is installed; nothing is imported for it."""
+    found = {}
+    for name in ("numpy", "scikit-learn", "scipy", "tokenizers", "transformers", "peft"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def _ms_alone(model: Model, texts: list[str], most: int = 30, seconds: float = 1.0) -> float:
