@@ -129,7 +129,7 @@ def trained(training: Facts) -> dict[str, Any]:
         "energy": f"{energy:,.2f} Wh, from the declared draw of a run" if energy is not None else "not told",
         "cost": f"{cost:,.4f}, from the declared price of an hour" if cost is not None else "not told",
         "seed": training["seed"],
-        **{f"validation {_spaced(name)}": f"{value:.3f}" for name, value in sorted(training["validation"].items())},
+        **{f"validation {_spaced(name)}": f"{value:.4g}" for name, value in sorted(training["validation"].items())},
         **training["parameters"],
         **training["environment"],
     }
