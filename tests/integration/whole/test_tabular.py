@@ -55,7 +55,7 @@ FEATURES = [
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("kind", list(FILES))
-def test_from_history_to_answers(whole: Whole, kind: str) -> None:
+def test_from_history_to_answers(whole: Whole, kind: str, tmp_path: Path) -> None:
     name = begun(whole, kind)
     version = until(lambda: production(whole, name), within=240)
     runs = whole.millrace("runs", "list", "--where", f"workspace = {name}", "--json").json
@@ -91,6 +91,14 @@ def test_from_history_to_answers(whole: Whole, kind: str) -> None:
     page = httpx.get(whole.running.url("evaluation") + f"/v1/evaluations/{report['id']}.html", timeout=30)
     assert page.status_code == 200, page.text
     assert ("How far off it is" in page.text) == (kind == "regression")
+
+    for run in runs:
+        again = whole.millrace("reproduce", run["id"], "--json")
+        assert again.code == 0 and again.json["state"] == "same", again
+    refused = whole.millrace("export", version, str(tmp_path / "out"))
+    assert refused.code == 1 and "versions of classify can be exported" in refused.err
+    card = httpx.get(whole.running.url("registry") + f"/v1/workspaces/{name}/versions/{version}/card.md", timeout=30)
+    assert card.status_code == 200 and f"pipeline_tag: tabular-{kind}" in card.text
 
 
 @pytest.mark.timeout(400)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from millrace.learn import bases
 from millrace.learn.adapters import Adapted
 from millrace.learn.folder import BaseName, Encoded
 from millrace.learn.model import Embedder, Head, Model
@@ -38,6 +39,12 @@ class Fitted:
 
 class Method(Protocol):
     def fit(self, request: TrainRequest, data: Prepared, progress: Progress) -> Fitted: ...
+
+
+def base_named(name: str) -> BaseName:
+    """What a version tells of its base. Raises UnknownBase."""
+    base = bases.named(name)
+    return BaseName(name=base.name, digest=base.digest, licence=base.licence)
 
 
 def embedding_progress(progress: Progress, of: int, since: Callable[[], float]) -> Callable[[int], None]:

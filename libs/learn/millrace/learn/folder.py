@@ -30,8 +30,11 @@ class _Part(BaseModel):
 
 
 class BaseName(_Part):
+    """The base that a version was made from; `licence` as SPDX writes it, empty in versions of earlier releases."""
+
     name: str
     digest: str
+    licence: str = ""
 
 
 class Reference(_Part):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import platform
 import shutil
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
@@ -142,6 +144,7 @@ def environment_of(request: TrainRequest) -> dict[str, str | int]:
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
+        **packages(),
         "machine": platform.machine(),
         "arithmetic": "bfloat16" if bfloat16_is_fast() else "float32",
         "threads": request.threads,
@@ -150,6 +153,15 @@ def environment_of(request: TrainRequest) -> dict[str, str | int]:
         "accumulate": request.accumulate,
         **({"start": weights_digest(request.start)} if request.start else {}),
     }
+
+
+def packages() -> dict[str, str]:
+    """Versions of what else weights depend on, as far as it is installed; nothing is imported for it."""
+    found = {}
+    for name in ("numpy", "scikit-learn", "scipy", "tokenizers", "transformers", "peft"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def _ms_alone(model: Model, texts: list[str], most: int = 30, seconds: float = 1.0) -> float:

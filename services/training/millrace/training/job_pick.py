@@ -66,5 +66,8 @@ def _trained(rows: list[asyncpg.Record], picked: UUID, planned: Plan) -> dict[st
         "scores": json.loads(row["scores"]),
         "seconds": row["seconds"],
         "environment": json.loads(row["environment"]),
+        "parameters": json.loads(row["parameters"]),
+        "measured": json.loads(row["measured"]),
+        "cost": row["cost"],
         "runs": [runs.summary(one) for one in rows],
     }

@@ -12,12 +12,12 @@ import torch
 from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model
 from torch import nn
 
-from millrace.learn import bases, tuning
+from millrace.learn import tuning
 from millrace.learn.adapters import Adapted
 from millrace.learn.classifier import Classifier, begun
 from millrace.learn.errors import WrongRequest
-from millrace.learn.fitting import Fitted, Progress, settings_of
-from millrace.learn.folder import Adapter, BaseName
+from millrace.learn.fitting import Fitted, Progress, base_named, settings_of
+from millrace.learn.folder import Adapter
 from millrace.learn.model import AnyEncoder, adapted, base_embedder
 from millrace.learn.requests import TrainRequest
 from millrace.learn.tasks.classify import Prepared
@@ -41,7 +41,7 @@ def fit(request: TrainRequest, data: Prepared, progress: Progress) -> Fitted:
         embedder=adapted(base, adapter),
         kept="adapted",
         head=learner.head(),
-        base=BaseName(name=request.base, digest=bases.named(request.base).digest),
+        base=base_named(request.base),
         steps=ended.steps,
         planned_steps=ended.planned,
         stopped=ended.stopped,

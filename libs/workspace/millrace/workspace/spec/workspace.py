@@ -22,6 +22,7 @@ from millrace.workspace.conditions import ConditionText
 from millrace.workspace.lanes import lane_key
 from millrace.workspace.section import Section
 from millrace.workspace.sources import Events, Sources, known_kinds, purposes_of
+from millrace.workspace.spec.card import Card
 from millrace.workspace.spec.corpora import Corpus
 from millrace.workspace.spec.data import Data
 from millrace.workspace.spec.features import Feature, Target
@@ -54,6 +55,7 @@ class Workspace(Section):
     monitor: Monitor
     serve: Serve = Serve()
     corpora: dict[Name, Corpus] = Field(default_factory=dict, max_length=50)
+    card: Card = Card()
     record: Literal["durable", "best-effort"] = "durable"
     lanes: Annotated[int, Field(ge=1, le=64)] = 1
 

@@ -85,6 +85,7 @@ _CLASSIFICATION = Task(
         "data.duplicates.semantic": "features have no meaning in words",
     },
     asks=("features", "target"),
+    pipeline_tag="tabular-classification",
 )
 _REGRESSION = replace(
     _CLASSIFICATION,
@@ -94,5 +95,6 @@ _REGRESSION = replace(
     shadow=Scope(),
     signals=("novelty",),
     defaults=_defaults("fresh.mae < production", {"novelty": "adwin"}),
+    pipeline_tag="tabular-regression",
 )
 TASK = replace(_REGRESSION, kinds={"regression": _REGRESSION, "classification": _CLASSIFICATION})

@@ -18,6 +18,7 @@ class Task:
     the release; of those that a team added, the ones of `base_kinds` may be named too. `idle` are keys within sections
     that mean nothing to it, dotted, each with why. `asks` are the sections that learning is told. Of metrics in `lower`
     less is better. Where what is predicted has a kind, `kinds` says what the task is for each.
+    `pipeline_tag` is what the Hugging Face hub calls the task.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Task:
     bases: tuple[str, ...]
     base_kinds: tuple[str, ...]
     defaults: Mapping[str, Any]
+    pipeline_tag: str | None = None
     idle: Mapping[str, str] = field(default_factory=dict)
     asks: tuple[str, ...] = ()
     lower: tuple[str, ...] = ()
