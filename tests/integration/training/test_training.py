@@ -356,10 +356,18 @@ async def test_a_killed_run_is_taken_up_again_from_its_checkpoint(training: Runn
     assert not left and not any(training.service.settings.work_dir.iterdir())
 
 
+NO_METHODS = {
+    "train": {"bases": [], "methods": [], "on": {"drift": False, "new_documents": None, "schedule": None}},
+    "gate": ["fresh.mae < production"],
+    "rollout": {"shadow": None, "canary": None, "harm": ["error_rate <= production"]},
+    "monitor": {},
+}
+
+
 async def test_a_task_whose_models_are_not_trained_is_told_so_and_nothing_waits(
     training: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(tasks(), "tabular", replace(tasks()["tabular"], methods=(), kinds={}))
+    monkeypatch.setitem(tasks(), "tabular", replace(tasks()["tabular"], methods=(), kinds={}, defaults=NO_METHODS))
     file = """
 workspace: stations
 owner: grid

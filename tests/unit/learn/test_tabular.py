@@ -1,5 +1,6 @@
 """Models of features: what a run promises of both methods and both kinds of target."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -11,10 +12,11 @@ from small_runs import silent
 from small_tables import FEATURES, asked, rows, target, written
 
 from millrace.learn import DamagedModel, Shelf, TooFewRows, UnknownLabel, UnsafeFile, WrongFeature, digest
-from millrace.learn.folder import TREES
-from millrace.learn.requests import ScoreRequest, parsed
+from millrace.learn.folder import TREES, Made
+from millrace.learn.requests import ScoreRequest, TrainRequest, parsed
 from millrace.learn.score import score
 from millrace.learn.tabular.training import train
+from millrace.learn.tasks import task_named, tasks
 
 BOTH = pytest.mark.parametrize("method", ["lightgbm", "linear"])
 KINDS = pytest.mark.parametrize("kind", ["regression", "classification"])
@@ -224,3 +226,13 @@ def test_the_command_says_lines_of_json_and_names_what_is_wrong(tmp_path: Path, 
         else:
             assert ran.returncode == 2
             assert lines[-1]["error"] == "WrongFeature" and "row r3: region is 7" in lines[-1]["detail"]
+
+
+@pytest.mark.parametrize("name", tasks())
+def test_every_task_says_what_it_is_trained_scored_and_loaded_by(name: str) -> None:
+    task = task_named(name)
+    assert task.METHODS and issubclass(task.Request, TrainRequest) and issubclass(task.Version, Made)
+    assert all(
+        hasattr(importlib.import_module(module), what)
+        for module, what in ((task.TRAINING, "train"), (task.SCORING, "scored"), (task.LOADING, "load_model"))
+    )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from millrace.learn import folder
 from millrace.learn.errors import TooFewRows, UnknownLabel
 from millrace.learn.folder import Reference
 from millrace.learn.requests import TrainRequest
@@ -24,6 +25,7 @@ from millrace.learn.scores import (
 
 METHODS = ("declare", "full", "linear-probe", "lora")
 Request = TrainRequest
+Version = folder.Version
 TRAINING = "millrace.learn.training"
 SCORING = "millrace.learn.score"
 LOADING = "millrace.learn.model"
