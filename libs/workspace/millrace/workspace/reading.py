@@ -17,7 +17,7 @@ from millrace.workspace.patterns import PatternRefused, compiled
 from millrace.workspace.problems import Problem, WorkspaceInvalid, nearest
 from millrace.workspace.quality import MEASURES
 from millrace.workspace.scopes import Scope
-from millrace.workspace.sources import KINDS
+from millrace.workspace.sources import KINDS, Events
 from millrace.workspace.spec import Quality, Workspace
 from millrace.workspace.tasks import Task, tasks
 from millrace.workspace.yaml_tree import Path, Tree, dotted, read_tree
@@ -253,7 +253,8 @@ def _remembered(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
     """History is of observations: a document is known when it comes."""
     for name in sorted(workspace.histories):
         if not workspace.features:
-            path = ("sources", name, "history")
+            events = isinstance(workspace.sources[name], Events)
+            path = ("sources", name, *(("history",) if events else ("observations", "known_since")))
             yield Problem(dotted(path), tree.line(path), f"false: a workspace of task {workspace.task} has no features")
 
 

@@ -21,7 +21,7 @@ from pydantic_core import PydanticCustomError, PydanticKnownError
 from millrace.workspace.conditions import ConditionText
 from millrace.workspace.lanes import lane_key
 from millrace.workspace.section import Section
-from millrace.workspace.sources import Events, Sources, known_kinds, purposes_of
+from millrace.workspace.sources import Sources, known_kinds, of_history, purposes_of
 from millrace.workspace.spec.card import Card
 from millrace.workspace.spec.corpora import Corpus
 from millrace.workspace.spec.data import Data
@@ -117,8 +117,7 @@ class Workspace(Section):
     @property
     def histories(self) -> frozenset[str]:
         """Sources that may say since when they have known what they tell."""
-        each = self.sources.items()
-        return frozenset(name for name, events in each if isinstance(events, Events) and events.history)
+        return frozenset(name for name, source in self.sources.items() if of_history(source))
 
     def lane_key(self, id: str) -> str:
         return lane_key(self.workspace, id, self.lanes)
