@@ -245,3 +245,22 @@ async def test_what_is_past_the_retention_is_in_no_version(datasets: Running) ->
     datasets.clock.advance(timedelta(days=1).total_seconds())
     await datasets.work("housekeep", "erase")
     assert await rows(datasets, await manifest_of(datasets, released)) == []
+
+
+@pytest.mark.parametrize("text", [TEXT, STATES])
+async def test_a_version_of_moments_has_a_profile_of_its_features(datasets: Running, text: str) -> None:
+    await datasets.tables.put(declared(text))
+    await datasets.deliver(series("a", 100))
+    await cut(datasets)
+    await datasets.work("profile")
+    await datasets.deliver(series("a", 20, since=200))
+    await cut(datasets, 2)
+    await datasets.work("profile")
+    for released in await datasets.emitted(DatasetReleased):
+        async with datasets.http() as client:
+            page = await client.get(f"/v1/datasets/{released.dataset}/profile.html")
+            told = (await client.get(f"/v1/datasets/{released.dataset}/profile.json")).json()
+        assert page.status_code == 200 and "mean_10m" in page.text
+        names = {"n", "mean_10m", *(("target",) if text == TEXT else ())}
+        assert names == set(told["declared"]["numbers"]) and "region" in told["categories"]
+        assert told["declared"]["label"] == (None if text == TEXT else "target")
