@@ -208,6 +208,21 @@ def test_versions_are_scored_on_suites(tmp_path: Path, kind: str, method: str) -
     assert found["digests"]["candidate"] == digest(tmp_path / "model")
 
 
+def test_a_version_is_scored_on_rows_of_a_later_declaration(tmp_path: Path) -> None:
+    train(asked(tmp_path, "model", "regression", "linear"), silent)
+    made = rows("regression", 40, seed=2)
+    for row in made:
+        told = json.loads(row["text"]) | {"new": 1.0}
+        row["text"] = json.dumps({name: cell for name, cell in told.items() if name != "wind"})
+    raw = {
+        "models": [{"name": "production", "path": str(tmp_path / "model")}],
+        "suites": [{"name": "fresh", "rows": str(written(tmp_path / "fresh.jsonl", made))}],
+        "out": str(tmp_path / "scores"),
+    }
+    found = score(parsed(ScoreRequest, raw).model_dump(mode="json"))["scores"]["production"]["fresh"]
+    assert found["rows"] == 40 and found["mae"] > 0
+
+
 @BOTH
 def test_the_command_says_lines_of_json_and_names_what_is_wrong(tmp_path: Path, method: str) -> None:
     made = rows("regression")

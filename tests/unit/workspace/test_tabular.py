@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from millrace.workspace import Problem, Workspace, WorkspaceInvalid, load, tasks
+from millrace.workspace import Problem, Workspace, WorkspaceInvalid, changes_refused, load, tasks
 
 STATIONS = """\
 workspace: stations
@@ -46,6 +46,13 @@ def test_what_is_not_declared_fits_the_kind_of_target() -> None:
     assert number.monitor.watched.keys() == {"novelty"}
     assert label.monitor.watched.keys() == {"error", "confidence", "novelty", "label_share"}
     assert (number.meaning.lower, label.meaning.lower) == (("mae", "rmse"), ())
+
+
+def test_whether_a_number_or_a_label_is_predicted_is_fixed_for_life() -> None:
+    before, after = load(STATIONS), load(STATIONS.replace("regression", "classification"))
+    (problem,) = changes_refused(before, after)
+    assert problem.key == "target.kind" and "fixed for the workspace's life" in problem.expected
+    assert changes_refused(before, load(STATIONS.replace("horizon: 1h", "horizon: 2h"))) == []
 
 
 def test_a_task_without_methods_is_not_modelled() -> None:

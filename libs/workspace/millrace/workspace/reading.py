@@ -49,13 +49,18 @@ def load(text: str, *, bases: Mapping[str, str] | None = None) -> Workspace:
 
 
 def changes_refused(before: Workspace, after: Workspace) -> list[Problem]:
-    """What may never change between two declarations of one workspace: its name, task and lanes."""
-    fixed = ("workspace", "task", "lanes")
+    """What may never change between two declarations of one workspace: its name, task and lanes, whether it predicts a
+    number or a label."""
     return [
-        Problem(key, None, f"{getattr(before, key)!r}, which is fixed for the workspace's life")
-        for key in fixed
-        if getattr(before, key) != getattr(after, key)
+        Problem(key, None, f"{was!r}, which is fixed for the workspace's life")
+        for (key, was), now in zip(_fixed(before).items(), _fixed(after).values(), strict=True)
+        if was != now
     ]
+
+
+def _fixed(workspace: Workspace) -> dict[str, Any]:
+    told = {key: getattr(workspace, key) for key in ("workspace", "task", "lanes")}
+    return told | {"target.kind": workspace.target.kind if workspace.target else None}
 
 
 def doubts(workspace: Workspace) -> list[Problem]:

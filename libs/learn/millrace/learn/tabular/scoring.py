@@ -35,7 +35,8 @@ def scored(request: ScoreRequest) -> dict[str, Any]:
                 for row in rows:
                     number_of(row)
             began = perf_counter()
-            told = matrix([row.text for row in rows], model.version.features, [row.id for row in rows])
+            texts, ids = [row.text for row in rows], [row.id for row in rows]
+            told = matrix(texts, model.version.features, ids, whole=False)  # rows may be of a later declaration
             predictions = model.read(told)
             seconds = perf_counter() - began
             found, kind = judged(rows, predictions, seconds / len(rows))

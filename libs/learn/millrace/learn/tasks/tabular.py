@@ -176,9 +176,9 @@ def _cell(name: str, feature: Feature, told: Mapping[str, object], where: str) -
     return number
 
 
-def matrix(texts: Sequence[str], features: Mapping[str, Feature], ids: Sequence[str]) -> Floats:
-    """One row a text. Raises WrongFeature with the row's id."""
-    rows = [cells(text, features, f"row {id}") for text, id in zip(texts, ids, strict=True)]
+def matrix(texts: Sequence[str], features: Mapping[str, Feature], ids: Sequence[str], *, whole: bool = True) -> Floats:
+    """One row a text, as `cells` reads it. Raises WrongFeature with the row's id."""
+    rows = [cells(text, features, f"row {id}", whole=whole) for text, id in zip(texts, ids, strict=True)]
     return np.array(rows, dtype=np.float64).reshape(len(rows), len(features))
 
 

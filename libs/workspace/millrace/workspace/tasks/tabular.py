@@ -44,7 +44,7 @@ def _defaults(gate: str, monitor: dict[str, str]) -> dict[str, Any]:
     or canary."""
     harm = ["error_rate <= production + 0.02", "latency.p99 <= 1.5 * production"]
     return {
-        "data": {"duplicates": {"near": 1.0}},
+        "data": {"duplicates": {"near": 1.0, "then": "weight"}},
         "train": {"bases": [], "methods": ["linear", "lightgbm"], "on": {"new_documents": None}},
         "gate": [gate],
         "rollout": {"shadow": None, "canary": None, "harm": harm},
