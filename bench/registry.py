@@ -200,11 +200,18 @@ async def served(
             answer = await client.post(f"{registry}/v1/workspaces/served/promote", json=body)
             answer.raise_for_status()
             revision = answer.json()["revision"]
-            while await answering(client, serving) != version:
-                await asyncio.sleep(0.005)
+            await answered_by(client, serving, version)
             if number >= 2:  # the first two are fetched and loaded
                 found.append(time.perf_counter() - began)
         return found
+
+
+async def answered_by(client: httpx.AsyncClient, serving: str, version: str) -> None:
+    for _ in range(6000):
+        if await answering(client, serving) == version:
+            return
+        await asyncio.sleep(0.005)
+    sys.exit(f"{version} was promoted and does not answer")
 
 
 async def answering(client: httpx.AsyncClient, serving: str) -> str | None:
