@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from millrace.learn import bases
 from millrace.learn.errors import BaseMissing
 from millrace.learn.requests import Parameters
+from millrace.learn.tasks import task_within
 
 if TYPE_CHECKING:
     from millrace.learn.model import Embedder, Model
+
+
+class Answered(Protocol):
+    """What a version of any task says of an input; a number has no probability, and is its own label."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def probabilities(self) -> list[float]: ...
+    @property
+    def top_probability(self) -> float | None: ...
+    @property
+    def entropy(self) -> float | None: ...
+    @property
+    def novelty(self) -> float: ...
+    @property
+    def tokens(self) -> int: ...
+
+
+class Asked(Protocol):
+    """A version of any task, loaded. ``sample`` is something that it can be asked."""
+
+    @property
+    def pad_to(self) -> int | None: ...
+    @property
+    def sample(self) -> str: ...
+    def predict(self, texts: Sequence[str], batch: int = 32) -> Sequence[Answered]: ...
 
 
 class Shelf:
@@ -23,13 +54,21 @@ class Shelf:
         self._lock = Lock()
 
     def load(self, folder: Path, parameters: Parameters | None = None) -> Model:
-        """Raises UnsafeFile, DamagedModel, UnknownBase or BaseMissing."""
+        """A classifier of texts. Raises UnsafeFile, DamagedModel, UnknownBase or BaseMissing."""
         import torch
 
         from millrace.learn.model import load_model
 
         torch.set_num_threads(self._threads)
         return load_model(folder, self.base, parameters or Parameters())
+
+    def open(self, folder: Path, parameters: Parameters | None = None) -> Asked:
+        """A version of any task. Raises UnsafeFile, DamagedModel, UnknownBase or BaseMissing."""
+        loading = importlib.import_module(task_within(folder).LOADING)
+        if (torch := sys.modules.get("torch")) is not None:  # what needs it has imported it
+            torch.set_num_threads(self._threads)
+        model: Asked = loading.load_model(folder, self.base, parameters or Parameters())
+        return model
 
     def base(self, name: str, digest: str | None = None) -> Embedder:
         """The shared encoder of a base, refused when it is not the one that a head was trained on."""

@@ -80,6 +80,14 @@ def _foreign(tree: Tree) -> Iterator[Problem]:
             expected = f"no {name}, {why}; {task.name} has {', '.join(_sections(task))}"
             yield Problem(name, tree.line((name,)), expected)
             del tree.value[name]
+    for key, why in task.idle.items() if task else ():
+        path = tuple(key.split("."))
+        within = tree.value
+        for part in path[:-1]:
+            within = within.get(part) if isinstance(within, dict) else None
+        if task and isinstance(within, dict) and path[-1] in within:
+            yield Problem(key, tree.line(path), f"no {path[-1]} in a workspace of task {task.name}: {why}")
+            del within[path[-1]]
 
 
 def _sections(task: Task | None) -> list[str]:
@@ -139,7 +147,10 @@ def _dishonoured(workspace: Workspace, tree: Tree, added: Mapping[str, str]) -> 
         *((("gate", at), condition, task.gate) for at, condition in enumerate(workspace.gate)),
         *((("rollout", "harm", at), condition, task.harm) for at, condition in enumerate(rollout.harm)),
     ]
-    if rollout.shadow:
+    if rollout.shadow and not task.shadow.metrics:
+        expected = "null: a number is neither right nor wrong, so nothing of it is judged in shadow; the gate judges it"
+        yield Problem("rollout.shadow", tree.line(("rollout", "shadow")), expected)
+    elif rollout.shadow:
         placed.append((("rollout", "shadow", "require"), rollout.shadow.require, task.shadow))
     for path, condition, scope in placed:
         refusal = scope.refusal(condition)

@@ -64,12 +64,13 @@ async def score(
             else:
                 continue
             snapshot.scored.append(found)
-            snapshot.answers[who, rows.suite] = await asyncio.to_thread(read, path)
+            snapshot.answers[who, rows.suite] = await asyncio.to_thread(read, path, numeric=not deployment.labels)
     await _add_best(job, request, snapshot, blobs, folder)
     paths = await fetch(blobs, snapshot.suites, folder)
     for rows in snapshot.suites:
         ids = snapshot.answers["candidate", rows.suite].ids.tolist()
-        snapshot.alike[rows.suite] = await asyncio.to_thread(alike, paths[rows.blob], ids)
+        words = spec.target is None
+        snapshot.alike[rows.suite] = await asyncio.to_thread(alike, paths[rows.blob], ids, texts_are_words=words)
     return snapshot
 
 
@@ -96,7 +97,10 @@ def _alike(missing: Mapping[str, list[Rows]]) -> list[tuple[list[str], list[Rows
 
 
 async def _suites(job: Job, request: EvaluationRequested, spec: Workspace, blobs: Blobs, folder: Path) -> list[Rows]:
+    """Moments are judged as they were cut: what came after the last of them is of the next version."""
     cut = await dataset(blobs, request.manifest)
+    if spec.target is not None:
+        return cut.suites
     barred = {name for name, source in spec.sources.items() if "evaluate" not in (source.purposes or ("evaluate",))}
     async with job.transaction() as tx:
         later = await arrivals.since(
@@ -125,14 +129,14 @@ async def _keep(workspace: str, deployment: Deployment, rows: Rows, path: Path, 
     digest = rows.scored_by(deployment)
     blob = f"{workspace}/answers/{digest}-{job.key}-{job.token}.parquet"
     await blobs.put_file(blob, path)
-    figures = estimate(await asyncio.to_thread(read, path))
+    figures = estimate(await asyncio.to_thread(read, path, numeric=not deployment.labels))
     return Scored(
         digest=digest,
         version=deployment.version,
         suite=rows.suite,
         suite_digest=rows.digest,
-        macro_f1=figures["macro_f1"],
-        accuracy=figures["accuracy"],
+        macro_f1=figures.get("macro_f1"),
+        accuracy=figures.get("accuracy"),
         labels=deployment.labels,
         blob=blob,
     )

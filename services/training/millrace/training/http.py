@@ -136,7 +136,8 @@ async def _known(workspace: str | None, specs: Table[Declared]) -> None:
 
 def _ask(asked: Training, declared: Declared, cause_id: Any, now: datetime) -> domain.Ask:
     """Raises MethodUnknown. Declaring anew trains nothing, so it waits for no rows."""
-    known = [*declared.spec.meaning.methods, domain.DECLARE]
+    task = declared.spec.meaning
+    known = [*task.methods, *([] if "serve" in task.lacks else [domain.DECLARE])]
     for method in asked.methods:
         if method not in known:
             raise domain.MethodUnknown(method, known)

@@ -1,6 +1,7 @@
 """A run made again in a process of its own, from what is kept of it: its weights are compared, nothing is uploaded."""
 
 import asyncio
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -14,7 +15,7 @@ from millrace.training.settings import Settings
 from millrace.training.task import Task
 from millrace.training.worker import Limits, Line, RunFailed
 
-WEIGHTS = "weights.safetensors"
+WEIGHTS, TREES = "weights.safetensors", "trees.txt"
 EVERY = 1.0
 """Seconds between two looks at how far it is."""
 
@@ -54,6 +55,8 @@ async def _compared(job: Job, again: Task, blobs: Blobs, settings: Settings) -> 
     run, out, original = again.run, again.folder / "model", again.folder / "was"
     await blobs.get_file(f"{run['artifact']}/version.json", original / "version.json")
     await blobs.get_file(f"{run['artifact']}/{WEIGHTS}", original / WEIGHTS)
+    with contextlib.suppress(BlobNotFound):  # most versions have none
+        await blobs.get_file(f"{run['artifact']}/{TREES}", original / TREES)
     asked = await task.asked(again, out, blobs, settings)
     was = await asyncio.to_thread(_version, original)
     limits = Limits(settings.nice, again.plan.budget + settings.grace, settings.memory_mb)

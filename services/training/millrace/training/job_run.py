@@ -103,7 +103,11 @@ async def _make(job: Job, task: Task, blobs: Blobs, settings: Settings) -> runs.
 def _parameters(request: Line) -> dict[str, Any]:
     """What a run was told, but for where its files are."""
     told = {name: value for name, value in request.items() if name in PARAMETERS and value is not None}
-    return told | {"classes": len(request["labels"]), "start": "production" if request["start"] else "base"}
+    if request["labels"]:
+        told["classes"] = len(request["labels"])
+    if request["base"]:
+        told["start"] = "production" if request["start"] else "base"
+    return told
 
 
 def _made(result: Line, prefix: str, out: Path, request: Line, settings: Settings) -> runs.Made:

@@ -47,14 +47,14 @@ async def asked(task: Task, out: Path, blobs: Blobs, settings: Settings) -> Line
     await _bring_base(task, blobs)
     production = await _production(task, blobs)
     labels = task.production.labels if task.declares and task.production else training.labels
-    await asyncio.to_thread(select, source, rows, untrusted=task.run["untrusted"], labels=labels)
+    await asyncio.to_thread(select, source, rows, untrusted=task.run["untrusted"], labels=labels or None)
     return {
         "task": task.plan.task,
         "method": task.run["method"],
         "base": task.run["base"],
         "rows": str(rows),
         "out": str(out),
-        "labels": labels,
+        "labels": labels or None,
         "dataset": task.run["dataset"],
         "seed": task.plan.seed,
         "threads": settings.threads,
@@ -67,11 +67,14 @@ async def asked(task: Task, out: Path, blobs: Blobs, settings: Settings) -> Line
         "settings": {"from": production} if task.declares else {},
         "start": production if task.goes_on else None,
         **task.plan.serve,
+        **task.plan.declared,
     }
 
 
 async def _bring_base(task: Task, blobs: Blobs) -> None:
     """One that a team added; the run says of a name that nobody added that it is unknown."""
+    if not task.run["base"]:
+        return
     with contextlib.suppress(BlobNotFound):
         await learn.bases.bring(task.run["base"], blobs)
 

@@ -72,7 +72,7 @@ def _fetched(bucket: "Bucket", facts: dict[str, object], folder: Path) -> Path:
         (folder / key.removeprefix(prefix)).write_bytes(bucket.get(key))
     if (found := learn.digest(folder)) != deployment["digest"]:
         raise Failure(f"its files are {found}, where {deployment['digest']} were registered", kind="DamagedModel")
-    base = learn.read_version(folder).base.name
-    if base not in {*learn.bases.listed(), *learn.bases.added()}:
+    base = learn.version_within(folder).base_needed
+    if base and base not in {*learn.bases.listed(), *learn.bases.added()}:
         learn.bases.take(base, bucket)
     return folder

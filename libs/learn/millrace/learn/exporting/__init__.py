@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from millrace.learn.errors import WrongRequest
-from millrace.learn.folder import read_version
+from millrace.learn.folder import task_of
 from millrace.learn.shelf import Shelf
 
 Form = Literal["huggingface", "mlflow"]
@@ -22,9 +22,9 @@ def export(folder: Path, out: Path, form: Form, *, name: str, readme: str = "") 
     """
     from millrace.learn.exporting import huggingface, mlflow
 
-    version = read_version(folder)
-    if version.task != "classify":
-        raise WrongRequest(f"task: {name} is of task {version.task}; versions of classify can be exported")
+    task = task_of(folder)
+    if task != "classify":
+        raise WrongRequest(f"task: {name} is of task {task}; versions of classify can be exported")
     if out.exists():
         raise WrongRequest(f"out: {out} is there already")
     write: dict[Form, Callable[..., None]] = {"huggingface": huggingface.write, "mlflow": mlflow.write}

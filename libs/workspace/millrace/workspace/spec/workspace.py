@@ -80,7 +80,9 @@ class Workspace(Section):
         task = declared.get("task") if isinstance(declared, Mapping) else None
         if not isinstance(task, str) or task not in tasks():
             return declared
-        return merged(task_named(task).defaults, declared)
+        target = declared.get("target")
+        kind = target.get("kind") if isinstance(target, Mapping) else None
+        return merged(task_named(task).of(kind).defaults, declared)
 
     @model_serializer(mode="wrap")
     def _of_the_task(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -89,7 +91,7 @@ class Workspace(Section):
     @property
     def meaning(self) -> Task:
         """What the task's name stands for."""
-        return task_named(self.task)
+        return task_named(self.task).of(self.target.kind if self.target else None)
 
     @classmethod
     def read(cls, spec: Mapping[str, Any]) -> Workspace:

@@ -49,7 +49,8 @@ def metadata(facts: Facts) -> dict[str, Any]:
         told["language"] = facts["languages"]
     if facts["pipeline_tag"]:
         told["pipeline_tag"] = facts["pipeline_tag"]
-    told["tags"] = ["millrace", facts["workspace"], facts["model"]["method"], facts["model"]["base"]["name"]]
+    tags = ("millrace", facts["workspace"], facts["model"]["method"], facts["model"]["base"]["name"])
+    told["tags"] = [tag for tag in tags if tag]
     results = list(_results(facts))
     if results:
         told["metrics"] = sorted({metric["type"] for result in results for metric in result["metrics"]})

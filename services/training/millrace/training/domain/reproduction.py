@@ -37,7 +37,8 @@ def _data(was: Json, now: Json, manifest: Json) -> Iterator[str]:
 
 
 def _base(was: Json, now: Json) -> Iterator[str]:
-    if was["base"]["digest"] != now["base"]["digest"]:
+    """Models of features stand on none."""
+    if was.get("base") and was["base"]["digest"] != now["base"]["digest"]:
         yield f"base: {was['base']['name']} was {was['base']['digest']} then, {now['base']['digest']} now"
 
 
