@@ -7,13 +7,11 @@ import platform
 import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from pkgutil import iter_modules
 from time import perf_counter
 from typing import Any, cast
 
 import torch
 
-import millrace.learn.methods
 from millrace.learn import bases
 from millrace.learn.devices import device_for, name_of
 from millrace.learn.errors import WrongRequest
@@ -22,6 +20,7 @@ from millrace.learn.folder import Reference, Training, Version, digest, weights_
 from millrace.learn.model import Model, bfloat16_is_fast, read, write_weights
 from millrace.learn.requests import TrainRequest
 from millrace.learn.rows import Judged, read_rows, write_judged
+from millrace.learn.tasks import task_named
 from millrace.learn.tasks.classify import (
     Prediction,
     Prepared,
@@ -59,25 +58,24 @@ class Trained:
         return asdict(self)
 
 
-def methods() -> list[str]:
-    """Their names, each a file."""
-    return sorted(found.name.replace("_", "-") for found in iter_modules(millrace.learn.methods.__path__))
-
-
-def train(request: TrainRequest, progress: Progress) -> Trained:
-    """Raises a kind of Unlearnable; writes ``request.out`` whole or not at all."""
-    started = perf_counter()
-    if request.task != "classify":
-        raise WrongRequest(f"task: {request.task!r} is not classify")
-    if request.method not in methods():
-        raise WrongRequest(f"method: {request.method!r} is not one of {', '.join(methods())}")
+def begin(request: TrainRequest) -> Any:
+    """The module of the request's method, all else being ready for it. Raises a kind of Unlearnable."""
+    known = task_named(request.task).METHODS
+    if request.method not in known:
+        raise WrongRequest(f"method: {request.method!r} is not one of {', '.join(known)}")
     if request.out.exists():
         raise WrongRequest(f"out: {request.out} is there already")
     torch.set_num_threads(request.threads)
     torch.use_deterministic_algorithms(device_for(request.device).type == "cpu")
     bases.fetch(request.base)
+    return importlib.import_module(f"millrace.learn.methods.{request.method.replace('-', '_')}")
+
+
+def train(request: TrainRequest, progress: Progress) -> Trained:
+    """Raises a kind of Unlearnable; writes ``request.out`` whole or not at all."""
+    started = perf_counter()
+    method = cast(Method, begin(request))
     data = prepare(read_rows(request.rows), request.labels)
-    method = cast(Method, importlib.import_module(f"millrace.learn.methods.{request.method.replace('-', '_')}"))
     fitted = method.fit(request, data, progress)
     model, predictions, seconds = _judged(request, data, fitted, progress)
     rows = [
@@ -157,18 +155,23 @@ def _version(
             steps=fitted.steps,
             planned_steps=fitted.planned_steps,
         ),
-        environment={
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "machine": platform.machine(),
-            "arithmetic": "bfloat16" if bfloat16_is_fast() else "float32",
-            "threads": request.threads,
-            "device": name_of(device_for(request.device)),
-            "precision": request.precision,
-            "accumulate": request.accumulate,
-            **({"start": weights_digest(request.start)} if request.start else {}),
-        },
+        environment=environment_of(request),
     )
+
+
+def environment_of(request: TrainRequest) -> dict[str, str | int]:
+    """What equal bytes depend on besides rows, settings and seed."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "machine": platform.machine(),
+        "arithmetic": "bfloat16" if bfloat16_is_fast() else "float32",
+        "threads": request.threads,
+        "device": name_of(device_for(request.device)),
+        "precision": request.precision,
+        "accumulate": request.accumulate,
+        **({"start": weights_digest(request.start)} if request.start else {}),
+    }
 
 
 def _ms_alone(model: Model, texts: list[str], most: int = 30, seconds: float = 1.0) -> float:

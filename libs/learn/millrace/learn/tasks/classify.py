@@ -10,6 +10,7 @@ import numpy as np
 
 from millrace.learn.errors import TooFewRows, UnknownLabel
 from millrace.learn.folder import Reference
+from millrace.learn.requests import TrainRequest
 from millrace.learn.rows import Judged, Row
 from millrace.learn.scores import (
     Floats,
@@ -21,6 +22,10 @@ from millrace.learn.scores import (
     standard_error,
 )
 
+METHODS = ("declare", "full", "linear-probe", "lora")
+Request = TrainRequest
+TRAINING = "millrace.learn.training"
+SCORING = "millrace.learn.score"
 REFERENCES = 512
 """Held-out embeddings that novelty is measured against: 0.8 MB at 384 dimensions."""
 
