@@ -57,9 +57,9 @@ def test_a_method_takes_the_rows_that_serve_it_and_counts_the_others(tmp_path: P
 
 def test_too_few_rows_of_a_kind(tmp_path: Path) -> None:
     held_out = {"split": "validation"}
-    with pytest.raises(TooFewRows, match="split validation has 0"):
+    with pytest.raises(TooFewRows, match="split validation has too few rows or labels that can be used: 0"):
         prepare(rows_file(tmp_path, {}), "answers")
-    with pytest.raises(TooFewRows, match="split train has 0"):
+    with pytest.raises(TooFewRows, match="split train has too few rows or labels that can be used: 0"):
         prepare(rows_file(tmp_path, {}, held_out), "pairs")
     with pytest.raises(WrongRows, match="all 2 rated rows are bad"):
         prepare(rows_file(tmp_path, {"rating": -1}, {"rating": -0.2}, held_out), "ratings")
@@ -81,7 +81,7 @@ def test_held_out_loss_is_of_a_token_and_pairs_are_won_by_the_likelier() -> None
         ({"pad_to": 64}, "pad_to"),
         ({"max_length": 100_000}, "max_length"),
         ({"prompt": {"system": ""}}, "prompt.system"),
-        ({"prompt": {"sistem": "x"}}, "prompt.sistem: no such key"),
+        ({"prompt": {"sistem": "x"}}, "prompt.sistem: another key"),
         ({"decoding": {"temperature": 3}}, "decoding.temperature"),
         ({"decoding": {"top_p": 0}}, "decoding.top_p"),
         ({"decoding": {"stop": [""]}}, "decoding.stop"),
