@@ -16,6 +16,7 @@ class Task:
     `needs` are the sections that a team has to declare; `lacks` those that mean nothing to this task, each with why. A
     task without methods has no models yet: no cycle is opened for it, and nothing is predicted. `bases` are those of
     the release; of those that a team added, the ones of `base_kinds` may be named too.
+    `suite_kinds` are those of the suites that a team may declare.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Task:
     bases: tuple[str, ...]
     base_kinds: tuple[str, ...]
     defaults: Mapping[str, Any]
+    suite_kinds: tuple[str, ...] = ()
 
     @property
     def modelled(self) -> bool:

@@ -29,7 +29,7 @@ class NotJudged(Conflict):
         self.evaluation = str(id)
 
 
-def routes(db: Database, blobs: Blobs) -> APIRouter:
+def router(db: Database, blobs: Blobs) -> APIRouter:
     router = APIRouter()
 
     @router.get("/v1/evaluations")
