@@ -29,3 +29,12 @@ CREATE TABLE suite_rows (
     PRIMARY KEY (workspace, name, version, place)
 );
 CREATE INDEX suite_rows_subject ON suite_rows (workspace, subject) WHERE subject IS NOT NULL;
+
+-- how much a version is, by the digest of its bytes: its files, and its tensors while it answers
+CREATE TABLE sizes (
+    workspace text NOT NULL,
+    digest text NOT NULL,
+    bytes bigint NOT NULL,
+    memory bigint NOT NULL,
+    PRIMARY KEY (workspace, digest)
+);

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
+from millrace.evaluation.domain.outcomes import Limits
 from millrace.workspace import Workspace
 from millrace.workspace.problems import nearest
 from millrace.workspace.suites import KINDS, RESERVED
@@ -36,6 +37,22 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """A suite of the team's: whose it is, and where its rows are from.
+
+    Rows are of the `version` that was brought, or made from those `of` another suite, or made of nothing. `left_out`
+    counts those that could not be used, by why.
+    """
+
+    kind: str
+    owner: str
+    version: int | None = None
+    of: str | None = None
+    left_out: tuple[tuple[str, int], ...] = ()
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """What is wrong with what was brought: its place such as `rows.3.label`, and what was expected there."""
 
@@ -63,9 +80,9 @@ def faults(rows: Sequence[Brought], kind: str, labels: Sequence[str]) -> Iterato
     seen: dict[tuple[str | None, ...], int] = {}
     ids: dict[str, int] = {}
     for at, row in enumerate(rows):
-        for field in KINDS[kind].needs:
-            if not getattr(row, field) and not (field == "text" and kind == "extremes"):
-                yield Fault(f"rows.{at}.{field}", f"a {field}, which a suite of kind {kind} needs")
+        for need in KINDS[kind].needs:
+            if not getattr(row, need) and not (need == "text" and kind == "extremes"):
+                yield Fault(f"rows.{at}.{need}", f"a {need}, which a suite of kind {kind} needs")
         if "\x00" in row.text:
             yield Fault(f"rows.{at}.text", "text without the character U+0000")
         if row.label and labels and row.label not in labels:
