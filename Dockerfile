@@ -22,6 +22,7 @@ RUN python -m venv /opt/venv \
 FROM python:${PYTHON}-slim
 ARG SERVICE
 ENV SERVICE=${SERVICE} PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MALLOC_ARENA_MAX=2
+RUN apt-get update && apt-get install --yes --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 RUN mkdir /work && chown 10001:10001 /work

@@ -52,7 +52,7 @@ peers: .venv/peers/installed  ## what benches measure us beside, in an environme
 	.venv/peers/bin/python -m pip install -q -r bench/peers.txt
 	@touch $@
 
-bench-dedup bench-language bench-masking bench-profiles bench-runs: peers
+bench-dedup bench-language bench-masking bench-profiles bench-registry bench-runs: peers
 # not profile.py, which Python's own profilers would import in its library's place
 bench-profile: bench-profiles ;
 bench-%: install  ## bench-bus, bench-rest, bench-loop, ...

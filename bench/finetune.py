@@ -30,6 +30,7 @@ WAYS = ("ours", "ours_as_they_come", "trainer", "trainer_grouped")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=os.environ.get("DATA"))
+    parser.add_argument("--base", default="minilm")
     parser.add_argument("--train", type=int, help="rows, instead of all")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--steps", type=int, default=60)
@@ -67,7 +68,7 @@ def main() -> None:
 
 def alone(way: str, folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     told = ["--way", way, "--work", str(folder)]
-    for name in ("batch", "steps", "threads"):
+    for name in ("base", "batch", "steps", "threads"):
         told += [f"--{name}", str(getattr(given, name))]
     environment = {**os.environ, "OMP_NUM_THREADS": str(given.threads), "TOKENIZERS_PARALLELISM": "false"}
     ended = subprocess.run(
@@ -99,7 +100,13 @@ def _ours(given: argparse.Namespace) -> dict[str, Any]:
             moments.append(time.perf_counter())
             losses.append(loss)
 
-    raw = {"task": "classify", "method": "full", "rows": given.work / "rows.jsonl", "out": given.work / "model"}
+    raw = {
+        "task": "classify",
+        "method": "full",
+        "base": given.base,
+        "rows": given.work / "rows.jsonl",
+        "out": given.work / "model",
+    }
     raw |= {"threads": given.threads, "steps": given.steps, "planned_steps": given.steps, "seed": 7}
     raw["settings"] = {"epochs": 100, "batch": given.batch}
     train(parsed(TrainRequest, raw), hear)
@@ -126,7 +133,7 @@ def _trainers(given: argparse.Namespace) -> dict[str, Any]:
     rows = [json.loads(line) for line in (given.work / "rows.jsonl").read_text().splitlines()]
     train = [row for row in rows if row["split"] == "train"]
     labels = {label: code for code, label in enumerate(sorted({row["label"] for row in train}))}
-    base = bases.find("minilm")
+    base = bases.find(given.base)
     tokens = AutoTokenizer.from_pretrained(base)
     ids = tokens([row["text"] for row in train], truncation=True, max_length=128)["input_ids"]
     examples = [{"input_ids": one, "labels": labels[row["label"]]} for one, row in zip(ids, train, strict=True)]

@@ -24,7 +24,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-WHEELS = ("pydantic", "pydantic-core", "annotated-types", "typing-inspection", "typing-extensions")
+WHEELS = (
+    "google-re2",
+    "ruamel.yaml",
+    "pydantic",
+    "pydantic-core",
+    "annotated-types",
+    "typing-inspection",
+    "typing-extensions",
+)
 LINUX = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 AGREES = {"float32": 0.03, "bfloat16": 0.10}
 """How far the losses of the same steps may lie apart, on average, relative to the processor's in float32."""

@@ -28,6 +28,7 @@ NEEDED = 0.93
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=os.environ.get("DATA"))
+    parser.add_argument("--base", default="minilm")
     parser.add_argument("--train", type=int, help="rows, instead of all")
     parser.add_argument("--test", type=int, help="rows, instead of all")
     parser.add_argument("--epochs", type=int, default=3)
@@ -58,6 +59,7 @@ def measure(folder: Path, method: str, given: argparse.Namespace) -> dict[str, A
     request = {
         "task": "classify",
         "method": method,
+        "base": given.base,
         "rows": str(folder / "rows.jsonl"),
         "out": str(folder / method),
         "seed": given.seed,

@@ -10,17 +10,12 @@ slowest are printed. `p50_s` is the median over all questions and rounds; `ratio
 import argparse
 import asyncio
 import json
-import os
 import random
-import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,6 +23,7 @@ from uuid import UUID
 
 import asyncpg
 import httpx
+from mlflow_peer import PEERS, mlflow
 from rich.console import Console
 from rich.table import Table
 
@@ -39,7 +35,6 @@ from processes import process  # noqa: E402
 
 from millrace.stack import Endpoints, Stack  # noqa: E402
 
-PEERS = ROOT / ".venv" / "peers" / "bin"
 LIMIT = 100
 QUESTIONS = {
     "the newest": ([], "", "", ["attributes.start_time DESC"]),
@@ -132,46 +127,6 @@ async def fill_theirs(dsn: str, url: str, path: Path) -> str:
     await connection.execute("ANALYZE")
     await connection.close()
     return experiment
-
-
-@asynccontextmanager
-async def mlflow(dsn: str, folder: Path) -> AsyncIterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [PEERS / "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += [
-        "--backend-store-uri",
-        dsn.replace("postgresql", "postgresql+psycopg2", 1),
-        "--default-artifact-root",
-        folder / "artifacts",
-    ]
-    environment = {**os.environ, "PATH": f"{PEERS}:{os.environ['PATH']}"}
-    environment.pop("PYTHONPATH", None)
-    log = folder / "mlflow.log"
-    with log.open("wb") as out:
-        server = await asyncio.create_subprocess_exec(
-            *map(str, command), stdout=out, stderr=out, env=environment, start_new_session=True
-        )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        try:
-            await harness.eventually(lambda: _healthy(url), within=120)
-        except AssertionError:
-            sys.exit(f"MLflow's server did not start:\n{log.read_text('utf-8', 'replace')[-3000:]}")
-        yield url
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGTERM)
-        await server.wait()
-
-
-async def _healthy(url: str) -> bool:
-    try:
-        async with httpx.AsyncClient() as client:
-            return (await client.get(f"{url}/health")).status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 async def timed(work: Any) -> tuple[float, httpx.Response]:

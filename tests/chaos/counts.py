@@ -284,6 +284,7 @@ UNCOUNTED = {
     "dedup.rebuildings": "the stream asks for no rebuilding",
     "ingestion.still_named": "the stream erases nobody",
     "training.points": "a curve for people, thinned as it grows",
+    "training.reproductions": "what a person asks to see again",
     "datasets.echoes": "duplicates that weigh, which the stream has none of",
     "datasets.erasures": "the stream erases nobody",
     "datasets.feature_tables": "what people asked for, by HTTP",

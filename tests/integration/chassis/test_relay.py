@@ -104,3 +104,20 @@ async def test_the_relay_waits_for_every_replica_of_a_partition(
     finally:
         await watched.stop()
     assert [(how["acks"], how["transactional_id"]) for how in asked] == [("all", "probe.relay")]
+
+
+async def test_a_relay_does_not_pace_itself_while_a_caller_waits(
+    probe: Running, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "PACE", 3600.0)
+    paced = Watched(probe)
+    await paced.start()
+    try:
+        await emit(probe, "first")
+        await eventually(lambda: sum(paced.looks) == 1)
+        async with probe.db.transaction(emits=[DocumentAccepted]) as tx:
+            tx.emit(accepted("second"))
+        await probe.db.delivered(tx, within=20)
+        assert sum(paced.looks) == 2
+    finally:
+        await paced.stop()

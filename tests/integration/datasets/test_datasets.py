@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -25,6 +26,7 @@ from millrace.events import (
     WorkspaceConfigured,
 )
 from millrace.stack import Endpoints
+from millrace.workspace import tasks
 
 CYCLE = UUID("00000000-0000-0000-0000-00000000c0de")
 SPLITS = ["train"] * 7 + ["validation"] * 2 + ["test"]
@@ -352,10 +354,13 @@ async def test_counts_versions_and_manifests_over_http(datasets: Running) -> Non
         assert (await client.get("/v1/datasets/sha256:nothing")).status_code == 404
 
 
-async def test_a_cut_for_a_workspace_without_labels_fails_at_once(datasets: Running) -> None:
+async def test_a_cut_for_a_workspace_with_neither_labels_nor_target_fails_at_once(
+    datasets: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = replace(tasks()["tabular"], needs=("entity", "features"))
+    monkeypatch.setitem(tasks(), "tabular", bare)
     spec = {"workspace": "stations", "owner": "grid", "task": "tabular", "entity": "station"}
     spec |= {"features": {"load": {"last": "load"}}}
-    spec |= {"target": {"name": "load", "kind": "regression", "horizon": "1h", "arrives_within": "3h"}}
     await datasets.tables.put(
         make(WorkspaceConfigured, workspace="stations", revision=1, spec=spec, digest="-", by="t")
     )

@@ -43,7 +43,7 @@ def test_one_row(tmp_path: Path) -> None:
 
 
 def test_no_row(tmp_path: Path) -> None:
-    refused(tmp_path, [], TooFewRows, "split train has 0 rows or labels")
+    refused(tmp_path, [], TooFewRows, "split train has too few rows or labels that can be used: 0")
 
 
 @METHODS

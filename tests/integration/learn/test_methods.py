@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import pytest
@@ -10,11 +11,13 @@ import torch
 from safetensors.torch import load_file
 from small_runs import request, silent
 
+import millrace.learn.methods
 from millrace.learn import BaseMissing, DeviceMissing, Shelf, WrongRequest, bases, read_version
 from millrace.learn.adapters import Adapted
 from millrace.learn.folder import Adapter
 from millrace.learn.model import base_embedder
-from millrace.learn.training import methods, train
+from millrace.learn.tasks import task_named, tasks
+from millrace.learn.training import train
 
 MAKERS: dict[str, Callable[[Path], Path]] = {
     "encoder": tiny_models.encoder,
@@ -39,7 +42,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_a_method_is_a_file() -> None:
-    assert methods() == ["declare", "full", "linear-probe", "lora"]
+    found = {one.name.replace("_", "-") for one in iter_modules(millrace.learn.methods.__path__)}
+    assert found == {method for task in tasks() for method in task_named(task).METHODS}
 
 
 @pytest.mark.parametrize("method", ["linear-probe", "full", "lora"])

@@ -296,13 +296,15 @@ async def test_requests_by_topic_wait_for_a_first_version(stack: Endpoints, engi
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ({}, "either text or inputs"),
-        ({"text": "a", "inputs": ["b"]}, "either text or inputs"),
+        ({}, "one of text, features, entity and inputs"),
+        ({"text": "a", "inputs": ["b"]}, "one of text, features, entity and inputs"),
         ({"text": " "}, "text: expected 1 to"),
         ({"text": "x" * 20_001}, "text: expected 1 to"),
         ({"text": "nul \x00"}, "NUL"),
         ({"inputs": ["a"] * 300}, "at most 256 texts"),
         ({"text": "a", "units": "c"}, "units"),
+        ({"entity": "a"}, "which has no entities"),
+        ({"features": {"a": 1}}, "which has none"),
         ({"text": 5}, "text"),
     ],
 )

@@ -1,6 +1,7 @@
 """Features as they are served: kept up to date by events, on real Postgres."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from millrace.privacy import derived_key, pseudonym
 from millrace.serving import observations
 from millrace.serving.app import build_app
 from millrace.stack import Endpoints
-from millrace.workspace import load
+from millrace.workspace import load, tasks
 
 
 @pytest.fixture
@@ -227,7 +228,10 @@ async def test_what_is_done_in_one_workspace_leaves_another_alone(serving: Runni
         assert name == "held" or not [row for row in after[name] if "stations" in row]
 
 
-async def test_a_tabular_workspace_is_not_predicted_for_and_says_so(serving: Running) -> None:
+async def test_a_task_without_methods_is_not_predicted_for_and_says_so(
+    serving: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(tasks(), "tabular", replace(tasks()["tabular"], methods=(), kinds={}))
     async with serving.http() as client:
         answer = await client.post("/v1/workspaces/stations/predict", json={"text": "hello"})
         assert answer.status_code == 422
@@ -235,6 +239,20 @@ async def test_a_tabular_workspace_is_not_predicted_for_and_says_so(serving: Run
     await serving.deliver([make(PredictionRequested, workspace="stations", text="hello")])
     assert ["tabular" in reason for reason in await serving.dead_letters()] == [True]
     assert await serving.work() == 0, "nothing waits for ever"
+
+
+async def test_what_is_no_vector_is_refused_with_the_field(serving: Running) -> None:
+    for body, said in (
+        ({"text": "hello"}, "a JSON object of the features of stations"),
+        ({"features": {}}, "a value, or null"),
+        ({"features": {"lod": 1}}, "features.lod"),
+        ({"text": "{}", "entity": "a"}, "one of text, features, entity and inputs"),
+    ):
+        async with serving.http() as client:
+            answer = await client.post("/v1/workspaces/stations/predict", json=body)
+        assert answer.status_code == 422 and said in answer.text, answer.text
+    await serving.deliver([make(PredictionRequested, workspace="stations", text="hello")])
+    assert ["a JSON object" in reason for reason in await serving.dead_letters()] == [True]
 
 
 async def test_features_of_a_workspace_without_any_are_refused(serving: Running) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -32,7 +33,7 @@ from millrace.events import (
 from millrace.training import job_plan
 from millrace.training.app import build_app
 from millrace.training.rows import fetch, select
-from millrace.workspace import load
+from millrace.workspace import load, tasks
 
 FILE = """
 workspace: parcels
@@ -355,7 +356,18 @@ async def test_a_killed_run_is_taken_up_again_from_its_checkpoint(training: Runn
     assert not left and not any(training.service.settings.work_dir.iterdir())
 
 
-async def test_a_task_whose_models_are_not_trained_is_told_so_and_nothing_waits(training: Running) -> None:
+NO_METHODS = {
+    "train": {"bases": [], "methods": [], "on": {"drift": False, "new_documents": None, "schedule": None}},
+    "gate": ["fresh.mae < production"],
+    "rollout": {"shadow": None, "canary": None, "harm": ["error_rate <= production"]},
+    "monitor": {},
+}
+
+
+async def test_a_task_whose_models_are_not_trained_is_told_so_and_nothing_waits(
+    training: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(tasks(), "tabular", replace(tasks()["tabular"], methods=(), kinds={}, defaults=NO_METHODS))
     file = """
 workspace: stations
 owner: grid

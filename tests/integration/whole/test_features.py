@@ -60,8 +60,6 @@ def test_a_team_sees_its_features_and_what_would_be_trained_on(whole: Whole) -> 
     page = out.with_suffix(".html")
     assert whole.millrace("features", "profile", "stations", "--out", str(page)).code == 0
     assert "<svg" in page.read_text()
-    refused = whole.millrace("train", "stations", "--json")
-    assert (refused.code, refused.json["error"]["code"]) == (1, "not_trained")
 
 
 @pytest.mark.timeout(300)

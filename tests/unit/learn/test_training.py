@@ -87,7 +87,7 @@ def test_a_fine_tuning_goes_on_from_an_earlier_one(tmp_path: Path) -> None:
         ({"method": "dora"}, "method: 'dora' is not one of declare, full, linear-probe, lora"),
         ({"method": "full", "accumulate": 33}, "accumulate: a batch of 32 rows has no 33 parts"),
         ({"method": "lora", "settings": {"rank": 0}}, "settings.rank: 0 is not a positive int"),
-        ({"task": "tabular"}, "task: 'tabular'"),
+        ({"task": "chat"}, "task: 'chat' is not one of classify, "),
     ],
 )
 def test_a_wrong_request_names_the_key(tmp_path: Path, fields: dict[str, Any], because: str) -> None:

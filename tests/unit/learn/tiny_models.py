@@ -35,6 +35,21 @@ def language_model(folder: Path) -> Path:
     return _saved(folder, LlamaForCausalLM(LlamaConfig(intermediate_size=32, num_key_value_heads=1, **SMALL)))
 
 
+def answering(folder: Path) -> Path:
+    """A language model that is spoken to by a template of its own."""
+    language_model(folder)
+    told = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "[SEP]", "pad_token": "[PAD]"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(told))
+    (folder / "chat_template.jinja").write_text(TEMPLATE)
+    return folder
+
+
+TEMPLATE = (
+    "{% for one in messages %}{{ '[CLS]' + one['role'] + ': ' + one['content'] + '[SEP]' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '[CLS]assistant: ' }}{% endif %}"
+)
+
+
 def _saved(folder: Path, model: PreTrainedModel) -> Path:
     """With MiniLM's tokenizer, and a card that names a licence."""
     torch.manual_seed(5)

@@ -268,11 +268,15 @@ def test_no_text_of_100_kb_takes_long(scrap: str) -> None:
 
 
 def test_time_grows_with_the_text_and_no_faster() -> None:
-    def seconds(times: int) -> float:
-        text = "1 4111 a@b. GB11 (555) 10.2.3. ab::1 AB 12 123-45-" * times
+    def once(text: str) -> float:
         began = time.process_time()
         mask(text, EVERY)
         return time.process_time() - began
+
+    def seconds(times: int) -> float:
+        """The least of several: what others on the machine do is none of the text's."""
+        text = "1 4111 a@b. GB11 (555) 10.2.3. ab::1 AB 12 123-45-" * times
+        return min(once(text) for _ in range(5))
 
     seconds(100)
     assert seconds(8000) < 20 * seconds(1000)

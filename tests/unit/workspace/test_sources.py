@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from millrace.workspace import Columns, Crawl, Files, Problem, Sql, Workspace, WorkspaceInvalid, load
+from millrace.workspace import Columns, Crawl, Files, Observed, Problem, Sql, Workspace, WorkspaceInvalid, load
 from millrace.workspace.sources import KINDS
 
 SMALL = """\
@@ -118,6 +118,32 @@ def test_a_wrong_value_is_told_with_what_was_expected(text: str, expected: str) 
     found = problem(text)
     assert expected in found.expected
     assert found.line == 6
+
+
+METERS = "  m: {kind: files, at: meters, observations: {entity: meter, at: taken, values: [load]}%s}\n"
+
+
+def test_rows_of_a_table_may_be_observations() -> None:
+    files = load(SMALL + METERS % "").sources["m"]
+    assert isinstance(files, Files) and files.observations == Observed(entity="meter", at="taken", values=("load",))
+    assert files.told is files.observations and files.told.named == ("meter", "taken", "load")
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "expected"),
+    [
+        (METERS % ", columns: {text: body}", "sources.m", "either columns, of documents, or observations"),
+        (METERS % ", ids: source", "sources.m", "file where columns name no id; with one, file or source"),
+        (METERS.replace("[load]", "[load], texts: [state]") % "", "sources.m.observations", "texts among its values"),
+        (METERS.replace("[load]", "[]") % "", "sources.m.observations.values", "at least one"),
+        (METERS.replace(", at: taken", "") % "", "sources.m.observations.at", "which is required"),
+        (METERS.replace("[load]", "[load], known_since: s") % "", "sources.m.observations.known_since", "no features"),
+        ("  m: {kind: sql, dsn: d, table: t}\n", "sources.m", "either columns, of documents, or observations"),
+    ],
+)
+def test_what_can_be_no_observations_is_told(text: str, key: str, expected: str) -> None:
+    found = problem(text)
+    assert found.key == key and expected in found.expected
 
 
 def test_the_example_has_a_source_of_each_kind() -> None:

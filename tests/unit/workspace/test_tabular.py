@@ -1,10 +1,11 @@
 """A tabular workspace declares an entity, features and a target; what another task has means nothing to it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from millrace.workspace import Problem, Workspace, WorkspaceInvalid, load, tasks
+from millrace.workspace import Problem, Workspace, WorkspaceInvalid, changes_refused, load, tasks
 
 STATIONS = """\
 workspace: stations
@@ -33,11 +34,30 @@ def test_a_tabular_workspace_needs_no_labels() -> None:
     assert load(STATIONS.replace(", unknown: other", "")).features["region"].unknown == "unknown"
 
 
-def test_nothing_is_to_be_done_for_a_task_without_methods() -> None:
-    spec = load(STATIONS)
-    assert not spec.meaning.modelled and load(PARCELS).meaning.modelled
-    assert (spec.train.on.drift, spec.train.on.new_documents, spec.train.on.schedule) == (False, None, None)
-    assert (spec.gate, spec.monitor.watched, spec.rollout.shadow) == ((), {}, None)
+def test_what_is_not_declared_fits_the_kind_of_target() -> None:
+    number, label = load(STATIONS), load(STATIONS.replace("regression", "classification"))
+    for spec in (number, label):
+        assert spec.meaning.modelled and spec.meaning.asks == ("features", "target")
+        assert (spec.train.bases, spec.train.methods) == ((), ("linear", "lightgbm"))
+        assert (spec.train.on.drift, spec.train.on.new_documents, spec.train.on.schedule) == (True, None, "weekly")
+        assert (spec.rollout.shadow, spec.rollout.canary) == (None, None)
+    assert [str(condition) for condition in number.gate] == ["fresh.mae < production"]
+    assert [str(condition) for condition in label.gate] == ["fresh.macro_f1 > production"]
+    assert number.monitor.watched.keys() == {"novelty"}
+    assert label.monitor.watched.keys() == {"error", "confidence", "novelty", "label_share"}
+    assert (number.meaning.lower, label.meaning.lower) == (("mae", "rmse"), ())
+
+
+def test_whether_a_number_or_a_label_is_predicted_is_fixed_for_life() -> None:
+    before, after = load(STATIONS), load(STATIONS.replace("regression", "classification"))
+    (problem,) = changes_refused(before, after)
+    assert problem.key == "target.kind" and "fixed for the workspace's life" in problem.expected
+    assert changes_refused(before, load(STATIONS.replace("horizon: 1h", "horizon: 2h"))) == []
+
+
+def test_a_task_without_methods_is_not_modelled() -> None:
+    assert load(PARCELS).meaning.modelled
+    assert not replace(load(PARCELS).meaning, methods=()).modelled
 
 
 @pytest.mark.parametrize("text", [STATIONS, PARCELS])
@@ -66,9 +86,16 @@ def test_features_are_written_with_what_they_say_and_no_more() -> None:
 @pytest.mark.parametrize(
     ("added", "key", "said"),
     [
-        ("train: {methods: [lightgbm]}", "train", "trains and serves no tabular models"),
-        ("gate: ['fresh.mae < production']", "gate", "trains and serves no tabular models"),
-        ("monitor: {residual: adwin}", "monitor", "trains and serves no tabular models"),
+        ("train: {methods: [lora]}", "train.methods[0]", "one of linear, lightgbm"),
+        ("train: {bases: [minilm]}", "train.bases[0]", "one of "),
+        ("train: {device: gpu}", "train.device", "fitted at once, on the processor"),
+        ("train: {start: production}", "train.start", "fitted at once"),
+        ("gate: ['fresh.macro_f1 > production']", "gate[0]", "one of fresh.mae, fresh.rmse"),
+        ("gate: ['fresh.mae > production']", "gate[0]", "fresh.mae with < or <=, not >"),
+        ("rollout: {shadow: {require: 'accuracy >= production'}}", "rollout.shadow", "neither right nor wrong"),
+        ("monitor: {residual: adwin}", "monitor.residual", "one of novelty"),
+        ("monitor: {error: adwin}", "monitor.error", "one of novelty"),
+        ("serve: {pad_to: 64}", "serve", "features have no tokens"),
         ("labels: {names: [a, b]}", "labels", "the target"),
         ("evaluate: {split: rolling-origin}", "evaluate", "one of workspace, owner, task, entity, features, target"),
     ],

@@ -56,6 +56,7 @@ class Database:
         self.clock = clock
         self.tracer: trace.Tracer | None = None
         self.on_emitted: list[Callable[[], None]] = []
+        self.awaited = asyncio.Event()
         """Called after each commit that emitted: the relay looks at once."""
         self.on_scheduled: list[Callable[[], None]] = []
         """Called after each commit that queued or woke a job: the workers look at once."""
@@ -171,6 +172,7 @@ class Database:
         ):
             if asyncio.get_running_loop().time() > deadline:
                 raise Unavailable("it is stored, but not yet published")
+            self.awaited.set()  # a relay in this process does not pace itself while somebody waits
             await asyncio.sleep(0.02)
 
     async def keep_house(self) -> None:

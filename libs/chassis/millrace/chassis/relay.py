@@ -25,7 +25,7 @@ MOST = 2000
 
 PACE = 0.2
 """Seconds from one Kafka transaction that is not full to the next: each costs the broker, and every reader of its
-topics a commit, whatever it holds. What comes after a rest goes at once."""
+topics a commit, whatever it holds. What comes after a rest goes at once, and so does what a caller waits for."""
 
 SOON, LOOK = 0.02, 1.0
 """Seconds until the next look at an empty outbox: soon after a commit, whose rows wait for older transactions, then
@@ -93,9 +93,10 @@ class Relay:
                         return
                     renewed = time.monotonic()
                 started = time.monotonic()
+                self._db.awaited.clear()
                 published = await self._publish(producer)
                 if 0 < published < MOST:
-                    await asyncio.sleep(PACE - (time.monotonic() - started))
+                    await loops.set_within(self._db.awaited, PACE - (time.monotonic() - started))
                 pause = SOON if published or await self._woken(within=pause) else min(pause * 2, LOOK)
         finally:
             await _quietly(producer.stop())

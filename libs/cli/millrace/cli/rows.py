@@ -2,14 +2,13 @@
 
 import csv
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from decimal import Decimal
-from math import isfinite, isnan
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from millrace.workspace.cells import cell
 
 from .failure import Failure
 
@@ -17,9 +16,6 @@ KNOWN = ("text", "label", "suite", "document_id", "subject", "source", "metadata
 MOST = 2**27
 """Characters of one CSV cell, so that an open quote does not eat the memory; ingestion refuses far shorter texts."""
 PAGE = 1000
-NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
-NOTHING = ("", "nan", "null", "none")
-"""What people write into a cell, in any case, that has no value."""
 
 
 class Unreadable(Exception):
@@ -164,8 +160,8 @@ def _observation(row: Mapping[str, Any], columns: Columns) -> Fields:
     source, own = told.pop("source", None), told.pop("id", None)
     if entity in (None, ""):
         raise Unreadable(f"{columns.entity}: an entity")
-    cells = {name: _cell(name, cell, text=name in columns.texts) for name, cell in told.items() if name}
-    values = {name: cell for name, cell in cells.items() if cell is not None}
+    cells = {name: _cell(name, one, text=name in columns.texts) for name, one in told.items() if name}
+    values = {name: one for name, one in cells.items() if one is not None}
     if not values:
         raise Unreadable("values: at least one")
     found: Fields = {"entity": str(entity), "values": values, "time": _moment(columns.time, at)}
@@ -174,20 +170,12 @@ def _observation(row: Mapping[str, Any], columns: Columns) -> Fields:
     return found | {name: str(one) for name, one in (("source", source), ("id", own)) if one not in (None, "")}
 
 
-def _cell(name: str, cell: Any, *, text: bool) -> float | str | None:
+def _cell(name: str, value: Any, *, text: bool) -> float | str | None:
     """A number, a text, or nothing. Raises Unreadable."""
-    if cell is None or (isinstance(cell, str) and cell.strip().lower() in NOTHING):
-        return None
-    if isinstance(cell, datetime | date):
-        return str(cell.isoformat())
-    if not isinstance(cell, str | bool | int | float | Decimal):
-        raise Unreadable(f"{name}: a number or a text")
-    if text or (isinstance(cell, str) and not NUMBER.fullmatch(cell.strip())):
-        return str(cell)
-    number = float(cell)
-    if not isfinite(number) and not isnan(number):
-        raise Unreadable(f"{name}: a finite number")
-    return None if isnan(number) else number
+    try:
+        return cell(value, text=text)
+    except ValueError as error:
+        raise Unreadable(f"{name}: {error}") from error
 
 
 def _moment(name: str, value: Any) -> datetime:

@@ -28,11 +28,12 @@ class PredictionServed(Event):
     version: str
     arm: Arm
     revision: int = Field(ge=0, description="the route's revision")
-    text: str = Field(description="the masked input")
+    text: str = Field(description="the masked input; of features a JSON object of them")
     latency_ms: float = Field(ge=0, description="from acceptance to answer")
     tokens: int = Field(ge=0)
     unit: str | None = None
     label: str | None = None
+    value: float | None = Field(default=None, description="the answer where it is a number, which has no label")
     probability: float | None = Field(default=None, ge=0, le=1, description="the top probability, calibrated")
     entropy: float | None = Field(default=None, ge=0, description="nats")
     novelty: float | None = Field(default=None, ge=0, description="distance to the nearest reference")

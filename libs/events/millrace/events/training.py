@@ -72,6 +72,9 @@ class ModelTrained(Event):
     scores: dict[str, float] = Field(default_factory=dict, description="on validation")
     seconds: float = Field(ge=0)
     environment: dict[str, str] = Field(default_factory=dict, description="versions of what weights depend on")
+    parameters: dict[str, Any] = Field(default_factory=dict, description="what the run was told")
+    measured: dict[str, float] = Field(default_factory=dict, description="what the run took: seconds, MB, Wh")
+    cost: float | None = Field(default=None, ge=0, description="where an operator declares what an hour costs")
     runs: list[RunSummary] = Field(default_factory=list, description="all candidates, the picked one among them")
     change_point: datetime | None = None
     asked_by: str | None = Field(default=None, description="the person who asked for the cycle; absent: nobody did")

@@ -5,6 +5,7 @@ from millrace.features.history import History, Observation, Replay, vectors
 from millrace.features.plan import CATEGORY, Definition, Plan, Read, Seen, Vector
 from millrace.features.sources import PURPOSE, Sources
 from millrace.features.targets import LATE, MISTYPED, Labelled, labelled
+from millrace.features.texts import FeatureRefused, checked, written
 
 __all__ = [
     "CATEGORY",
@@ -13,6 +14,7 @@ __all__ = [
     "PURPOSE",
     "Cell",
     "Definition",
+    "FeatureRefused",
     "History",
     "Labelled",
     "Observation",
@@ -22,6 +24,8 @@ __all__ = [
     "Seen",
     "Sources",
     "Vector",
+    "checked",
     "labelled",
     "vectors",
+    "written",
 ]

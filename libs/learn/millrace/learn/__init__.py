@@ -14,17 +14,21 @@ from millrace.learn.errors import (
     UnknownLabel,
     Unlearnable,
     UnsafeFile,
+    WrongFeature,
     WrongRequest,
     WrongRows,
 )
-from millrace.learn.folder import Version, digest, read_version, weights_digest
+from millrace.learn.folder import Made, Version, digest, read_version, weights_digest
 from millrace.learn.requests import Parameters, ScoreRequest, TrainRequest
 from millrace.learn.rows import Judged, Row, read_rows
-from millrace.learn.shelf import Shelf
+from millrace.learn.shelf import Answered, Asked, Shelf
+from millrace.learn.tasks import version_within
 from millrace.learn.tasks.classify import Prediction
 from millrace.learn.typos import typos
 
 __all__ = [
+    "Answered",
+    "Asked",
     "BaseMissing",
     "BaseRefused",
     "BaseUnreachable",
@@ -32,6 +36,7 @@ __all__ = [
     "DeviceMissing",
     "DiskFull",
     "Judged",
+    "Made",
     "OutOfMemory",
     "Parameters",
     "Prediction",
@@ -45,6 +50,7 @@ __all__ = [
     "Unlearnable",
     "UnsafeFile",
     "Version",
+    "WrongFeature",
     "WrongRequest",
     "WrongRows",
     "bases",
@@ -52,5 +58,6 @@ __all__ = [
     "read_rows",
     "read_version",
     "typos",
+    "version_within",
     "weights_digest",
 ]

@@ -44,7 +44,7 @@ class Classifier:
         self._targets = torch.from_numpy(data.train.targets)
         self._weights = torch.from_numpy(data.train.weights).float()
 
-    def weight(self, rows: Sequence[int]) -> float:
+    def begin(self, rows: Sequence[int]) -> float:
         return float(self._weights[list(rows)].sum())
 
     def loss(self, rows: Sequence[int]) -> Tensor:

@@ -10,6 +10,7 @@ Unlearnable                 the request, the rows or the files are wrong; anothe
 ├── OutOfMemory             the run needs more memory than there is
 ├── DiskFull                the run's disk is full
 ├── WrongRows               a rows file that can't be read as rows
+├── WrongFeature            a value of a feature, or a truth, that can't be learned from or answered for
 ├── TooFewRows              nothing to train on, or nothing held out to judge with
 ├── UnknownLabel            a row whose label the request does not name
 ├── UnsafeFile              a file in a model folder that could run code, or that does not belong there
@@ -73,6 +74,12 @@ class WrongRows(Unlearnable):
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
         self.path = path
+
+
+class WrongFeature(Unlearnable):
+    def __init__(self, feature: str, where: str, reason: str) -> None:
+        super().__init__(f"{where}: {feature} {reason}")
+        self.feature, self.where = feature, where
 
 
 class TooFewRows(Unlearnable):

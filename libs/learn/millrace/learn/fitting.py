@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+from millrace.learn import bases
 from millrace.learn.adapters import Adapted
-from millrace.learn.errors import WrongRequest
 from millrace.learn.folder import BaseName, Encoded
 from millrace.learn.model import Embedder, Head, Model
 from millrace.learn.requests import TrainRequest
+from millrace.learn.settings import Progress, settings_of
 from millrace.learn.tasks.classify import Prepared
 
-
-class Progress(Protocol):
-    """stage, step, of, loss, seconds since the stage's method began."""
-
-    def __call__(self, stage: str, step: int, of: int, loss: float | None, seconds: float) -> None: ...
+__all__ = ["Fitted", "Method", "Progress", "embedding_progress", "settings_of"]
 
 
 @dataclass(frozen=True)
@@ -44,17 +41,10 @@ class Method(Protocol):
     def fit(self, request: TrainRequest, data: Prepared, progress: Progress) -> Fitted: ...
 
 
-def settings_of(request: TrainRequest, defaults: Mapping[str, float | int]) -> dict[str, Any]:
-    """The request's settings over a method's defaults, each of the default's type and positive."""
-    settings: dict[str, Any] = dict(defaults)
-    for name, value in request.settings.items():
-        if name not in defaults:
-            raise WrongRequest(f"settings.{name}: {request.method} knows {', '.join(defaults) or 'no settings'}")
-        kind = type(defaults[name])
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0 or kind(value) != value:
-            raise WrongRequest(f"settings.{name}: {value!r} is not a positive {kind.__name__}")
-        settings[name] = kind(value)
-    return settings
+def base_named(name: str) -> BaseName:
+    """What a version tells of its base. Raises UnknownBase."""
+    base = bases.named(name)
+    return BaseName(name=base.name, digest=base.digest, licence=base.licence)
 
 
 def embedding_progress(progress: Progress, of: int, since: Callable[[], float]) -> Callable[[int], None]:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, overload
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from millrace.learn.errors import DamagedModel, UnsafeFile
 from millrace.workspace.expected import faults
 
-FILES = frozenset({"version.json", "weights.safetensors", "tokenizer.json", "config.json"})
+SPEAKING = frozenset(
+    {"chat_template.jinja", "generation_config.json", "special_tokens_map.json", "tokenizer_config.json"}
+)
+"""What a language model needs beside: how it is spoken to, and which tokens end an answer."""
+TREES = "trees.txt"
+"""Boosted trees in LightGBM's own text."""
+FILES = frozenset({"version.json", "weights.safetensors", TREES, "tokenizer.json", "config.json"}) | SPEAKING
 PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"})
 POSITIONS = 512
 """Tokens that the longest of our bases has positions for."""
@@ -23,8 +30,11 @@ class _Part(BaseModel):
 
 
 class BaseName(_Part):
+    """The base that a version was made from; `licence` as SPDX writes it, empty in versions of earlier releases."""
+
     name: str
     digest: str
+    licence: str = ""
 
 
 class Reference(_Part):
@@ -57,15 +67,28 @@ class Adapter(_Part):
 Encoded = Literal["base", "adapted", "own"]
 
 
-class Version(_Part):
+class Made(_Part):
+    """A version of any task."""
+
+    format: int = 1
+    task: str
+    method: str
+
+    @property
+    def base_needed(self) -> str | None:
+        """The base without whose files it can't be loaded."""
+        return None
+
+    def write(self, folder: Path) -> None:
+        (folder / "version.json").write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+class Version(Made):
     """Everything besides the weights that shapes an answer.
 
     ``encoder`` says whose it is: the base's, shared as it is; the base's with an adapter of this version; its own.
     """
 
-    format: int = 1
-    task: str
-    method: str
     base: BaseName
     encoder: Encoded
     adapter: Adapter | None = None
@@ -103,18 +126,36 @@ class Version(_Part):
         """Whether it can't be loaded without the base's files."""
         return self.encoder != "own"
 
-    def write(self, folder: Path) -> None:
-        (folder / "version.json").write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    @property
+    def base_needed(self) -> str | None:
+        return self.base.name if self.needs_base else None
 
 
-def read_version(folder: Path) -> Version:
-    """Raises DamagedModel when version.json is missing or is not one of ours."""
+M = TypeVar("M", bound=Made)
+
+
+@overload
+def read_version(folder: Path) -> Version: ...
+@overload
+def read_version(folder: Path, kind: type[M]) -> M: ...
+def read_version(folder: Path, kind: type[Made] = Version) -> Made:
+    """Of a version of classify, or of the task that ``kind`` is of. Raises DamagedModel where it is none of those."""
     try:
-        return Version.model_validate_json((folder / "version.json").read_bytes())
+        return kind.model_validate_json((folder / "version.json").read_bytes())
     except FileNotFoundError:
         raise DamagedModel(str(folder), "it has no version.json") from None
     except ValidationError as error:
         raise DamagedModel(str(folder), f"version.json: {faults(error)}") from None
+
+
+def task_of(folder: Path) -> str:
+    """The task whose version a folder is. Raises DamagedModel."""
+    try:
+        return str(json.loads((folder / "version.json").read_bytes())["task"])
+    except FileNotFoundError:
+        raise DamagedModel(str(folder), "it has no version.json") from None
+    except (ValueError, KeyError, TypeError):
+        raise DamagedModel(str(folder), "version.json names no task") from None
 
 
 def check(folder: Path) -> list[Path]:
@@ -163,4 +204,5 @@ def digest(folder: Path) -> str:
 
 def weights_digest(folder: Path) -> str:
     """The digest of the weights alone: two runs of one digest, code, seed and environment agree in it."""
-    return file_digest(folder / "weights.safetensors")
+    weights, trees = folder / "weights.safetensors", folder / TREES
+    return joint_digest([trees, weights]) if trees.is_file() else file_digest(weights)

@@ -173,6 +173,8 @@ class Model:
     max_length: int
     pad_to: int | None
     adapter: Adapted | None = None
+    sample = "the first text of a version takes longer than the others"
+    """Something that it can be asked."""
 
     def predict(self, texts: Sequence[str], batch: int = 32) -> list[Prediction]:
         """In the order of the texts, padded as declared; blocks and computes on the calling thread."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from millrace.learn.errors import WrongRows
 
@@ -37,13 +37,27 @@ class Judged:
 
 def read_rows(path: Path) -> list[Row]:
     """Rows in the file's order; raises WrongRows with the row's number (from 1) when one can't be used."""
-    rows = [_row(path, number, raw) for number, raw in enumerate(_records(path), start=1)]
+    return read_as(path, _row)
+
+
+class Identified(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+T = TypeVar("T", bound=Identified)
+
+
+def read_as(path: Path, row: Callable[[Path, int, dict[str, Any]], T]) -> list[T]:
+    """What ``row`` makes of each record, given its number; raises WrongRows."""
+    rows = [row(path, number, raw) for number, raw in enumerate(_records(path), start=1)]
     if len({row.id for row in rows}) != len(rows):
         raise WrongRows(str(path), "an id stands twice")
     return rows
 
 
-def write_judged(path: Path, judged: Sequence[Judged]) -> None:
+def write_judged(path: Path, judged: Sequence[Any], kind: type[Any] = Judged) -> None:
+    """Rows of a dataclass whose fields are texts and numbers."""
     path.parent.mkdir(parents=True, exist_ok=True)
     records = [asdict(row) for row in judged]
     if path.suffix == ".jsonl":
@@ -52,8 +66,8 @@ def write_judged(path: Path, judged: Sequence[Judged]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    kinds = {"str": pa.string(), "float": pa.float64()}
-    schema = pa.schema([(field.name, kinds[cast(str, field.type)]) for field in fields(Judged)])
+    kinds = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "float | None": pa.float64()}
+    schema = pa.schema([(field.name, kinds[cast(str, field.type)]) for field in fields(kind)])
     pq.write_table(pa.Table.from_pylist(records, schema=schema), path)
 
 
@@ -70,11 +84,20 @@ def _records(path: Path) -> list[dict[str, Any]]:
 
 
 def _row(path: Path, number: int, raw: dict[str, Any]) -> Row:
-    for name in ("id", "text", "label"):
-        if not isinstance(raw.get(name), str):
-            raise WrongRows(str(path), f"row {number}: {name} is missing or is not a text")
+    row_id, text, label = (text_of(path, number, raw, name) for name in ("id", "text", "label"))
+    weight = weight_of(path, number, raw)
+    return Row(row_id, text, label, str(raw.get("split") or ""), raw.get("cluster") or row_id, weight)
+
+
+def text_of(path: Path, number: int, raw: dict[str, Any], name: str) -> str:
+    value = raw.get(name)
+    if not isinstance(value, str):
+        raise WrongRows(str(path), f"row {number}: {name} is missing or is not a text")
+    return value
+
+
+def weight_of(path: Path, number: int, raw: dict[str, Any]) -> float:
     weight = 1.0 if raw.get("weight") is None else float(raw["weight"])
     if not 0 <= weight < float("inf"):
         raise WrongRows(str(path), f"row {number}: weight {weight} is not a finite number from 0")
-    row_id = raw["id"]
-    return Row(row_id, raw["text"], raw["label"], str(raw.get("split") or ""), raw.get("cluster") or row_id, weight)
+    return weight

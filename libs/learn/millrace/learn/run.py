@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import resource
 import sys
 from typing import Any
 
 from millrace.learn.lines import leave, progress
-from millrace.learn.requests import TrainRequest, parsed
+from millrace.learn.requests import parsed
+from millrace.learn.tasks import task_named, tasks
 
 
 def run(raw: dict[str, Any]) -> dict[str, Any]:
-    request = parsed(TrainRequest, raw)
-    from millrace.learn.training import train
-
-    return {**train(request, progress).record(), **_taken()}
+    task = task_named(raw.get("task", tasks()[0]))  # whoever names none is told so with the other keys
+    request = parsed(task.Request, raw)
+    training = importlib.import_module(task.TRAINING)
+    return {**training.train(request, progress).record(), **_taken()}
 
 
 def _taken() -> dict[str, float]:

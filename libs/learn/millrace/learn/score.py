@@ -5,16 +5,18 @@ Texts are scored without padding: it is masked, so it costs time and changes no 
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from millrace.learn.errors import WrongRequest
-from millrace.learn.folder import digest, weights_digest
+from millrace.learn.folder import digest, task_of, weights_digest
 from millrace.learn.lines import leave, progress, say
 from millrace.learn.requests import ScoreRequest, Suite, parsed
 from millrace.learn.rows import Judged, Row, read_rows, write_judged
 from millrace.learn.shelf import Shelf
+from millrace.learn.tasks import task_named
 from millrace.learn.tasks.classify import suite_scores
 from millrace.learn.typos import typos
 
@@ -24,15 +26,24 @@ if TYPE_CHECKING:
 
 
 def score(raw: dict[str, Any]) -> dict[str, Any]:
-    """Every model on every suite; heads that stand on one encoder share what it says of a text.
-
-    Texts of a suite that is scored `alone` are asked one by one: each has its own time, and one that fails has no
-    answer.
-    """
+    """Every model on every suite; all of one task."""
     request = parsed(ScoreRequest, raw)
     for names in ([model.name for model in request.models], [suite.name for suite in request.suites]):
         if len(set(names)) != len(names):
             raise WrongRequest(f"a name stands twice: {', '.join(names)}")
+    of = {model.name: task_of(model.path) for model in request.models}
+    if len(set(of.values())) != 1:
+        raise WrongRequest(f"models: not of one task: {', '.join(f'{name} is of {task}' for name, task in of.items())}")
+    told: dict[str, Any] = importlib.import_module(task_named(of[request.models[0].name]).SCORING).scored(request)
+    return told
+
+
+def scored(request: ScoreRequest) -> dict[str, Any]:
+    """Of classify. Heads that stand on one encoder share what it says of a text.
+
+    Texts of a suite that is scored `alone` are asked one by one: each has its own time, and one that fails has no
+    answer.
+    """
     suites = {suite.name: _rows(suite) for suite in request.suites}
     perturbed = {suite.name for suite in request.suites if suite.perturb == "typos"}
     texts = {
@@ -51,18 +62,14 @@ def score(raw: dict[str, Any]) -> dict[str, Any]:
         scores[wanted.name] = {}
         weighed[wanted.name] = _sizes(model, wanted.path)
         for name, rows in suites.items():
-            if name in alone:
-                judged, seconds = _one_by_one(model, rows, texts[name])
-                path = request.out / wanted.name / f"{name}.{request.format}"
-                write_judged(path, judged)
-                told = {"path": str(path), **suite_scores(judged), "seconds": round(seconds, 3)}
-                scores[wanted.name][name] = told
-                continue
             key = (id(model.embedder), model.max_length, name)
-            if key not in known:
+            if name not in alone and key not in known:
                 encoder = model.version.base.digest if model.version.shares_base else weights_digest(wanted.path)
                 known[key] = _embed(model, encoder, texts[name], request.batch, f"{wanted.name}/{name}", remembered)
-            judged, seconds = _judge(model, rows, known[key])
+            if name in alone:
+                judged, seconds = _one_by_one(model, rows, texts[name])
+            else:
+                judged, seconds = _judge(model, rows, known[key])
             path = request.out / wanted.name / f"{name}.{request.format}"
             write_judged(path, judged)
             scores[wanted.name][name] = {"path": str(path), **suite_scores(judged), "seconds": round(seconds, 3)}

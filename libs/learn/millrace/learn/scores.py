@@ -34,13 +34,18 @@ def standard_error(
     resamples: int = 200,
 ) -> float:
     """Bootstrap over clusters: rows of one cluster are near duplicates and count as one piece of evidence."""
+    return spread(lambda rows: score(truth[rows], predicted[rows]), clusters, seed, resamples)
+
+
+def spread(score: Callable[[Labels], float], clusters: Sequence[str], seed: int, resamples: int = 200) -> float:
+    """The standard error of a score of rows, by bootstrap over their clusters."""
     _, codes = np.unique(np.asarray(clusters), return_inverse=True)
     members = [np.flatnonzero(codes == code) for code in range(int(codes.max()) + 1)]
     chance = np.random.default_rng(seed)
     drawn = []
     for _ in range(resamples):
         rows = np.concatenate([members[pick] for pick in chance.integers(0, len(members), len(members))])
-        drawn.append(score(truth[rows], predicted[rows]))
+        drawn.append(score(rows))
     return float(np.std(drawn))
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import platform
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
-from pkgutil import iter_modules
 from time import perf_counter
 from typing import Any, cast
 
 import torch
 
-import millrace.learn.methods
 from millrace.learn import bases
 from millrace.learn.devices import device_for, name_of
 from millrace.learn.errors import WrongRequest
@@ -22,6 +22,7 @@ from millrace.learn.folder import Reference, Training, Version, digest, weights_
 from millrace.learn.model import Model, bfloat16_is_fast, read, write_weights
 from millrace.learn.requests import TrainRequest
 from millrace.learn.rows import Judged, read_rows, write_judged
+from millrace.learn.tasks import task_named
 from millrace.learn.tasks.classify import (
     Prediction,
     Prepared,
@@ -32,52 +33,29 @@ from millrace.learn.tasks.classify import (
     temperature_for,
     validation_scores,
 )
+from millrace.learn.trained import Trained
+
+__all__ = ["Trained", "begin", "environment_of", "train"]
 
 
-@dataclass(frozen=True)
-class Trained:
-    """What a run made; the fields are those of the result line in README.md."""
-
-    path: str
-    digest: str
-    weights_digest: str
-    labels: list[str]
-    without_rows: list[str]
-    scores: dict[str, float]
-    seconds: float
-    fit_seconds: float
-    steps: int
-    planned_steps: int
-    stopped: str
-    resumed_from: int | None
-    ms_per_text: float
-    weights: int
-    bytes: int
-    ignored_rows: int
-
-    def record(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def methods() -> list[str]:
-    """Their names, each a file."""
-    return sorted(found.name.replace("_", "-") for found in iter_modules(millrace.learn.methods.__path__))
-
-
-def train(request: TrainRequest, progress: Progress) -> Trained:
-    """Raises a kind of Unlearnable; writes ``request.out`` whole or not at all."""
-    started = perf_counter()
-    if request.task != "classify":
-        raise WrongRequest(f"task: {request.task!r} is not classify")
-    if request.method not in methods():
-        raise WrongRequest(f"method: {request.method!r} is not one of {', '.join(methods())}")
+def begin(request: TrainRequest) -> Any:
+    """The module of the request's method, all else being ready for it. Raises a kind of Unlearnable."""
+    known = task_named(request.task).METHODS
+    if request.method not in known:
+        raise WrongRequest(f"method: {request.method!r} is not one of {', '.join(known)}")
     if request.out.exists():
         raise WrongRequest(f"out: {request.out} is there already")
     torch.set_num_threads(request.threads)
     torch.use_deterministic_algorithms(device_for(request.device).type == "cpu")
     bases.fetch(request.base)
+    return importlib.import_module(f"millrace.learn.methods.{request.method.replace('-', '_')}")
+
+
+def train(request: TrainRequest, progress: Progress) -> Trained:
+    """Raises a kind of Unlearnable; writes ``request.out`` whole or not at all."""
+    started = perf_counter()
+    method = cast(Method, begin(request))
     data = prepare(read_rows(request.rows), request.labels)
-    method = cast(Method, importlib.import_module(f"millrace.learn.methods.{request.method.replace('-', '_')}"))
     fitted = method.fit(request, data, progress)
     model, predictions, seconds = _judged(request, data, fitted, progress)
     rows = [
@@ -157,18 +135,33 @@ def _version(
             steps=fitted.steps,
             planned_steps=fitted.planned_steps,
         ),
-        environment={
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "machine": platform.machine(),
-            "arithmetic": "bfloat16" if bfloat16_is_fast() else "float32",
-            "threads": request.threads,
-            "device": name_of(device_for(request.device)),
-            "precision": request.precision,
-            "accumulate": request.accumulate,
-            **({"start": weights_digest(request.start)} if request.start else {}),
-        },
+        environment=environment_of(request),
     )
+
+
+def environment_of(request: TrainRequest) -> dict[str, str | int]:
+    """What equal bytes depend on besides rows, settings and seed."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        **packages(),
+        "machine": platform.machine(),
+        "arithmetic": "bfloat16" if bfloat16_is_fast() else "float32",
+        "threads": request.threads,
+        "device": name_of(device_for(request.device)),
+        "precision": request.precision,
+        "accumulate": request.accumulate,
+        **({"start": weights_digest(request.start)} if request.start else {}),
+    }
+
+
+def packages() -> dict[str, str]:
+    """Versions of what else weights depend on, as far as it is installed; nothing is imported for it."""
+    found = {}
+    for name in ("numpy", "scikit-learn", "scipy", "tokenizers", "transformers", "peft"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def _ms_alone(model: Model, texts: list[str], most: int = 30, seconds: float = 1.0) -> float:

@@ -36,8 +36,8 @@ class Tuned(Protocol):
     def lengths(self) -> Sequence[int]:
         """Tokens of each training row: rows of like length go into one batch."""
 
-    def weight(self, rows: Sequence[int]) -> float:
-        """What some rows count for together: of a batch, the sum of losses is divided by it."""
+    def begin(self, rows: Sequence[int]) -> float:
+        """A step over some rows begins: what they count for together, by which the sum of their losses is divided."""
 
     def loss(self, rows: Sequence[int]) -> Tensor:
         """The weighted sum of some rows' losses."""
@@ -126,7 +126,9 @@ class Tuning:
         for group in optimizer.param_groups:
             group["lr"] = self._settings["rate"] * self._share_of_rate(self._planned or whole)
         optimizer.zero_grad(set_to_none=True)
-        weight, size = max(tuned.weight(rows), 1e-9), -(-len(rows) // self._request.accumulate)
+        with arithmetic(self.device, self._request.precision):
+            weight = max(tuned.begin(rows), 1e-9)
+        size = -(-len(rows) // self._request.accumulate)
         total = 0.0
         for at in range(0, len(rows), size):
             with arithmetic(self.device, self._request.precision):

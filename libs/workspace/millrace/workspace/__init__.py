@@ -10,7 +10,7 @@ from millrace.workspace.quality import MEASURES, Measure, bounds
 from millrace.workspace.quantities import format_duration, format_rate, parse_duration, parse_rate
 from millrace.workspace.reading import COLUMNS, changes_refused, doubts, load
 from millrace.workspace.scopes import Allowed, Refusal, Scope
-from millrace.workspace.sources import Columns, Crawl, Events, Fetched, Files, Source, Sql
+from millrace.workspace.sources import Columns, Crawl, Events, Fetched, Files, Observed, Source, Sql
 from millrace.workspace.spec import (
     Canary,
     Chunk,
@@ -61,6 +61,7 @@ __all__ = [
     "Measure",
     "Metric",
     "Monitor",
+    "Observed",
     "PatternRefused",
     "Problem",
     "Quality",

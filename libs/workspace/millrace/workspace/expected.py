@@ -27,6 +27,7 @@ PATTERNS = {
     r"^[\w.-]+$": "letters, digits, _, . and -",
     r"^[^\s/][^\s]{0,199}$": "up to 200 characters without spaces, no / first",
     r"^\S(.*\S)?$": "text in one line without spaces around it",
+    r"^[A-Za-z0-9][A-Za-z0-9.+-]{0,63}$": "a licence as SPDX writes it, such as Apache-2.0",
     r"^[a-z]{2}$": "a language's code of two letters, such as en",
     r"^sha256:[0-9a-f]{64}$": "sha256: and 64 hex digits",
 }

@@ -17,7 +17,7 @@ from millrace.workspace.patterns import PatternRefused, compiled
 from millrace.workspace.problems import Problem, WorkspaceInvalid, nearest
 from millrace.workspace.quality import MEASURES
 from millrace.workspace.scopes import Scope
-from millrace.workspace.sources import KINDS
+from millrace.workspace.sources import KINDS, Events
 from millrace.workspace.spec import Quality, Workspace
 from millrace.workspace.suites import KINDS as SUITES
 from millrace.workspace.suites import RESERVED, allowed
@@ -51,13 +51,18 @@ def load(text: str, *, bases: Mapping[str, str] | None = None) -> Workspace:
 
 
 def changes_refused(before: Workspace, after: Workspace) -> list[Problem]:
-    """What may never change between two declarations of one workspace: its name, task and lanes."""
-    fixed = ("workspace", "task", "lanes")
+    """What may never change between two declarations of one workspace: its name, task and lanes, whether it predicts a
+    number or a label."""
     return [
-        Problem(key, None, f"{getattr(before, key)!r}, which is fixed for the workspace's life")
-        for key in fixed
-        if getattr(before, key) != getattr(after, key)
+        Problem(key, None, f"{was!r}, which is fixed for the workspace's life")
+        for (key, was), now in zip(_fixed(before).items(), _fixed(after).values(), strict=True)
+        if was != now
     ]
+
+
+def _fixed(workspace: Workspace) -> dict[str, Any]:
+    told = {key: getattr(workspace, key) for key in ("workspace", "task", "lanes")}
+    return told | {"target.kind": workspace.target.kind if workspace.target else None}
 
 
 def doubts(workspace: Workspace) -> list[Problem]:
@@ -82,6 +87,14 @@ def _foreign(tree: Tree) -> Iterator[Problem]:
             expected = f"no {name}, {why}; {task.name} has {', '.join(_sections(task))}"
             yield Problem(name, tree.line((name,)), expected)
             del tree.value[name]
+    for key, why in task.idle.items() if task else ():
+        path = tuple(key.split("."))
+        within = tree.value
+        for part in path[:-1]:
+            within = within.get(part) if isinstance(within, dict) else None
+        if task and isinstance(within, dict) and path[-1] in within:
+            yield Problem(key, tree.line(path), f"no {path[-1]} in a workspace of task {task.name}: {why}")
+            del within[path[-1]]
 
 
 def _sections(task: Task | None) -> list[str]:
@@ -141,7 +154,10 @@ def _dishonoured(workspace: Workspace, tree: Tree, added: Mapping[str, str]) -> 
         *((("gate", at), condition, _gate(workspace)) for at, condition in enumerate(workspace.gate)),
         *((("rollout", "harm", at), condition, task.harm) for at, condition in enumerate(rollout.harm)),
     ]
-    if rollout.shadow:
+    if rollout.shadow and not task.shadow.metrics:
+        expected = "null: a number is neither right nor wrong, so nothing of it is judged in shadow; the gate judges it"
+        yield Problem("rollout.shadow", tree.line(("rollout", "shadow")), expected)
+    elif rollout.shadow:
         placed.append((("rollout", "shadow", "require"), rollout.shadow.require, task.shadow))
     for path, condition, scope in placed:
         refusal = scope.refusal(condition)
@@ -268,7 +284,8 @@ def _remembered(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
     """History is of observations: a document is known when it comes."""
     for name in sorted(workspace.histories):
         if not workspace.features:
-            path = ("sources", name, "history")
+            events = isinstance(workspace.sources[name], Events)
+            path = ("sources", name, *(("history",) if events else ("observations", "known_since")))
             yield Problem(dotted(path), tree.line(path), f"false: a workspace of task {workspace.task} has no features")
 
 

@@ -70,6 +70,32 @@ class Columns(Section):
         return tuple(dict.fromkeys([*filter(None, single), *self.metadata]))
 
 
+class Observed(Section):
+    """Which column of a table of observations says what. `texts` are those of the `values` that stay texts, whatever
+    they look like; `known_since` says since when the source has known a row, for its history."""
+
+    id: Column | None = None
+    entity: Column
+    at: Column
+    values: Annotated[tuple[Column, ...], Field(strict=False, min_length=1, max_length=500)]
+    texts: Annotated[tuple[Column, ...], Field(strict=False, max_length=500)] = ()
+    known_since: Column | None = None
+
+    _once = field_validator("values", "texts")(unique)
+
+    @model_validator(mode="after")
+    def _of_the_values(self) -> Observed:
+        if others := [name for name in self.texts if name not in self.values]:
+            raise PydanticCustomError("texts", "texts among its values: {others} is none", {"others": others[0]})
+        return self
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Every column that is asked for, each once."""
+        single = (self.id, self.entity, self.at, self.known_since)
+        return tuple(dict.fromkeys([*filter(None, single), *self.values]))
+
+
 class Source(Section):
     """`purposes` is what its documents may serve; data.purposes where it says nothing."""
 
@@ -128,25 +154,42 @@ class Crawl(Fetched):
     _once = field_validator("seeds", "allow")(unique)
 
 
+_EITHER = PydanticCustomError("columns", "either columns, of documents, or observations")
+
+
 class Files(Fetched):
     """Files below a prefix or folder whose names match one of `include`: tables by `columns`, others whole.
 
-    An id of a row is its `file`'s own, or the `source`'s: then the file that comes last by its name says what is so.
+    With `observations` their rows are that, and nothing but tables is read. An
+    id of a row is its `file`'s own, or the `source`'s: then the file that comes last by its name says what is so.
     """
 
     kind: Literal["files"]
     at: Place
     include: Annotated[tuple[Glob, ...], Field(strict=False, min_length=1, max_length=50)] = ("*",)
     columns: Columns = Columns()
+    observations: Observed | None = None
     ids: Literal["file", "source"] = "file"
 
     _once = field_validator("include")(unique)
 
     @model_validator(mode="after")
     def _identified(self) -> Files:
-        if self.ids == "source" and self.columns.id is None:
+        if self.observations and self.columns != Columns():
+            raise _EITHER
+        if self.ids == "source" and self.known_by is None:
             raise PydanticCustomError("ids", "file where columns name no id; with one, file or source")
         return self
+
+    @property
+    def told(self) -> Columns | Observed:
+        """What the rows of a table are, and which of its columns say so."""
+        return self.observations or self.columns
+
+    @property
+    def known_by(self) -> str | None:
+        """The column by which a row is known again."""
+        return self.observations.id if self.observations else self.columns.id
 
 
 class Sql(Fetched):
@@ -155,15 +198,30 @@ class Sql(Fetched):
     kind: Literal["sql"]
     dsn: DsnName
     table: Table
-    columns: Columns
+    columns: Columns | None = None
+    observations: Observed | None = None
     cursor: Column | None = None
     overlap: Duration = timedelta(minutes=5)
 
     @model_validator(mode="after")
     def _identified(self) -> Sql:
-        if self.columns.id is None:
+        if (self.columns is None) == (self.observations is None):
+            raise _EITHER
+        if self.known_by is None:
             raise PydanticCustomError("columns", "columns with an id, by which a row is known again")
         return self
+
+    @property
+    def told(self) -> Columns | Observed:
+        """What a row is, and which of its columns say so."""
+        told = self.observations or self.columns
+        assert told is not None
+        return told
+
+    @property
+    def known_by(self) -> str | None:
+        """The column by which a row is known again."""
+        return self.told.id
 
 
 AnySource = Annotated[Crawl | Files | Sql | Events, Field(discriminator="kind")]
@@ -183,3 +241,13 @@ def purposes_of(source: Any, otherwise: tuple[str, ...]) -> tuple[str, ...]:
     """What a source's documents may serve; `otherwise` where it is not declared or says nothing."""
     declared: tuple[str, ...] | None = source.purposes if source is not None else None
     return declared or otherwise
+
+
+def of_history(source: AnySource) -> bool:
+    """Whether a source may say since when it has known what it tells."""
+    match source:
+        case Events() as events:
+            return events.history
+        case Files(observations=Observed() as observations) | Sql(observations=Observed() as observations):
+            return observations.known_since is not None
+    return False

@@ -151,7 +151,7 @@ def without(path: Path, target: Path, gone: Gone) -> Rewritten:
     return Rewritten(f"sha256:{hasher.hexdigest()}", rows, lost, untrusted, target.stat().st_size, went, sources)
 
 
-_KEYS = {False: ["seq"], True: ["id", "origin_event"]}
+_KEYS = {False: ["seq"], True: ["id", "origin_topic", "origin_event", "known_at"]}
 
 
 def texts(path: Path, page: int) -> Iterator[dict[int, str]]:

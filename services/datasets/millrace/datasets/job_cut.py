@@ -18,12 +18,12 @@ from millrace.chassis import (
     works,
 )
 from millrace.datasets import blobs as files
-from millrace.datasets import store
+from millrace.datasets import cutting, observations, store
 from millrace.datasets.corpus import pages
 from millrace.datasets.domain import IN_ALL, File, NoLabels, Readiness, Rule, Tally, encoded, manifest, weigh
 from millrace.datasets.holding import Holding
 from millrace.events import DatasetFailed, DatasetReleased
-from millrace.workspace import Workspace
+from millrace.workspace import Target, Workspace
 
 SOON, LATER = timedelta(seconds=2), timedelta(seconds=30)
 """How long a cut with enough labels in all, but too few of one, waits: while rows come, and while none do."""
@@ -39,6 +39,9 @@ class VersionGone(NotFound):
 @works("cut", emits=[DatasetReleased, DatasetFailed])
 async def job_cut(job: Job, *, db: Database, blobs: Blobs, workspaces: Table[Workspace]) -> None:
     spec = await workspaces.get(job.workspace)
+    if spec.target is not None:
+        await _cut_moments(job, spec, spec.target, db, blobs)
+        return
     if spec.labels is None:
         async with job.transaction("look") as tx:
             cut = await store.load_cut(tx, job.key)
@@ -105,19 +108,66 @@ async def _cut(job: Job, cut: store.Cut, plan: store.Plan, db: Database, blobs: 
     blob = f"{job.workspace}/datasets/{body['digest'].removeprefix('sha256:')}.json"
     body = await _publish(db, blobs, blob, body)
     async with job.finish() as tx:
-        corpus = await holding.corpus(tx)
-        corpus.fresh = corpus.rows - plan.rows_up_to
-        await store.add_version(tx, corpus, blob, body)
-        await store.save(tx, corpus)
-        await store.erasures.published(tx, job.workspace)
-        await store.end_cut(tx, cut, state="released", dataset=body["digest"])
-        await tx.schedule(
-            "profile",
-            key=f"{body['digest']}/{job.key}",
-            workspace=job.workspace,
-            cause=job.cause("profile"),
-            payload={"digest": body["digest"]},
+        await _keep(job, tx, holding, cut, body, blob, plan.rows_up_to)
+        _emit(job, tx, cut, body, blob, parent)
+
+
+async def _keep(
+    job: Job, tx: Transaction, holding: Holding, cut: store.Cut, body: dict[str, Any], blob: str, rows_up_to: int
+) -> None:
+    """The version is the current one from now on."""
+    corpus = await holding.corpus(tx)
+    corpus.fresh = corpus.rows - rows_up_to
+    await store.add_version(tx, corpus, blob, body)
+    await store.save(tx, corpus)
+    await store.erasures.published(tx, job.workspace)
+    await store.end_cut(tx, cut, state="released", dataset=body["digest"])
+    await tx.schedule(
+        "profile",
+        key=f"{body['digest']}/{job.key}",
+        workspace=job.workspace,
+        cause=job.cause("profile"),
+        payload={"digest": body["digest"]},
+    )
+
+
+async def _cut_moments(job: Job, spec: Workspace, target: Target, db: Database, blobs: Blobs) -> None:
+    """Each observation gives one moment a truth at most: fewer new ones than are missing need no second look."""
+    async with job.transaction("look") as tx:
+        cut = await store.load_cut(tx, job.key)
+        observed, now = await observations.lock(tx, job.workspace), tx.now
+    if cut.asked_for is not None:
+        await _release(job, cut, cut.asked_for)
+        return
+    over = now >= cut.deadline
+    if cut.looked and not over and observed.rows - cut.looked < cut.min_labels - cut.seen:
+        await job.later(min(cut.deadline, now + LATER))
+        return
+    holding = await Holding.begin(job)
+    made = await cutting.cut(job, spec, target, cut, holding, db, blobs)
+    if isinstance(made, cutting.OneLabel):
+        told = f"{made.labels[0]!r}" if made.labels else "nothing"
+        await _fail(job, cut, f"the rows to learn from say {told} of {target.name} and nothing else", {})
+    elif isinstance(made, cutting.Made):
+        await _released(job, cut, holding, made, db, blobs)
+    elif over:
+        short = cut.min_labels - made.recent
+        reason = (
+            f"missing at the deadline: {short} of {cut.min_labels} moments with a known {target.name} since the change"
         )
+        await _fail(job, cut, reason, {IN_ALL: short})
+    else:
+        async with job.transaction("looked") as tx:
+            await store.looked(tx, cut.key, seen=made.recent, looked=made.observed)
+        await job.later(min(cut.deadline, now + LATER))
+
+
+async def _released(job: Job, cut: store.Cut, holding: Holding, made: cutting.Made, db: Database, blobs: Blobs) -> None:
+    parent = made.body["lineage"]["parent"]
+    blob = f"{job.workspace}/datasets/{made.body['digest'].removeprefix('sha256:')}.json"
+    body = await _publish(db, blobs, blob, made.body)
+    async with job.finish() as tx:
+        await _keep(job, tx, holding, cut, body, blob, made.rows_up_to)
         _emit(job, tx, cut, body, blob, parent)
 
 

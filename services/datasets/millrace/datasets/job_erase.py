@@ -1,19 +1,19 @@
 """Takes marked rows out of every file that holds them -> erasure.confirmed"""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from millrace.chassis import BlobNotFound, Blobs, Database, Job, Transaction, dead_letters, works
-from millrace.datasets import store
+from millrace.datasets import observations, store
 from millrace.datasets.domain import encoded, parts, redacted
 from millrace.datasets.forgetting import forget
 from millrace.datasets.holding import ErasedMeanwhile, Holding
 from millrace.datasets.metrics import ERASED
 from millrace.datasets.profiling import FORMS
-from millrace.datasets.rewriting import Keys, New, rewrite
+from millrace.datasets.rewriting import Gone, Keys, Moments, New, rewrite
 from millrace.events import ErasureConfirmed
 
 PAUSE = timedelta(seconds=2)
@@ -32,7 +32,10 @@ async def job_erase(job: Job, *, db: Database, blobs: Blobs) -> None:
     keys = await Keys.of(db, job.workspace, holding.turn)
     with TemporaryDirectory() as folder:
         await _parts(holding, keys, db, blobs, Path(folder))
-        await _versions(holding, keys, db, blobs, Path(folder))
+        if keys.first is not None:
+            await _versions(holding, keys, keys.first, db, blobs, Path(folder))
+        if moments := await _moments(job):
+            await _versions(holding, moments, 0, db, blobs, Path(folder))
     await _sweep(holding, db, blobs)
     if subject := job.payload.get("subject"):
         await forget(job, db, blobs, subject, partial(_observed, job))
@@ -59,18 +62,27 @@ async def _parts(holding: Holding, keys: Keys, db: Database, blobs: Blobs, folde
             await store.erasures.published(tx, job.workspace)
 
 
-async def _versions(holding: Holding, keys: Keys, db: Database, blobs: Blobs, folder: Path) -> None:
-    if keys.first is None:
-        return
+async def _moments(job: Job) -> Moments | None:
+    """What of versions was observed and has to go."""
+    if before := job.payload.get("before"):
+        return Moments(before=datetime.fromisoformat(before))
+    if "subject" not in job.payload:
+        return None
+    async with job.transaction("who") as tx:
+        names = await observations.names_of(tx, job.workspace, job.payload["subject"])
+    return Moments(frozenset(names)) if names else None
+
+
+async def _versions(holding: Holding, keys: Gone, since: int, db: Database, blobs: Blobs, folder: Path) -> None:
     async with db.reading() as tx:
-        digests = await store.erasures.versions_since(tx, holding.job.workspace, keys.first)
+        digests = await store.erasures.versions_since(tx, holding.job.workspace, since)
     for digest in digests:
         async with db.reading() as tx:
             version = await store.version(tx, digest)
         await _version(holding, version, keys, blobs, folder)
 
 
-async def _version(holding: Holding, version: store.Version, keys: Keys, blobs: Blobs, folder: Path) -> None:
+async def _version(holding: Holding, version: store.Version, keys: Gone, blobs: Blobs, folder: Path) -> None:
     """New files, then the manifest, then what Postgres says, and only then the old files go."""
     job, new = holding.job, dict[str, New]()
     old = {name: file["rows"] for name, file in parts(version.body).items()}
@@ -112,7 +124,7 @@ async def _profiles(holding: Holding, tx: Transaction, digest: str) -> None:
         )
 
 
-async def _file(holding: Holding, blob: str, keys: Keys, blobs: Blobs, folder: Path) -> New | None:
+async def _file(holding: Holding, blob: str, keys: Gone, blobs: Blobs, folder: Path) -> New | None:
     prefix = f"{holding.job.workspace}/datasets/files"
     try:
         return await rewrite(blob, prefix, keys, blobs=blobs, holding=holding, folder=folder, whole=True)

@@ -21,10 +21,12 @@ async def job_housekeep(
     async with job.transaction("next") as tx:  # first, so that a day that fails does not end the days
         await housekeep_next(tx, job.workspace, job.cause("next"))
     spec = await workspaces.get(job.workspace)
-    aged = ""
+    aged, payload = "", dict[str, str]()
     if spec.data.retention:
-        aged = await _mark_aged(job, spec.data.retention)
-        await outlive(job, db, blobs, job.cause("aged").known_at - spec.data.retention)
+        aged, before = await _mark_aged(job, spec.data.retention), job.cause("aged").known_at - spec.data.retention
+        await outlive(job, db, blobs, before)
+        if spec.target is not None:
+            aged, payload = await _age_moments(job), {"before": before.isoformat()}
     if keep_versions:
         await _empty(job, db, blobs, keep_versions)
     async with job.finish() as tx:
@@ -32,12 +34,28 @@ async def job_housekeep(
         if aged:
             key = f"{job.workspace}/{aged}"
             cause = job.cause("aged")
-            await tx.schedule("erase", key=key, workspace=job.workspace, cause=cause, payload={"erasure": aged})
+            await tx.schedule(
+                "erase", key=key, workspace=job.workspace, cause=cause, payload={"erasure": aged, **payload}
+            )
+
+
+async def _age_moments(job: Job) -> str:
+    """The name of the erasure, in which versions of moments are looked through too."""
+    name = _name(job)
+    async with job.transaction("moments") as tx:
+        corpus = await store.lock(tx, job.workspace)
+        await store.erasures.age_moments(tx, corpus, name)
+        await store.save(tx, corpus)
+    return name
+
+
+def _name(job: Job) -> str:
+    return f"retention-{job.key.rpartition('/')[2]}"
 
 
 async def _mark_aged(job: Job, retention: timedelta) -> str:
     """The name of the erasure of what is too old; empty where nothing is."""
-    name, found = f"retention-{job.key.rpartition('/')[2]}", False
+    name, found = _name(job), False
     while True:
         async with job.transaction("aged") as tx:
             corpus = await store.lock(tx, job.workspace)

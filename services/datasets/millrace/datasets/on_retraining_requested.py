@@ -13,8 +13,9 @@ async def on_retraining_requested(
     events: Sequence[RetrainingRequested], tx: Transaction, *, workspaces: Table[Workspace]
 ) -> None:
     for event in sorted(events, key=lambda event: event.workspace):
-        await workspaces.get(event.workspace)
+        spec = await workspaces.get(event.workspace)
         await store.lock(tx, event.workspace)
         cut = await store.open_cut(tx, event)
-        due = tx.now if event.dataset or cut.seen >= cut.min_labels else event.deadline
+        enough = cut.seen >= cut.min_labels or spec.target is not None  # how many moments there are, the job counts
+        due = tx.now if event.dataset or enough else event.deadline
         await tx.schedule("cut", key=cut.key, workspace=event.workspace, cause=event, at=due)

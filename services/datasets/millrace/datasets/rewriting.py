@@ -2,8 +2,9 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import xxhash
@@ -12,6 +13,7 @@ from millrace.chassis import Blobs, Database
 from millrace.datasets import blobs as files
 from millrace.datasets import store
 from millrace.datasets.holding import Holding
+from millrace.events import ObservationAccepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,28 @@ def _hash(document_id: str, event_id: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Moments:
+    """The rows of versions that were observed of some entities, or whose truth was known before a time."""
+
+    entities: frozenset[str] = frozenset()
+    before: datetime | None = None
+
+    def gone(self, batch: Any) -> Any:
+        columns = (batch.column(name).to_pylist() for name in ("origin_topic", "origin_event", "known_at"))
+        return np.array([self._goes(*row) for row in zip(*columns, strict=True)], np.bool_)
+
+    def _goes(self, topic: str, entity: str, known_at: datetime) -> bool:
+        if topic != ObservationAccepted.topic:
+            return False
+        return entity in self.entities or (self.before is not None and known_at < self.before)
+
+
+class Gone(Protocol):
+    def gone(self, batch: Any) -> Any:
+        """Which rows of a batch have to go."""
+
+
+@dataclass(frozen=True, slots=True)
 class New:
     """A file that takes another's place; no blob where it would hold no row and need not be there."""
 
@@ -61,7 +85,7 @@ class New:
 
 
 async def rewrite(
-    blob: str, prefix: str, keys: Keys, *, blobs: Blobs, holding: Holding, folder: Path, whole: bool
+    blob: str, prefix: str, keys: Gone, *, blobs: Blobs, holding: Holding, folder: Path, whole: bool
 ) -> New | None:
     """Puts a file without the rows that have to go, and reads it back; None where it holds none of them.
 

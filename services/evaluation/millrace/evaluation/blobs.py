@@ -145,7 +145,7 @@ async def fetch(blobs: Blobs, wanted: Iterable[Rows], folder: Path) -> dict[str 
     return paths
 
 
-def read(path: Path) -> Answers:
+def read(path: Path, *, numeric: bool = False) -> Answers:
     """Answers as the engine wrote them."""
     table = pyarrow.parquet.read_table(path)
     columns = [table.column(name).to_pylist() for name in ("id", "cluster", "truth", "prediction")]
@@ -154,16 +154,18 @@ def read(path: Path) -> Answers:
         for name, column in (("confidence", "top_probability"), ("ms", "latency_ms"))
         if column in table.column_names
     }
-    return Answers.of(*columns, **told)
+    return Answers.of(*columns, **told, numeric=numeric)
 
 
-def alike(path: Path, ids: Sequence[str]) -> dict[str, Texts]:
+def alike(path: Path, ids: Sequence[str], *, texts_are_words: bool = True) -> dict[str, Texts]:
     """What rows of a suite are sliced by, in the order of `ids`: how long their texts are, whom they came from."""
     table = pyarrow.parquet.read_table(path)
     place = {id: at for at, id in enumerate(table.column("id").to_pylist())}
     rows = [place.get(id) for id in ids]  # one that was erased since is of no slice
     texts = table.column("text").to_pylist()
-    kinds = {"length": lengths([None if row is None else len(texts[row] or "") for row in rows])}
+    kinds: dict[str, Texts] = {}
+    if texts_are_words:
+        kinds["length"] = lengths([None if row is None else len(texts[row] or "") for row in rows])
     for name in SLICED:
         if name in table.column_names:
             values = table.column(name).to_pylist()

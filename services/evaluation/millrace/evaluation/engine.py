@@ -119,13 +119,13 @@ class Process:
 
     async def _bring_base(self, name: str, folder: Path) -> None:
         try:
-            version = await asyncio.to_thread(learn.read_version, folder)
-            if version.needs_base:
-                await learn.bases.bring(version.base.name, self._blobs)
+            base = (await asyncio.to_thread(learn.version_within, folder)).base_needed
+            if base:
+                await learn.bases.bring(base, self._blobs)
         except learn.Unlearnable as error:
             raise NotScorable(f"{name}: {error}") from None
         except BlobNotFound:
-            raise NotScorable(f"{name}: nobody added a base {version.base.name}") from None
+            raise NotScorable(f"{name}: nobody added a base {base}") from None
 
     def _behave(self) -> None:
         """In the child: gives way to serving on the same cores, and dies with the service, also when that is killed."""

@@ -8,7 +8,10 @@ from millrace.pages import charts, page, table
 from millrace.pages.words import counted
 
 ORDER = {"fail": 0, "inconclusive": 1, "pass": 2}
-METRICS = {"macro_f1": "macro F1", "accuracy": "accuracy"}
+METRICS = {"macro_f1": "macro F1", "accuracy": "accuracy", "mae": "mean error", "rmse": "root mean square error"}
+FIRST = ("macro_f1", "mae")
+"""What stands at the top of a suite."""
+
 GONE = "(its text is no longer kept)"
 Report = Mapping[str, Any]
 Texts = Mapping[str, str]
@@ -35,8 +38,13 @@ def render(evaluation: Report, texts: Texts) -> str:
 
 def _figures(report: Report) -> str:
     cells = [
-        (f"{scores['macro_f1']['value']:.3f}", f"macro F1 on {suite}")
+        (
+            f"{scores[metric]['value']:.4g}" if metric == "mae" else f"{scores[metric]['value']:.3f}",
+            f"{METRICS[metric]} on {suite}",
+        )
         for suite, scores in report["scores"]["candidate"].items()
+        for metric in FIRST
+        if metric in scores
     ]
     failed = sum(one["verdict"] != "pass" for one in report["conditions"])
     cells.append((f"{len(report['conditions']) - failed} of {len(report['conditions'])}", "conditions hold"))
@@ -72,7 +80,8 @@ def _scores(report: Report) -> str:
         for metric, score in metrics.items():
             before = other.get(metric)
             against = (before["value"], before["low"], before["high"]) if before else None
-            shown = charts.interval(score["value"], score["low"], score["high"], other=against)
+            is_share = max(score["high"], before["high"] if before else 0.0) <= 1 and metric not in ("mae", "rmse")
+            shown = charts.interval(score["value"], score["low"], score["high"], other=against) if is_share else ""
             cells = (f"{score['value']:.3f}", f"{score['low']:.3f} to {score['high']:.3f}")
             rows.append(
                 (escape(suite), METRICS.get(metric, escape(metric)), shown, *cells, _value(before), str(score["n"]))
@@ -94,7 +103,26 @@ def _suite(suite: Report, texts: Texts) -> str:
     return f'<p class="lead">{told}.</p>{blocks}'
 
 
+def _errors(suite: Report, texts: Texts) -> Iterator[str]:
+    errors = suite.get("errors")
+    if not errors:
+        return
+    within = f"half are within {errors['p50']:.4g}, nine in ten within {errors['p90']:.4g}"
+    lead = f"On the whole {errors['bias']:+.4g}; {within}."
+    rows = [
+        (
+            f"{escape(texts.get(one['id'], GONE))}<br><small><code>{escape(one['id'])}</code></small>",
+            escape(one["truth"]),
+            escape(one["candidate"]),
+        )
+        for one in errors["worst"]
+    ]
+    drawn = table(("features", "is", "predicted"), rows, numbers=(1, 2))
+    yield f'<h3 style="margin-top:24px">How far off it is, the worst first</h3><p class="lead">{lead}</p>{drawn}'
+
+
 def _blocks(suite: Report, texts: Texts) -> Iterator[str]:
+    yield from _errors(suite, texts)
     side = [*_calibration(suite), *_slices(suite)]
     if side:
         yield f'<div class="two">{"".join(side)}</div>'

@@ -5,6 +5,8 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from millrace.evaluation.blobs import Rows
 from millrace.evaluation.domain.answers import Answers
 from millrace.evaluation.domain.bounds import quantile, wilson
@@ -64,19 +66,34 @@ def to_bytes(written: dict[str, Any]) -> bytes:
 
 def _suite(rows: Rows, snapshot: Snapshot, seed: int) -> dict[str, Any]:
     answers, other = snapshot.answers["candidate", rows.suite], snapshot.answers.get(("production", rows.suite))
+    numeric = answers.numeric
     return {
         "digest": rows.digest,
         "perturb": rows.perturb,
         "blob": rows.blob if isinstance(rows.blob, str) else None,
         "rows": len(answers),
         "since_the_cut": rows.later,
-        "classes": _classes(answers),
-        "confused": _confused(answers),
-        "confusion": _confusion(answers),
-        "calibration": _calibration(answers, seed),
+        "classes": {} if numeric else _classes(answers),
+        "confused": [] if numeric else _confused(answers),
+        "confusion": None if numeric else _confusion(answers),
+        "calibration": None if numeric else _calibration(answers, seed),
+        "errors": _errors(answers) if numeric else None,
         "latency_ms": _latency(answers),
-        "slices": [asdict(one) for one in slices(answers, snapshot.alike.get(rows.suite, {}), other)],
-        "flips": _flips(answers, other) if other is not None else None,
+        "slices": [] if numeric else [asdict(one) for one in slices(answers, snapshot.alike[rows.suite], other)],
+        "flips": _flips(answers, other) if other is not None and not numeric else None,
+    }
+
+
+def _errors(answers: Answers) -> dict[str, Any]:
+    """How far numbers are off: on the whole, half and nine in ten of them at most, and the rows that are worst."""
+    off = answers.off
+    worst = sorted(zip(-np.abs(off), answers.ids.tolist(), range(len(off)), strict=True))[:_MOST_FLIPS]
+    ids, truth, predicted = (column.tolist() for column in (answers.ids, answers.truth, answers.prediction))
+    return {
+        "bias": float(off.mean()),
+        "p50": float(np.quantile(np.abs(off), 0.5)),
+        "p90": float(np.quantile(np.abs(off), 0.9)),
+        "worst": [{"id": ids[at], "truth": truth[at], "candidate": predicted[at]} for _, _, at in worst],
     }
 
 

@@ -83,7 +83,7 @@ async def score(
             else:
                 continue
             snapshot.scored.append(found)
-            snapshot.hear(who, rows, await asyncio.to_thread(read, path))
+            snapshot.hear(who, rows, await asyncio.to_thread(read, path, numeric=not deployment.labels))
     await _weigh(job, request, spec, deployments, snapshot, blobs=blobs, engine=engine, folder=folder)
     await _add_best(job, request, snapshot, blobs, folder)
     paths = await fetch(blobs, snapshot.suites, folder)
@@ -91,7 +91,8 @@ async def score(
         if rows.suite in snapshot.outcomes:
             continue
         ids = snapshot.answers["candidate", rows.suite].ids.tolist()
-        snapshot.alike[rows.suite] = await asyncio.to_thread(alike, paths[rows.blob], ids)
+        words = spec.target is None
+        snapshot.alike[rows.suite] = await asyncio.to_thread(alike, paths[rows.blob], ids, texts_are_words=words)
     return snapshot
 
 
@@ -125,7 +126,10 @@ async def _suites(
     blobs: Blobs,
     folder: Path,
 ) -> list[Rows]:
+    """Moments are judged as they were cut: what came after the last of them is of the next version."""
     cut = await dataset(blobs, request.manifest)
+    if spec.target is not None:
+        return cut.suites
     barred = {name for name, source in spec.sources.items() if "evaluate" not in (source.purposes or ("evaluate",))}
     async with job.transaction() as tx:
         later = await arrivals.since(
@@ -193,14 +197,14 @@ async def _keep(workspace: str, deployment: Deployment, rows: Rows, path: Path, 
     digest = rows.scored_by(deployment)
     blob = f"{workspace}/answers/{digest}-{job.key}-{job.token}.parquet"
     await blobs.put_file(blob, path)
-    figures = estimate(await asyncio.to_thread(read, path))
+    figures = estimate(await asyncio.to_thread(read, path, numeric=not deployment.labels))
     return Scored(
         digest=digest,
         version=deployment.version,
         suite=rows.suite,
         suite_digest=rows.digest,
-        macro_f1=figures["macro_f1"],
-        accuracy=figures["accuracy"],
+        macro_f1=figures.get("macro_f1"),
+        accuracy=figures.get("accuracy"),
         labels=deployment.labels,
         blob=blob,
     )

@@ -19,10 +19,10 @@ from millrace.ingestion.domain.revisions import Item, Revision, documents, revis
 from millrace.ingestion.domain.texts import cleaned
 from millrace.ingestion.runs import Run
 from millrace.ingestion.sources.batch import About, Batch, Position, Reader, Trouble
-from millrace.ingestion.taking import DOCUMENTS, Rules, take
-from millrace.privacy import REDACT, Policy, derived_key, mask, pseudonym
+from millrace.ingestion.taking import DOCUMENTS, OBSERVATIONS, Rules, take
+from millrace.privacy import REDACT, Policy, derived_key, mask, pseudonym, pseudonymous
 
-EMITS = (*DOCUMENTS, DocumentRetired)
+EMITS = (*DOCUMENTS, *OBSERVATIONS, DocumentRetired)
 RETIRED_AT_ONCE, TIDIED_AT_ONCE = 500, 10_000
 REMEMBERED = timedelta(days=30)
 """How long a document that vanished is remembered: longer than events' ids are, as it begins anew when it is back."""
@@ -37,6 +37,7 @@ FORGOTTEN = Trouble(
     "forgotten",
     "rows of nobody who was forgotten; a new row that is of later by its `columns.at` is taken, and an event is",
 )
+OTHERWISE = ("changed", "an observation as it was told before: what was measured stays, a correction is a later one")
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 """When a row is of that does not say."""
 
@@ -87,7 +88,7 @@ class Publisher:
             return Counter()
         every = documents(about.workspace, about.source, batch.items)
         key = derived_key(self.rules.secret, about.workspace)
-        whose = {id: pseudonym(item.subject, key) for id, item in every.items() if item.subject}
+        whose = {id: _person(item, key) for id, item in every.items() if item.subject}
         items = await self._of_the_remembered(tx, about, every, whose)
         known = await runs.known(tx, about, items)
         revisions = [
@@ -95,6 +96,7 @@ class Publisher:
             for id, item in items.items()
         ]
         counts = Counter[str](one.outcome for one in revisions)
+        batch.troubles += [Trouble(one.item.own_id, *OTHERWISE) for one in revisions if one.otherwise]
         counts["repeated"] += len(batch.items) - len(every)
         counts["forgotten"] += len(every) - len(items)
         refused = await self._submit(tx, job, about, [one for one in revisions if one.news], counts)
@@ -181,6 +183,12 @@ class Publisher:
                 return await self.db.admit()
             except Busy as busy:
                 await asyncio.sleep(busy.retry_after)
+
+
+def _person(item: Item, key: bytes) -> str:
+    """The pseudonym of who a row is about; entities may go under theirs already."""
+    assert item.subject is not None
+    return pseudonymous(item.subject, key) if item.measured else pseudonym(item.subject, key)
 
 
 def _said_at(item: Item) -> datetime:

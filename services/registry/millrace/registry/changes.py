@@ -71,6 +71,7 @@ def _version(version: Version) -> dict[str, Any]:
         "against": version.against,
         "passed": version.passed,
         "scores": dict(version.scores),
+        "report": version.report,
         "hold": _plain(version.hold),
         "owed": _plain(version.owed),
     }

@@ -6,7 +6,7 @@ from millrace.registry import changes, domain, inspection, ledger, store
 from millrace.registry.ledger import MOVES
 
 
-@works("inspect", emits=MOVES, concurrency=2)
+@works("inspect", emits=MOVES, concurrency=4)
 async def job_inspect(job: Job, *, blobs: Blobs, signer: Signer) -> None:
     async with job.transaction("look") as tx:
         standing = await store.load(tx, job.workspace, versions=[job.key])

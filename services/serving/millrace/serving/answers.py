@@ -1,5 +1,6 @@
 """One request, one arm, one answer with its signals."""
 
+import json
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -7,7 +8,8 @@ from uuid import uuid4
 
 from millrace.chassis import Clock, Malformed, Step, Unavailable, Unprocessable, command, policy_of
 from millrace.events import Arm, PredictionServed
-from millrace.learn import Prediction
+from millrace.features import FeatureRefused, Plan, checked, written
+from millrace.learn import Answered, WrongFeature
 from millrace.privacy import derived_key, mask, pseudonymous
 from millrace.serving import metrics
 from millrace.serving.domain import prediction_id
@@ -66,6 +68,8 @@ def accept(
 ) -> Request:
     """Masks before anything else sees the text, and names the unit by its pseudonym: it may be a person's id.
 
+    Where features are declared the text is a JSON object of them; numbers and declared categories hide nobody.
+
     ``key`` is what the arm sticks to where there is no unit; ``secret`` keys pseudonyms.
 
     Raises NotPredicted, Malformed.
@@ -76,8 +80,22 @@ def accept(
         raise Malformed("text", f"1 to {max_text} characters, one of them more than a space, none of them NUL")
     request_id = request_id or str(uuid4())
     unit = pseudonymous(unit, derived_key(secret, workspace.workspace)) if unit else None
-    masked = mask(text, policy_of(workspace, secret)).text
-    return Request(workspace, masked, request_id, unit, cause, unit or key or request_id, perf_counter())
+    said = features(workspace, text) if workspace.features else mask(text, policy_of(workspace, secret)).text
+    return Request(workspace, said, request_id, unit, cause, unit or key or request_id, perf_counter())
+
+
+def features(workspace: Workspace, text: str) -> str:
+    """The text of a vector as it is declared. Raises Malformed, which names the field."""
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict):
+        raise Malformed("text", f"a JSON object of the features of {workspace.workspace}")
+    try:
+        return written(checked(Plan.of(workspace), told))
+    except FeatureRefused as refused:
+        raise Malformed(f"features.{refused.feature}", refused.expected) from None
 
 
 async def answer(
@@ -105,20 +123,23 @@ async def answer(
             metrics.ANSWERS.labels(request.workspace.workspace, arm, "refused").inc()
             raise
         metrics.ANSWERS.labels(request.workspace.workspace, arm, "failed").inc()
-        reason = str(error) if isinstance(error, Unavailable) else type(error).__name__
+        reason = str(error) if isinstance(error, Unavailable | WrongFeature) else type(error).__name__
         signals: dict[str, Any] = {"error": reason, "tokens": 0}
         return Answer(_served(clock, live, loaded, arm, request, waited, late_after, signals), loaded.labels, [])
     metrics.ANSWERS.labels(request.workspace.workspace, arm, "ok").inc()
-    served = _served(clock, live, loaded, arm, request, waited, late_after, _signals(prediction))
+    served = _served(clock, live, loaded, arm, request, waited, late_after, _signals(prediction, loaded.labels))
     metrics.LATENCY.labels(request.workspace.workspace, arm).observe(served.latency_ms / 1000)
     return Answer(served, loaded.labels, prediction.probabilities)
 
 
-def _signals(prediction: Prediction) -> dict[str, Any]:
+def _signals(prediction: Answered, labels: tuple[str, ...]) -> dict[str, Any]:
+    """A version without labels answers numbers."""
+    top, entropy = prediction.top_probability, prediction.entropy
     return {
-        "label": prediction.label,
-        "probability": min(1.0, prediction.top_probability),
-        "entropy": max(0.0, prediction.entropy),
+        "label": prediction.label if labels else None,
+        "value": None if labels else float(prediction.label),
+        "probability": None if top is None else min(1.0, top),
+        "entropy": None if entropy is None else max(0.0, entropy),
         "novelty": max(0.0, prediction.novelty),
         "tokens": prediction.tokens,
     }

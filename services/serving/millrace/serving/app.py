@@ -13,6 +13,7 @@ from millrace.serving.encoder import Encoder, TorchEncoder
 from millrace.serving.engine import Engine, TorchEngine
 from millrace.serving.history import History
 from millrace.serving.http import features, routers
+from millrace.serving.http.vectors import Vectors
 from millrace.serving.job_answer import job_answer
 from millrace.serving.job_embed import job_embed
 from millrace.serving.job_erase import job_erase
@@ -87,7 +88,7 @@ def build_app(
         clock=clock,
         db=db,
         http=[
-            *routers(predictor, routes, Searcher(db, encoder, specs), db, settings),
+            *routers(predictor, routes, Searcher(db, encoder, specs), Vectors(db, clock, secret), db, settings),
             features.router(db, clock, specs, secret),
         ],
         emits_http=[PredictionServed, RouteApplied],

@@ -46,9 +46,8 @@ class Artifacts:
     async def _bring_base(self, deployment: Deployment, folder: Path) -> None:
         """What a version stands on, where a team added it."""
         try:
-            version = learn.read_version(folder)
-            if version.needs_base:
-                await learn.bases.bring(version.base.name, self._blobs)
+            if base := learn.version_within(folder).base_needed:
+                await learn.bases.bring(base, self._blobs)
         except (learn.Unlearnable, BlobNotFound) as error:
             raise ArtifactRefused(deployment.version, str(error)) from None
 
@@ -72,7 +71,7 @@ def _is_whole(folder: Path, digest: str) -> bool:
 def _verify(deployment: Deployment, folder: Path) -> None:
     try:
         found = learn.digest(folder)
-        labels = learn.read_version(folder).labels
+        labels = getattr(learn.version_within(folder), "labels", [])  # what answers in words or numbers has none
     except learn.Unlearnable as error:
         raise ArtifactRefused(deployment.version, str(error)) from None
     if found != deployment.digest:

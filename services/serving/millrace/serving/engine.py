@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 from millrace.chassis import Unavailable, loops
 from millrace.events import Arm
-from millrace.learn import Parameters, Prediction, Shelf
+from millrace.learn import Answered, Parameters, Shelf
 from millrace.pages.words import counted
 from millrace.serving import metrics
 
@@ -16,7 +16,7 @@ PADDED_TOKENS = 1024
 """Padded tokens in one batch: a version that pads answers fewer texts at once rather than keep them waiting."""
 
 
-A = TypeVar("A")
+A = TypeVar("A", covariant=True)
 
 
 class Asking(Protocol[A]):
@@ -24,15 +24,11 @@ class Asking(Protocol[A]):
 
     @property
     def pad_to(self) -> int | None: ...
-    def predict(self, texts: Sequence[str], batch: int = 32) -> list[A]: ...
+    def predict(self, texts: Sequence[str], batch: int = 32) -> Sequence[A]: ...
 
 
-class Model(Protocol):
-    """A version that can be asked; calls block."""
-
-    pad_to: int | None
-
-    def predict(self, texts: Sequence[str], batch: int = 32) -> list[Prediction]: ...
+Model = Asking[Answered]
+"""A version that can be asked; calls block."""
 
 
 class Engine(Protocol):
@@ -45,7 +41,7 @@ class Engine(Protocol):
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
     async def load(self, folder: Path, parameters: Parameters) -> Model: ...
-    async def ask(self, model: Model, text: str, arm: Arm) -> Prediction: ...
+    async def ask(self, model: Model, text: str, arm: Arm) -> Answered: ...
     def waiting(self, arm: Arm) -> int:
         """Texts of an arm that wait for a forward."""
 
@@ -151,7 +147,7 @@ class TorchEngine:
         self._shelf = shelf
         self._loading = asyncio.Lock()
         patience: dict[Arm, float] = {"production": within, "canary": min(within, canary_within), "shadow": within}
-        self._desks: dict[Arm, Desk[Prediction]] = {
+        self._desks: dict[Arm, Desk[Answered]] = {
             arm: Desk(arm, wait=wait, most=most, queue_most=queue_most, within=seconds)
             for arm, seconds in patience.items()
         }
@@ -173,12 +169,12 @@ class TorchEngine:
             return await asyncio.to_thread(self._load, folder, parameters)
 
     def _load(self, folder: Path, parameters: Parameters) -> Model:
-        model = self._shelf.load(folder, parameters)
+        model = self._shelf.open(folder, parameters)
         # The first forward sets torch up; no caller should wait for that.
-        model.predict(["the first text of a version takes longer than the others"])
+        model.predict([model.sample])
         return model
 
-    async def ask(self, model: Model, text: str, arm: Arm) -> Prediction:
+    async def ask(self, model: Model, text: str, arm: Arm) -> Answered:
         return await self._desks[arm].ask(model, text)
 
     def waiting(self, arm: Arm) -> int:

@@ -10,6 +10,7 @@ from millrace.training.http import routes
 from millrace.training.job_overdue import job_overdue
 from millrace.training.job_pick import job_pick
 from millrace.training.job_plan import job_plan
+from millrace.training.job_reproduce import job_reproduce
 from millrace.training.job_run import job_run
 from millrace.training.job_tick import job_tick
 from millrace.training.on_dataset_failed import on_dataset_failed
@@ -43,6 +44,7 @@ def build_app(settings: Settings, *, clock: Clock) -> Service:
         jobs=[
             job_plan.bind(blobs=blobs, specs=specs),
             replace(job_run.bind(blobs=blobs, settings=settings), concurrency=settings.side_by_side),
+            job_reproduce.bind(blobs=blobs, settings=settings),
             job_pick.bind(judging=timedelta(days=settings.judging_days)),
             job_overdue,
             job_tick.bind(specs=specs, clock=clock),

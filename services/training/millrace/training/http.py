@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, Field
 from millrace.chassis import Clock, Database, Table, command
 from millrace.chassis.people import People
 from millrace.chassis.signing import Signed
-from millrace.training import domain, page, searching, store, turns
+from millrace.training import domain, page, reproductions, searching, store, turns
 from millrace.training.declared import Declared
 from millrace.training.turns import MOVES
 
@@ -91,6 +91,28 @@ def routes(db: Database, *, specs: Table[Declared], clock: Clock, people: People
         async with db.reading() as tx:
             return await searching.one(tx, run)
 
+    @router.post("/v1/runs/{run}/reproductions", status_code=202)
+    async def reproduce(run: str, asked: Signed, request: Request, key: Key = None) -> dict[str, Any]:
+        """Makes a run again from what is kept of it, to see whether the same weights come of it."""
+        await db.admit()
+        cause = command(now=clock.now(), key=f"reproduce/{run}/{key}" if key else None)
+        id = uuid5(cause.id, "reproduce")
+        by = people.who(request, asked.by)
+        async with db.transaction() as tx:
+            found = await searching.one(tx, run)
+            if found["state"] != "trained":
+                raise domain.NothingMade(found["id"], found["failed"] or found["state"])
+            await reproductions.ask(tx, id, found["id"], by)
+            await tx.schedule("reproduce", key=str(id), workspace=found["workspace"], cause=cause)
+            told = await reproductions.load(tx, id)
+        assert told is not None
+        return told
+
+    @router.get("/v1/runs/{run}/reproductions")
+    async def reproduced(run: str) -> list[dict[str, Any]]:
+        async with db.reading() as tx:
+            return await reproductions.each(tx, (await searching.one(tx, run))["id"])
+
     @router.get("/v1/alerts")
     async def alerts(workspace: str | None = None, limit: Limit = 50) -> list[dict[str, Any]]:
         await _known(workspace, specs)
@@ -114,7 +136,8 @@ async def _known(workspace: str | None, specs: Table[Declared]) -> None:
 
 def _ask(asked: Training, declared: Declared, cause_id: Any, now: datetime) -> domain.Ask:
     """Raises MethodUnknown. Declaring anew trains nothing, so it waits for no rows."""
-    known = [*declared.spec.meaning.methods, domain.DECLARE]
+    task = declared.spec.meaning
+    known = [*task.methods, *([] if "serve" in task.lacks else [domain.DECLARE])]
     for method in asked.methods:
         if method not in known:
             raise domain.MethodUnknown(method, known)

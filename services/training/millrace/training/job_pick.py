@@ -25,7 +25,7 @@ async def job_pick(job: Job, *, judging: timedelta) -> None:
             return
         planned = await plan.load(tx, cycle_id)
         rows = await runs.of_cycle(tx, cycle_id)
-        chosen = domain.pick([runs.as_run(row) for row in rows], planned.metric)
+        chosen = domain.pick([runs.as_run(row) for row in rows], planned.metric, lower=planned.lower)
         if chosen is None:
             reason = "; ".join(f"{row['method']}: {row['failed']}" for row in rows) or "there was no run"
             await turns.take(tx, cause, job.workspace, lambda track: domain.give_up(track, cycle_id, reason))
@@ -66,5 +66,8 @@ def _trained(rows: list[asyncpg.Record], picked: UUID, planned: Plan) -> dict[st
         "scores": json.loads(row["scores"]),
         "seconds": row["seconds"],
         "environment": json.loads(row["environment"]),
+        "parameters": json.loads(row["parameters"]),
+        "measured": json.loads(row["measured"]),
+        "cost": row["cost"],
         "runs": [runs.summary(one) for one in rows],
     }

@@ -1,11 +1,9 @@
 """One candidate, trained in a child process; what a killed worker began is taken up again from its checkpoint."""
 
 import asyncio
-import contextlib
 import errno
 import json
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,15 +11,13 @@ from uuid import UUID
 import asyncpg
 
 from millrace import learn
-from millrace.chassis import BlobNotFound, Blobs, Job, Unavailable, Unprocessable, works
-from millrace.events import Deployment, TrainingProgressed
+from millrace.chassis import Blobs, Job, Unavailable, Unprocessable, works
+from millrace.events import TrainingProgressed
 from millrace.training import checkpoints, metrics, plan, runs, store, worker
 from millrace.training.checkpoints import Checkpoints
-from millrace.training.domain import DECLARE, FINE_TUNES, NothingToDeclare
-from millrace.training.plan import Plan
 from millrace.training.progress import CycleOver, Progress
-from millrace.training.rows import fetch, select
 from millrace.training.settings import Settings
+from millrace.training.task import Task, asked
 from millrace.training.worker import Limits, Line, RunFailed, RunKilled
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -29,25 +25,6 @@ PARAMETERS = ("seed", "threads", "budget_seconds", "device", "precision", "accum
 MEASURED = ("fit_seconds", "steps", "planned_steps", "ms_per_text", "weights", "ignored_rows", "cpu_seconds", "peak_mb")
 CLAIMS = 5
 """Times that a run is taken up before its killing is thought to be its own fault, e.g. by its hunger for memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A claimed run with all that its child needs to be told. `folder` is this claim's own: a zombie has another."""
-
-    run: asyncpg.Record
-    plan: Plan
-    production: Deployment | None
-    folder: Path
-
-    @property
-    def declares(self) -> bool:
-        return bool(self.run["method"] == DECLARE)
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether it fine-tunes what is in production further."""
-        return bool(self.run["method"] in FINE_TUNES and self.plan.start == "production" and self.production)
 
 
 @works("run", emits=[TrainingProgressed], concurrency=2)
@@ -101,7 +78,8 @@ def _of_a_full_disk(error: BaseException | None) -> OSError | None:
 async def _make(job: Job, task: Task, blobs: Blobs, settings: Settings) -> runs.Made:
     """Trains and uploads. The artifact's name carries the token: a superseded worker can't touch its successor's."""
     out = task.folder / f"model-{job.token}"
-    request = await _request(task, out, blobs, settings)
+    request = await asked(task, out, blobs, settings)
+    await checkpoints.take_up(task.run, blobs, task.folder / "checkpoint")
     async with job.transaction("told") as tx:
         await runs.keep_parameters(tx, task.run["id"], _parameters(request))
     limits = Limits(settings.nice, task.plan.budget + settings.grace, settings.memory_mb)
@@ -119,66 +97,23 @@ async def _make(job: Job, task: Task, blobs: Blobs, settings: Settings) -> runs.
         await kept.stop()
     prefix = f"{job.workspace}/models/{job.key}-{job.token}"
     await blobs.upload(out, prefix)
-    return await asyncio.to_thread(_made, result, prefix, out, request, settings.hour_costs)
-
-
-async def _request(task: Task, out: Path, blobs: Blobs, settings: Settings) -> Line:
-    await asyncio.to_thread(task.folder.mkdir, parents=True, exist_ok=True)
-    source, rows = task.folder / "dataset.parquet", task.folder / "rows.parquet"
-    training = await fetch(blobs, task.run["manifest"], source)
-    await _bring_base(task, blobs)
-    await checkpoints.take_up(task.run, blobs, task.folder / "checkpoint")
-    production = await _production(task, blobs)
-    labels = task.production.labels if task.declares and task.production else training.labels
-    await asyncio.to_thread(select, source, rows, untrusted=task.run["untrusted"], labels=labels)
-    return {
-        "task": task.plan.task,
-        "method": task.run["method"],
-        "base": task.run["base"],
-        "rows": str(rows),
-        "out": str(out),
-        "labels": labels,
-        "dataset": task.run["dataset"],
-        "seed": task.plan.seed,
-        "threads": settings.threads,
-        "budget_seconds": task.plan.finetune_budget,
-        "checkpoint": str(task.folder / "checkpoint"),
-        "checkpoint_seconds": task.plan.checkpoint,
-        "device": "cpu" if task.declares else task.plan.device,
-        "precision": task.plan.precision,
-        "accumulate": 1 if task.declares else task.plan.accumulate,
-        "settings": {"from": production} if task.declares else {},
-        "start": production if task.goes_on else None,
-        **task.plan.serve,
-    }
-
-
-async def _bring_base(task: Task, blobs: Blobs) -> None:
-    """One that a team added; the run says of a name that nobody added that it is unknown."""
-    with contextlib.suppress(BlobNotFound):
-        await learn.bases.bring(task.run["base"], blobs)
-
-
-async def _production(task: Task, blobs: Blobs) -> str | None:
-    """The folder of the version in production, where the run is made from it. Raises NothingToDeclare."""
-    if task.declares and task.production is None:
-        raise NothingToDeclare(task.run["workspace"])
-    if task.production is None or not (task.declares or task.goes_on):
-        return None
-    folder = task.folder / "production"
-    await blobs.download(task.production.artifact, folder)
-    return str(folder)
+    return await asyncio.to_thread(_made, result, prefix, out, request, settings)
 
 
 def _parameters(request: Line) -> dict[str, Any]:
     """What a run was told, but for where its files are."""
     told = {name: value for name, value in request.items() if name in PARAMETERS and value is not None}
-    return told | {"classes": len(request["labels"]), "start": "production" if request["start"] else "base"}
+    if request["labels"]:
+        told["classes"] = len(request["labels"])
+    if request["base"]:
+        told["start"] = "production" if request["start"] else "base"
+    return told
 
 
-def _made(result: Line, prefix: str, out: Path, request: Line, hour_costs: float) -> runs.Made:
+def _made(result: Line, prefix: str, out: Path, request: Line, settings: Settings) -> runs.Made:
     version = json.loads((out / "version.json").read_text("utf-8"))
-    training = version["training"]
+    training, hours = version["training"], result["seconds"] / 3600
+    drawn = {"energy_wh": round(hours * settings.watts, 4)} if settings.watts else {}
     return runs.Made(
         artifact=prefix,
         digest=result["digest"],
@@ -190,8 +125,8 @@ def _made(result: Line, prefix: str, out: Path, request: Line, hour_costs: float
         resumed_from=result["resumed_from"],
         environment={name: str(value) for name, value in version["environment"].items()},
         parameters=_parameters(request) | training["settings"] | {"rows": training["rows"]},
-        measured={name: result[name] for name in MEASURED},
-        cost=round(result["seconds"] / 3600 * hour_costs, 6) if hour_costs else None,
+        measured={name: result[name] for name in MEASURED} | drawn,
+        cost=round(hours * settings.hour_costs, 6) if settings.hour_costs else None,
     )
 
 

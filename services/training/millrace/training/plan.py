@@ -1,6 +1,6 @@
 """What a cycle's runs share, fixed when they are planned: a later declaration does not reach into them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,8 @@ from millrace.training.declared import Declared
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`metric` picks, higher is better. Budgets in seconds: of one run, and of its fine-tuning; so is `checkpoint`."""
+    """`metric` picks, higher is better but where `lower` is. Budgets in seconds: of one run, and of its fine-tuning; so
+    is `checkpoint`. `declared` are sections of the declaration that learning is told."""
 
     revision: int
     task: str
@@ -26,15 +27,19 @@ class Plan:
     precision: str = "float32"
     accumulate: int = 1
     checkpoint: float = 60.0
+    lower: bool = False
+    declared: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, declared: Declared) -> "Plan":
         spec = declared.spec
-        budget = spec.train.budget
+        budget, task = spec.train.budget, spec.meaning
+        told = spec.plain()
         return cls(
             revision=declared.revision,
             task=spec.task,
-            metric=spec.meaning.metrics[0],
+            metric=task.metrics[0],
+            lower=task.metrics[0] in task.lower,
             seed=spec.train.seed,
             budget=budget.total_seconds(),
             finetune_budget=(spec.train.finetune_budget or budget).total_seconds(),
@@ -43,7 +48,8 @@ class Plan:
             precision=spec.train.precision,
             accumulate=spec.train.accumulate,
             checkpoint=spec.train.checkpoint.total_seconds(),
-            serve=spec.serve.model_dump(mode="json", exclude_none=True),
+            serve={} if "serve" in task.lacks else spec.serve.model_dump(mode="json", exclude_none=True),
+            declared={section: told[section] for section in task.asks},
         )
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from millrace.chassis import Transaction
-from millrace.events import RunSummary
+from millrace.events import Deployment, RunSummary
 from millrace.training.domain import Candidate, Run
 
 
@@ -135,6 +135,16 @@ async def of_cycle(tx: Transaction, cycle_id: UUID) -> list[asyncpg.Record]:
 
 async def chosen(tx: Transaction, run_id: UUID, *, picked: bool, why: str) -> None:
     await tx.execute("UPDATE runs SET picked = $2, why = $3 WHERE id = $1", run_id, picked, why)
+
+
+async def deployment(tx: Transaction, run_id: UUID) -> Deployment:
+    """What a run made, as what another may be made from."""
+    row = await tx.fetchrow("SELECT workspace, artifact, digest, labels FROM runs WHERE id = $1", run_id)
+    assert row is not None
+    version = f"run {run_id}"
+    return Deployment(
+        version=version, task="", parameters={}, **{name: row[name] for name in ("artifact", "digest", "labels")}
+    )
 
 
 def as_run(row: asyncpg.Record) -> Run:

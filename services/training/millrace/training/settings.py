@@ -20,6 +20,7 @@ class Settings(chassis.Settings):
     nice: int = Field(default=10, ge=0, le=19, description="how far a run gives way to serving on the same cores")
     memory_mb: int = Field(default=0, ge=0, description="most that one run may take; 0: as much as there is")
     hour_costs: float = Field(default=0.0, ge=0, description="what an hour of a run costs, in any currency; 0: untold")
+    watts: float = Field(default=0.0, ge=0, description="what a run draws on average, for its energy; 0: untold")
     judging_days: float = Field(default=30.0, gt=0, description="after which a candidate still not judged is an alert")
     person_header: str = Field(
         default="",

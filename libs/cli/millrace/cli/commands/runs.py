@@ -1,9 +1,9 @@
-"""millrace runs list, show, compare"""
+"""millrace runs list, show, compare, mirror"""
 
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
@@ -11,13 +11,18 @@ from rich.live import Live
 from rich.text import Text
 
 from millrace.cli import Data, Failure, Json, Target, console, show, table
+from millrace.cli.mirroring import Mirror, ended
 from millrace.cli.options import named
-from millrace.cli.output import short
+from millrace.cli.output import errors, short
 from millrace.cli.person import counted, moment, scores
+
+if TYPE_CHECKING:
+    import httpx
 
 commands = typer.Typer(name="runs", help="What was trained: parameters, scores, costs, curves.", no_args_is_help=True)
 
 Run = Annotated[str, typer.Argument(help="A run's id as `list` shows it, or how that begins.", show_default=False)]
+PAGE = 1000
 EVERY = 1.0
 """Seconds between looks at a run that is followed."""
 ENDED = ("trained", "failed")
@@ -168,3 +173,39 @@ def _told(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
     return "" if value is None else str(value)
+
+
+@commands.command()
+def mirror(
+    data: Data,
+    workspace: Annotated[str, typer.Argument(help="Of this workspace; left out: of all.")] = "",
+    to: Annotated[
+        str, typer.Option(envvar="MLFLOW_TRACKING_URI", help="The tracking server, such as http://mlflow:5000.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Tell an MLflow tracking server of every run that has ended and that it does not know yet.
+
+    A workspace becomes the experiment `millrace/WORKSPACE`; a run keeps its id in the tag `millrace.run`.
+    """
+    if not to.startswith(("http://", "https://")):
+        raise Failure("a tracking server is http://... or https://...: --to, or MLFLOW_TRACKING_URI", kind="unclear")
+    server, told, known = Mirror(to), 0, 0
+    with Target(data).http("training") as training, errors.status("looks for runs") as status:
+        for run in ended(_every(training, workspace)):
+            if server.tell(training.get(f"/v1/runs/{run['id']}").json()):
+                told += 1
+            else:
+                known += 1
+            status.update(f"{counted(told, 'run')} told, {known:,} known")
+    show({"told": told, "known": known}, as_json, lambda: f"{counted(told, 'run')} told; {known:,} were known")
+
+
+def _every(training: "httpx.Client", workspace: str) -> list[dict[str, Any]]:
+    asked: dict[str, Any] = {"limit": PAGE, **({"workspace": workspace} if workspace else {})}
+    found: list[dict[str, Any]] = []
+    while True:
+        page = training.get("/v1/runs", params={**asked, "offset": len(found)}).json()
+        found += page
+        if len(page) < PAGE:
+            return found

@@ -14,7 +14,8 @@ from millrace.cli.person import moment
 commands = typer.Typer()
 
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest first.")]
-MAIN = "macro_f1"
+MAIN = ("macro_f1", "mae")
+"""What is shown of each suite: of numbers their mean error, in the target's own unit."""
 STAGES = {"production": "bold green", "canary": "cyan", "shadow": "cyan", "registered": "yellow"}
 
 
@@ -40,7 +41,7 @@ def _versions(found: list[dict[str, Any]], route: dict[str, Any]) -> Table:
         )
         for one in found
     ]
-    names = [name.partition(".")[0] for name in suites]
+    names = [name.removesuffix(".macro_f1").replace(".", " ") for name in suites]
     return table(("version", "stage", "method", *names, "since", ""), rows)
 
 

@@ -9,13 +9,11 @@ from typing import Any
 
 from millrace.learn.bases.row import Kind
 from millrace.learn.errors import BaseRefused
-from millrace.learn.folder import PICKLES, joint_digest
+from millrace.learn.folder import PICKLES, SPEAKING, joint_digest
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 WEIGHTS = re.compile(r"^model(-\d{5}-of-\d{5})?\.safetensors$")
 INDEX = "model.safetensors.index.json"
-SPEAKING = ("chat_template.jinja", "generation_config.json", "special_tokens_map.json", "tokenizer_config.json")
-"""What a language model needs beside: how it is spoken to, and which tokens end an answer."""
 SOURCES_OF_TOKENS = ("tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json", "merges.txt")
 WANTED = (CONFIG, TOKENIZER, "model*.safetensors", INDEX, *SPEAKING, *SOURCES_OF_TOKENS, "README.md")
 """What is fetched of a repository; the rest, pickles above all, stays where it is."""

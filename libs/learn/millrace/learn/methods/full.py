@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from copy import deepcopy
 
-from millrace.learn import bases, tuning
+from millrace.learn import tuning
 from millrace.learn.classifier import Classifier, begun
 from millrace.learn.errors import WrongRequest
-from millrace.learn.fitting import Fitted, Progress, settings_of
-from millrace.learn.folder import BaseName, read_version
+from millrace.learn.fitting import Fitted, Progress, base_named, settings_of
+from millrace.learn.folder import read_version
 from millrace.learn.model import Embedder, base_embedder
 from millrace.learn.requests import TrainRequest
 from millrace.learn.shelf import Shelf
@@ -29,7 +29,7 @@ def fit(request: TrainRequest, data: Prepared, progress: Progress) -> Fitted:
         embedder=Embedder(encoder.requires_grad_(False), base.tokens, base.source),
         kept="own",
         head=learner.head(),
-        base=BaseName(name=request.base, digest=bases.named(request.base).digest),
+        base=base_named(request.base),
         steps=ended.steps,
         planned_steps=ended.planned,
         stopped=ended.stopped,

@@ -7,10 +7,8 @@ from time import perf_counter
 import numpy as np
 import torch
 
-from millrace.learn import bases
 from millrace.learn.devices import device_for
-from millrace.learn.fitting import Fitted, Progress, embedding_progress, settings_of
-from millrace.learn.folder import BaseName
+from millrace.learn.fitting import Fitted, Progress, base_named, embedding_progress, settings_of
 from millrace.learn.model import Head, base_embedder
 from millrace.learn.requests import TrainRequest
 from millrace.learn.scores import Floats, Labels
@@ -44,7 +42,7 @@ def fit(request: TrainRequest, data: Prepared, progress: Progress) -> Fitted:
         embedder=embedder,
         kept="base",
         head=head,
-        base=BaseName(name=request.base, digest=bases.named(request.base).digest),
+        base=base_named(request.base),
         steps=iterations,
         planned_steps=iterations,
         stopped="converged" if iterations < settings["max_iterations"] else "steps",

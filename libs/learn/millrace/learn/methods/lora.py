@@ -5,6 +5,7 @@ It goes on from the base alone: what it adds belongs to the base's digest, and t
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from copy import deepcopy
 from typing import Any, cast
 
@@ -12,13 +13,13 @@ import torch
 from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model
 from torch import nn
 
-from millrace.learn import bases, tuning
-from millrace.learn.adapters import Adapted
+from millrace.learn import tuning
+from millrace.learn.adapters import Adapted, E
 from millrace.learn.classifier import Classifier, begun
 from millrace.learn.errors import WrongRequest
-from millrace.learn.fitting import Fitted, Progress, settings_of
-from millrace.learn.folder import Adapter, BaseName
-from millrace.learn.model import AnyEncoder, adapted, base_embedder
+from millrace.learn.fitting import Fitted, Progress, base_named, settings_of
+from millrace.learn.folder import Adapter
+from millrace.learn.model import adapted, base_embedder
 from millrace.learn.requests import TrainRequest
 from millrace.learn.tasks.classify import Prepared
 
@@ -41,7 +42,7 @@ def fit(request: TrainRequest, data: Prepared, progress: Progress) -> Fitted:
         embedder=adapted(base, adapter),
         kept="adapted",
         head=learner.head(),
-        base=BaseName(name=request.base, digest=bases.named(request.base).digest),
+        base=base_named(request.base),
         steps=ended.steps,
         planned_steps=ended.planned,
         stopped=ended.stopped,
@@ -53,12 +54,12 @@ def fit(request: TrainRequest, data: Prepared, progress: Progress) -> Fitted:
     )
 
 
-def injected(encoder: AnyEncoder, shape: Adapter, seed: int) -> AnyEncoder:
+def injected(encoder: E, shape: Adapter, seed: int, skip: Collection[str] = ()) -> E:
     """A copy with an adapter beside each linear layer, which alone learns: what it adds begins as nothing."""
     torch.manual_seed(seed)
-    linear = [name for name, module in encoder.named_modules() if isinstance(module, nn.Linear)]
+    linear = [name for name, one in encoder.named_modules() if isinstance(one, nn.Linear) and name not in skip]
     config = LoraConfig(r=shape.rank, lora_alpha=shape.alpha, target_modules=linear, lora_dropout=0.0)
     with_adapter: Any = inject_adapter_in_model(config, deepcopy(encoder))
     for name, parameter in with_adapter.named_parameters():
         parameter.requires_grad_(".lora_" in name)
-    return cast(AnyEncoder, with_adapter)
+    return cast(E, with_adapter)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from millrace.learn import folder
 from millrace.learn.errors import TooFewRows, UnknownLabel
 from millrace.learn.folder import Reference
+from millrace.learn.requests import TrainRequest
 from millrace.learn.rows import Judged, Row
 from millrace.learn.scores import (
     Floats,
@@ -21,6 +23,12 @@ from millrace.learn.scores import (
     standard_error,
 )
 
+METHODS = ("declare", "full", "linear-probe", "lora")
+Request = TrainRequest
+Version = folder.Version
+TRAINING = "millrace.learn.training"
+SCORING = "millrace.learn.score"
+LOADING = "millrace.learn.model"
 REFERENCES = 512
 """Held-out embeddings that novelty is measured against: 0.8 MB at 384 dimensions."""
 

@@ -1,5 +1,6 @@
 """The declaration of a workspace, a module for each part of the file."""
 
+from millrace.workspace.spec.card import Card
 from millrace.workspace.spec.corpora import Chunk, Corpus
 from millrace.workspace.spec.data import Data, Duplicates
 from millrace.workspace.spec.features import Feature, Target
@@ -12,6 +13,7 @@ from millrace.workspace.spec.workspace import Workspace
 
 __all__ = [
     "Canary",
+    "Card",
     "Chunk",
     "Corpus",
     "Data",

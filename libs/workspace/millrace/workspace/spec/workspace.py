@@ -21,7 +21,8 @@ from pydantic_core import PydanticCustomError, PydanticKnownError
 from millrace.workspace.conditions import ConditionText
 from millrace.workspace.lanes import lane_key
 from millrace.workspace.section import Section
-from millrace.workspace.sources import Events, Sources, known_kinds, purposes_of
+from millrace.workspace.sources import Sources, known_kinds, of_history, purposes_of
+from millrace.workspace.spec.card import Card
 from millrace.workspace.spec.corpora import Corpus
 from millrace.workspace.spec.data import Data
 from millrace.workspace.spec.features import Feature, Target
@@ -56,6 +57,7 @@ class Workspace(Section):
     monitor: Monitor
     serve: Serve = Serve()
     corpora: dict[Name, Corpus] = Field(default_factory=dict, max_length=50)
+    card: Card = Card()
     record: Literal["durable", "best-effort"] = "durable"
     lanes: Annotated[int, Field(ge=1, le=64)] = 1
 
@@ -80,7 +82,9 @@ class Workspace(Section):
         task = declared.get("task") if isinstance(declared, Mapping) else None
         if not isinstance(task, str) or task not in tasks():
             return declared
-        return merged(task_named(task).defaults, declared)
+        target = declared.get("target")
+        kind = target.get("kind") if isinstance(target, Mapping) else None
+        return merged(task_named(task).of(kind).defaults, declared)
 
     @model_serializer(mode="wrap")
     def _of_the_task(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -89,7 +93,7 @@ class Workspace(Section):
     @property
     def meaning(self) -> Task:
         """What the task's name stands for."""
-        return task_named(self.task)
+        return task_named(self.task).of(self.target.kind if self.target else None)
 
     @classmethod
     def read(cls, spec: Mapping[str, Any]) -> Workspace:
@@ -115,8 +119,7 @@ class Workspace(Section):
     @property
     def histories(self) -> frozenset[str]:
         """Sources that may say since when they have known what they tell."""
-        each = self.sources.items()
-        return frozenset(name for name, events in each if isinstance(events, Events) and events.history)
+        return frozenset(name for name, source in self.sources.items() if of_history(source))
 
     def lane_key(self, id: str) -> str:
         return lane_key(self.workspace, id, self.lanes)

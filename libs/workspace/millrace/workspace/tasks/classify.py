@@ -48,6 +48,7 @@ TASK = Task(
     ),
     signals=("error", "confidence", "novelty", "label_share"),
     detectors=("adwin", "page-hinkley", "hddm-a"),
+    pipeline_tag="text-classification",
     methods=("linear-probe", "lora", "full"),
     bases=("minilm",),
     base_kinds=("encoder", "sequence-classifier", "causal-lm"),

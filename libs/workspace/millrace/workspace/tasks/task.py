@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from millrace.workspace.scopes import Scope
@@ -15,7 +15,10 @@ class Task:
 
     `needs` are the sections that a team has to declare; `lacks` those that mean nothing to this task, each with why. A
     task without methods has no models yet: no cycle is opened for it, and nothing is predicted. `bases` are those of
-    the release; of those that a team added, the ones of `base_kinds` may be named too.
+    the release; of those that a team added, the ones of `base_kinds` may be named too. `idle` are keys within sections
+    that mean nothing to it, dotted, each with why. `asks` are the sections that learning is told. Of metrics in `lower`
+    less is better. Where what is predicted has a kind, `kinds` says what the task is for each.
+    `pipeline_tag` is what the Hugging Face hub calls the task.
     `suite_kinds` are those of the suites that a team may declare.
     """
 
@@ -34,6 +37,15 @@ class Task:
     base_kinds: tuple[str, ...]
     defaults: Mapping[str, Any]
     suite_kinds: tuple[str, ...] = ()
+    pipeline_tag: str | None = None
+    idle: Mapping[str, str] = field(default_factory=dict)
+    asks: tuple[str, ...] = ()
+    lower: tuple[str, ...] = ()
+    kinds: Mapping[str, Task] = field(default_factory=dict)
+
+    def of(self, kind: object) -> Task:
+        """What the task is for a kind of target; itself where it makes no difference."""
+        return self.kinds.get(kind, self) if isinstance(kind, str) else self
 
     @property
     def modelled(self) -> bool:

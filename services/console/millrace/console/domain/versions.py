@@ -50,7 +50,7 @@ def _listed(one: Mapping[str, Any], share: float | None, why: str) -> Listed:
         method=one["method"],
         base=one["base"],
         created_at=moment(one["created_at"]),
-        scores={suite: scores.get(f"{suite}.macro_f1") for suite in SCORED},
+        scores={suite: scores.get(f"{suite}.macro_f1", scores.get(f"{suite}.mae")) for suite in SCORED},
         share=share,
         why=shorten(why, one["workspace"]),
         parameters=", ".join(f"{name} {value}" for name, value in sorted(declared.items())),

@@ -1,5 +1,6 @@
 """The decisions of datasets: pure, no IO."""
 
+from millrace.datasets.domain.moments import Stretches, cluster
 from millrace.datasets.domain.names import named
 from millrace.datasets.domain.readiness import IN_ALL, Readiness, weigh
 from millrace.datasets.domain.rule import SPLITS, NoLabels, Rule, Traits, dice
@@ -12,8 +13,10 @@ __all__ = [
     "NoLabels",
     "Readiness",
     "Rule",
+    "Stretches",
     "Tally",
     "Traits",
+    "cluster",
     "dice",
     "digest_of",
     "encoded",

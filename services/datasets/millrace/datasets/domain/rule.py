@@ -63,16 +63,16 @@ class Rule:
     def of(cls, spec: Workspace, *, change_point: datetime | None, min_labels: int) -> Self:
         """Raises NoLabels."""
         labels = spec.labels
-        if labels is None:
+        if labels is None and spec.target is None:
             raise NoLabels(spec.workspace, spec.task)
         return cls(
             window=spec.train.window,
             replay=spec.train.replay,
             change_point=change_point,
             min_labels=min_labels,
-            min_examples=labels.min_examples,
-            declared=labels.names,
-            new=labels.new,
+            min_examples=labels.min_examples if labels else 1,
+            declared=labels.names if labels else (),
+            new=labels.new if labels else "admit",
             retired=spec.data.retired,
             purposes={name: source.purposes for name, source in spec.sources.items() if source.purposes},
         )

@@ -28,7 +28,7 @@ class File:
 
 @dataclass(slots=True)
 class Tally:
-    """What went into a version, counted while the rows stream by."""
+    """What went into a version, counted while the rows stream by: by label, or numbers all as one name."""
 
     labels: dict[str, Counter[str]] = field(default_factory=lambda: {split: Counter() for split in SPLITS})
     hashes: dict[str, Any] = field(default_factory=lambda: {split: hashlib.sha256() for split in SPLITS})
@@ -37,10 +37,11 @@ class Tally:
     left_out: Counter[str] = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
     untrusted: int = 0
+    counted_as: str | None = None
 
     def take(self, row: Mapping[str, Any]) -> None:
         split = row["split"]
-        self.labels[split][row["label"]] += 1
+        self.labels[split][self.counted_as or row["label"]] += 1
         self.hashes[split].update(line(row))
         self.sources[row["source"]] += 1
         self.untrusted += split in ("train", "validation") and not row["trusted"]
@@ -64,7 +65,8 @@ class Tally:
             }
             for split, counts in self.labels.items()
         }
-        return {"format": FORMAT, "workspace": workspace, "labels": list(labels), "splits": splits}
+        counted = {"counted_as": self.counted_as} if self.counted_as else {}
+        return {"format": FORMAT, "workspace": workspace, "labels": list(labels), "splits": splits, **counted}
 
     def _stretch(self, topic: str, partition: str, offset: int) -> None:
         first, last = self.offsets[topic].get(partition, [offset, offset])
@@ -96,7 +98,9 @@ def redacted(
     suites = {name: {**suite, **rewritten.get(name, {})} for name, suite in body["suites"].items()}
     rows = body.get("redacted", {}).get("rows", 0) + gone.total()
     lost = _lost(body)
-    lost.update(gone)
+    counted_as = body["content"].get("counted_as")
+    for (split, label), rows_gone in gone.items():
+        lost[split, counted_as or label] += rows_gone
     return {
         **body,
         "training": {**body["training"], **rewritten.get("training", {})},

@@ -17,7 +17,7 @@ from millrace.datasets.store.corpus import (
     texts,
     traits,
 )
-from millrace.datasets.store.cuts import Cut, Plan, end_cut, load_cut, open_cut, save_plan, see
+from millrace.datasets.store.cuts import Cut, Plan, end_cut, load_cut, looked, open_cut, save_plan, see
 from millrace.datasets.store.tally import counts, cuts
 from millrace.datasets.store.versions import (
     Version,
@@ -62,6 +62,7 @@ __all__ = [
     "keep_profile",
     "load_cut",
     "lock",
+    "looked",
     "moves",
     "open_cut",
     "part_after",

@@ -110,6 +110,11 @@ async def save_plan(tx: Transaction, cut: Cut) -> None:
     await tx.execute("UPDATE cuts SET rule = $2, state = 'cutting' WHERE key = $1", cut.key, json.dumps(plan))
 
 
+async def looked(tx: Transaction, key: str, *, seen: int, looked: int) -> None:
+    """Of moments: how many there are since the change, and how many observations were looked at for that."""
+    await tx.execute("UPDATE cuts SET seen = $2, looked = $3 WHERE key = $1", key, seen, looked)
+
+
 async def end_cut(
     tx: Transaction, cut: Cut, *, state: str, dataset: str | None = None, reason: str | None = None
 ) -> None:

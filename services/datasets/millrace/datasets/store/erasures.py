@@ -94,6 +94,13 @@ async def erase_aged(tx: Transaction, corpus: Corpus, erasure: str, before: date
     return rows
 
 
+async def age_moments(tx: Transaction, corpus: Corpus, erasure: str) -> None:
+    """Opens the erasure of what versions hold of observations that are past their time; a cut that runs begins anew."""
+    corpus.turn += 1
+    corpus.erased_turn = corpus.turn
+    await _open(tx, corpus, erasure, "retention", 0)
+
+
 async def _mark(tx: Transaction, corpus: Corpus, which: str, *args: Any) -> int:
     """Their keys stay until the job has taken them out of every file."""
     corpus.turn += 1

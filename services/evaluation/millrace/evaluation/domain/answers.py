@@ -15,6 +15,7 @@ class Answers:
     """One version's answers to one suite: parallel arrays of one entry a row, in the suite's order.
 
     `confidence` is the probability that it gave its answer, `ms` the milliseconds that one took; both may be unknown.
+    With `numeric`, truth and prediction are numbers as text: there is no right and wrong, only how far off.
     """
 
     ids: Texts
@@ -23,6 +24,7 @@ class Answers:
     prediction: Texts
     confidence: Floats | None = None
     ms: Floats | None = None
+    numeric: bool = False
 
     @staticmethod
     def of(
@@ -33,13 +35,20 @@ class Answers:
         *,
         confidence: Collection[float] | None = None,
         ms: Collection[float] | None = None,
+        numeric: bool = False,
     ) -> "Answers":
         """From columns. Raises ValueError when they differ in length."""
         columns = (ids, clusters, truth, prediction, confidence, ms)
         if len({len(column) for column in columns if column is not None}) > 1:
             raise ValueError("columns differ in length")
         return Answers(
-            _texts(ids), _texts(clusters), _texts(truth), _texts(prediction), _numbers(confidence), _numbers(ms)
+            _texts(ids),
+            _texts(clusters),
+            _texts(truth),
+            _texts(prediction),
+            _numbers(confidence),
+            _numbers(ms),
+            numeric,
         )
 
     def __len__(self) -> int:
@@ -48,6 +57,11 @@ class Answers:
     @property
     def correct(self) -> NDArray[np.bool_]:
         return np.asarray(self.truth == self.prediction)
+
+    @property
+    def off(self) -> Floats:
+        """How far above the truth each number is."""
+        return np.asarray(self.prediction.astype(np.float64) - self.truth.astype(np.float64))
 
     def among(self, labels: Collection[str]) -> "Answers":
         """Only the rows whose truth is one of `labels`; answers outside of them stay, as mistakes."""
@@ -65,10 +79,13 @@ class Answers:
             self.prediction[rows],
             None if self.confidence is None else self.confidence[rows],
             None if self.ms is None else self.ms[rows],
+            self.numeric,
         )
 
-    def tally(self, places: dict[str, int]) -> "Tally":
+    def tally(self, places: dict[str, int]) -> "Tally | Errors":
         """Counts per cluster; `places` gives each cluster its row in the counts."""
+        if self.numeric:
+            return self._errors(places)
         classes, truth = np.unique(self.truth, return_inverse=True)
         where = np.searchsorted(classes, self.prediction).clip(max=max(len(classes) - 1, 0))
         known = classes[where] == self.prediction if len(classes) else np.zeros(0, dtype=bool)
@@ -79,6 +96,15 @@ class Answers:
         np.add.at(counts[1], (rows[known], where[known]), 1)
         np.add.at(counts[2], (rows[self.correct], truth[self.correct]), 1)
         return Tally(*counts)
+
+    def _errors(self, places: dict[str, int]) -> "Errors":
+        rows = np.array([places[cluster] for cluster in self.clusters.tolist()], dtype=np.intp)
+        absolute, squared, size = np.abs(self.off), self.off**2, len(places)
+        return Errors(
+            np.bincount(rows, minlength=size).astype(np.float64),
+            np.bincount(rows, absolute, minlength=size).astype(np.float64),
+            np.bincount(rows, squared, minlength=size).astype(np.float64),
+        )
 
 
 def _texts(column: Collection[str]) -> Texts:
@@ -110,3 +136,19 @@ class Tally:
                 "macro_f1": f1.sum(axis=1) / (truth > 0).sum(axis=1),
                 "accuracy": hits.sum(axis=1, dtype=np.float64) / truth.sum(axis=1, dtype=np.float64),
             }
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """Rows, and sums of what numbers are off and of its square, by cluster."""
+
+    rows: Floats
+    absolute: Floats
+    squared: Floats
+
+    def measure(self, weights: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
+        """Each metric under each row of `weights` [samples, clusters]; a sample without rows measures NaN."""
+        counts = weights.astype(np.float64)
+        rows, absolute, squared = (counts @ sums for sums in (self.rows, self.absolute, self.squared))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return {"mae": absolute / rows, "rmse": np.sqrt(squared / rows)}

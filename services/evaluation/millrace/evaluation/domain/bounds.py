@@ -16,20 +16,21 @@ class Interval:
     high: float
 
 
-def percentile(estimate: float, samples: Floats, clusters: int, *, alpha: float) -> Interval:
+def percentile(estimate: float, samples: Floats, clusters: int, *, alpha: float, bounded: bool = True) -> Interval:
     """Bounds of a bootstrapped figure, each one-sided at level `alpha` (so 2 * alpha between them).
 
     Hesterberg's expanded percentiles (2015, "What Teachers Should Know About the Bootstrap") correct the
     narrowness of the bootstrap in small samples. No bound comes nearer to the estimate than `unseen`: a resample
-    can't show an event that the rows never showed, so that 30 equal answers prove no small margin. A figure without
-    finite samples is unbounded.
+    can't show an event that the rows never showed, so that 30 equal answers prove no small margin; of a figure that is
+    no share (not `bounded`) nobody can say how much such an event would be. A figure without finite samples has no
+    bounds.
     """
     finite = samples[np.isfinite(samples)]
     if clusters < 2 or not len(finite):
         return Interval(-np.inf, np.inf)
     tail = float(ndtr(-sqrt(clusters / (clusters - 1)) * stdtrit(clusters - 1, 1 - alpha)))
     low, high = np.quantile(finite, [tail, 1 - tail])
-    floor = unseen(clusters, alpha)
+    floor = unseen(clusters, alpha) if bounded else 0.0
     return Interval(min(float(low), estimate - floor), max(float(high), estimate + floor))
 
 

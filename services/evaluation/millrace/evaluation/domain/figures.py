@@ -12,7 +12,8 @@ from millrace.events import Score
 
 SAMPLES = 2000
 _AT_ONCE = 250
-METRICS = ("macro_f1", "accuracy")
+SHARES = frozenset({"macro_f1", "accuracy"})
+"""Metrics from 0 to 1, of which more is better; the others are errors in a unit of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,9 @@ class Figure:
     rows: int
     clusters: int
     interval: Interval
+
+    bounded: bool = True
+    """Whether it is a share, from 0 to 1."""
 
     @property
     def score(self) -> Score:
@@ -43,11 +47,11 @@ def measure(answers: Mapping[Key, Answers], *, seed: int, samples: int = SAMPLES
     present = {key: found for key, found in answers.items() if len(found)}
     places, strata = _strata(present)
     tallies = {key: found.tally(places) for key, found in present.items()}
-    drawn: dict[tuple[str, str, str], list[Floats]] = {(*key, metric): [] for key in present for metric in METRICS}
+    drawn: dict[tuple[str, str, str], list[Floats]] = {}
     for weights in _draws(strata, len(places), seed, samples):
         for key, tally in tallies.items():
             for metric, values in tally.measure(weights).items():
-                drawn[*key, metric].append(values)
+                drawn.setdefault((*key, metric), []).append(values)
     whole = np.ones((1, len(places)), dtype=np.float32)
     estimates = {(*key, m): float(v[0]) for key, tally in tallies.items() for m, v in tally.measure(whole).items()}
     return {
@@ -76,9 +80,10 @@ def _figure(metric: str, value: float, samples: Floats, answers: Answers) -> Fig
     if metric == "accuracy":
         interval = wilson(value, effective(answers.correct, members))
     else:
-        bounds = percentile(value, samples, clusters, alpha=0.025)
-        interval = Interval(max(0.0, bounds.low), min(1.0, bounds.high))
-    return Figure(value, samples, len(answers), clusters, interval)
+        bounds = percentile(value, samples, clusters, alpha=0.025, bounded=metric in SHARES)
+        most = 1.0 if metric in SHARES else np.finfo(np.float64).max
+        interval = Interval(max(0.0, bounds.low), min(most, bounds.high))
+    return Figure(value, samples, len(answers), clusters, interval, metric in SHARES)
 
 
 def _strata(answers: Mapping[Key, Answers]) -> tuple[dict[str, int], list[NDArray[np.intp]]]:

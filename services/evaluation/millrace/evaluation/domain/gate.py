@@ -160,7 +160,7 @@ def _compare(condition: Condition, left: Figure, right: Figure | float) -> Condi
         bound, differences = linear.at(right.value), left.samples - linear.factor * right.samples - linear.offset
     else:
         bound, differences, n = right, left.samples - right, left.clusters
-    bounds = percentile(left.value - bound, differences, n, alpha=ALPHA)
+    bounds = percentile(left.value - bound, differences, n, alpha=ALPHA, bounded=left.bounded)
     verdict, note = _verdict(condition.op, bounds.low, bounds.high), ""
     if n < MIN_CLUSTERS:
         verdict, note = "inconclusive", f"too few rows: {n} of {MIN_CLUSTERS} clusters"

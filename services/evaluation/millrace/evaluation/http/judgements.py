@@ -75,6 +75,7 @@ async def _texts(db: Database, blobs: Blobs, found: dict[str, Any]) -> dict[str,
         for number, suite in enumerate(found["result"]["suites"].values()):
             kinds = (suite.get("flips") or {}).values()
             ids = [row["id"] for kind in kinds for row in kind["rows"]]
+            ids += [row["id"] for row in (suite.get("errors") or {}).get("worst", ())]
             if ids and suite["blob"]:
                 told |= await texts_of(blobs, suite["blob"], ids, Path(folder) / f"{number}.parquet")
             elif ids:

@@ -12,14 +12,17 @@ from millrace.events import EvaluationRequested
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What a version answered to a suite: `digest` names the version's bytes and the suite's rows."""
+    """What a version answered to a suite: `digest` names the version's bytes and the suite's rows.
+
+    Numbers have neither macro-F1 nor accuracy.
+    """
 
     digest: str
     version: str
     suite: str
     suite_digest: str
-    macro_f1: float
-    accuracy: float
+    macro_f1: float | None
+    accuracy: float | None
     labels: list[str]
     blob: str
 

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import Literal
 from uuid import UUID, uuid5
 
-from millrace.events import DocumentSubmitted, Envelope
+from millrace.events import DocumentSubmitted, Envelope, ObservationSubmitted
 from millrace.ingestion.domain.documents import document_id
 from millrace.ingestion.domain.texts import LONGEST
 
@@ -19,8 +19,20 @@ Outcome = Literal["new", "changed", "unchanged", "repeated"]
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What a row of observations says of an entity. `known_since`: since when its source has known it."""
+
+    entity: str
+    values: Mapping[str, float | str]
+    known_since: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Item:
-    """A document as a source has it now. `own_id` is unique within the source; `dated`: the row itself says when."""
+    """A document, or an observation, as a source has it now.
+
+    `own_id` is unique within the source; `dated`: the row itself says when.
+    """
 
     own_id: str
     place: UUID
@@ -31,10 +43,15 @@ class Item:
     metadata: Mapping[str, str] = field(default_factory=dict)
     occurred_at: datetime | None = None
     dated: bool = False
+    measured: Measured | None = None
 
     def digest(self, key: bytes) -> bytes:
         """Keyed, as texts that few people write could be guessed from a plain one."""
-        said = (self.text, self.label, self.suite, self.subject, sorted(self.metadata.items()))
+        said: tuple[object, ...] = (self.text, self.label, self.suite, self.subject, sorted(self.metadata.items()))
+        if self.measured:
+            since = self.measured.known_since
+            times = [at.isoformat() if at else None for at in (self.occurred_at, since)]
+            said = (*said, sorted(self.measured.values.items()), times)
         return blake2b(json.dumps(said).encode(), key=key[:64], digest_size=16).digest()
 
 
@@ -67,6 +84,11 @@ class Revision:
     def news(self) -> bool:
         return self.outcome in ("new", "changed")
 
+    @property
+    def otherwise(self) -> bool:
+        """Whether an observation is told otherwise than before: what was measured stays."""
+        return self.item.measured is not None and self.outcome == "repeated"
+
 
 def place_of(workspace: str, source: str, name: str) -> UUID:
     """The id of a page or file: its name may hold what must not be kept."""
@@ -88,7 +110,8 @@ def revise(document: UUID, item: Item, known: Known | None, *, run: int, key: by
         return Revision(document, item, digest, 1, "new", False)
     if known.digest == digest and not known.gone:
         return Revision(document, item, digest, known.revision, "unchanged", True)
-    kept = known.kept_by not in (None, item.place) and not known.gone
+    kept = item.measured is not None or known.kept_by not in (None, item.place)
+    kept = kept and not known.gone
     if kept or (known.seen == run and not last_wins):
         return Revision(document, item, digest, known.revision, "repeated", not known.gone)
     return Revision(document, item, digest, known.revision + 1, "changed", not known.gone)
@@ -96,13 +119,23 @@ def revise(document: UUID, item: Item, known: Known | None, *, run: int, key: by
 
 def submitted(
     revision: Revision, workspace: str, source: str, *, now: datetime, trace: str | None
-) -> DocumentSubmitted:
+) -> DocumentSubmitted | ObservationSubmitted:
     """The submission that a product would have sent: the same id for the same revision of the same document."""
     item = revision.item
     id = uuid5(revision.document, f"{revision.number}|{revision.digest.hex()}")
     occurred_at = min(item.occurred_at or now, now)
+    envelope = Envelope(id=id, source="", occurred_at=occurred_at, known_at=now, traceparent=trace)
+    if (told := item.measured) is not None:
+        return ObservationSubmitted.create(
+            envelope,
+            workspace=workspace,
+            source=source,
+            entity=told.entity,
+            values=dict(told.values),
+            known_since=told.known_since,
+        )
     return DocumentSubmitted.create(
-        Envelope(id=id, source="", occurred_at=occurred_at, known_at=now, traceparent=trace),
+        envelope,
         workspace=workspace,
         source=source,
         text=item.text,

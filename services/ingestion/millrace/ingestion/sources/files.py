@@ -61,11 +61,11 @@ class FilesReader:
     """
 
     last_wins = False
-    retires = True
 
     def __init__(self, files: Files, about: About, folder: Callable[[], Folder], db: Database, largest: int) -> None:
         self._files = files
         self._of_source = files.ids == "source"
+        self.retires = files.observations is None
         # a row may have moved meanwhile from a file that was still to be read to one that comes later by its name
         self.goes_on = not self._of_source
         self._about = about
@@ -171,17 +171,18 @@ class FilesReader:
         if file.kind in TABLES:
             async for batch in self._rows(file, place, at):
                 yield batch
-        elif file.kind in WHOLE:
+        elif file.kind in WHOLE and self._files.observations is None:
             items = await self._whole(file, place)
             for start in range(0, len(items), AT_ONCE):
                 yield Batch(position=at.written(), items=items[start : start + AT_ONCE])
         else:
-            raise Unreadable("kind", f"a file named {', '.join((*TABLES, *WHOLE))}")
+            wanted = TABLES if self._files.observations else (*TABLES, *WHOLE)
+            raise Unreadable("kind", f"a file named {', '.join(wanted)}")
 
     async def _rows(self, file: File, place: UUID, at: _At) -> AsyncGenerator[Batch, None]:
         opened = await asyncio.to_thread(file.open)
         try:
-            found = rows(file.kind, opened, self._files.columns)
+            found = rows(file.kind, opened, self._files.told)
             broken = None
             while broken is None:
                 some, broken = await asyncio.to_thread(_some, found)
@@ -204,15 +205,16 @@ class FilesReader:
 
     def _add(self, batch: Batch, file: File, place: UUID, row: Row) -> None:
         number, said = row
-        columns = self._files.columns
+        id = self._files.known_by
         try:
             if isinstance(said, Unreadable):
                 raise said
             # the same row in the next file is no news, so it is not told by its file
-            made = item(said, columns, place, label=self._files.label, name="" if self._of_source else file.name)
-            if columns.id and said.get(columns.id) in (None, ""):
-                raise Unreadable("id", f"an id in {columns.id!r}")
-            own = str(said[columns.id]) if columns.id else _content(made)
+            name = "" if self._of_source else file.name
+            made = item(said, self._files.told, place, label=self._files.label, name=name)
+            if id and said.get(id) in (None, ""):
+                raise Unreadable("id", f"an id in {id!r}")
+            own = str(said[id]) if id else _content(made)
             # an id is unique within its file where nothing else is declared: two files may each count from 1
             own = own if self._of_source else f"{file.name}#{own}"
             batch.items.append(replace(made, own_id=own, occurred_at=made.occurred_at or file.modified))
@@ -279,5 +281,11 @@ def _on(at: _At, file: File) -> _At:
 
 def _content(item: Item) -> str:
     """What a row without an id is known by: rows that move within a file are no news."""
-    said = "\x1f".join((item.text, item.label or "", item.suite or "", item.subject or ""))
+    said = "\x1f".join((item.text, item.label or "", item.suite or "", item.subject or "", *_measured(item)))
     return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+
+
+def _measured(item: Item) -> Iterator[str]:
+    if item.measured:
+        yield str(item.occurred_at)
+        yield from (f"{name}={value!r}" for name, value in sorted(item.measured.values.items()))

@@ -61,7 +61,8 @@ class SqlReader:
         self._db = db
         self._connect = connect
         self.last_wins = sql.cursor is not None
-        self.retires = self.goes_on = sql.cursor is None  # with one each run goes on from the last
+        self.goes_on = sql.cursor is None  # with one each run goes on from the last
+        self.retires = self.goes_on and sql.observations is None
 
     async def batches(self, position: Position | None) -> AsyncGenerator[Batch, None]:
         dsn = self._dsns.get(self._sql.dsn)
@@ -115,7 +116,7 @@ class SqlReader:
             table,
         )
         types = {row["name"]: row["type"] for row in found}
-        for name in (*self._sql.columns.named, *filter(None, [self._sql.cursor])):
+        for name in (*self._sql.told.named, *filter(None, [self._sql.cursor])):
             if name not in types:
                 raise WrongColumn(self._sql.table, name, types)
         if self._sql.cursor and types[self._sql.cursor] not in ORDERED:
@@ -126,12 +127,12 @@ class SqlReader:
         return types
 
     def _query(self, types: Mapping[str, str], position: Position | None, mark: str | None) -> _Query:
-        sql, columns = self._sql, self._sql.columns
-        by = sql.cursor or columns.id
+        sql = self._sql
+        by = sql.cursor or sql.known_by
         assert by is not None
         # by the table's alias, as a bare name after ORDER BY would be the text that is selected under it
         key, kind = f"t.{_quoted(by)}", types[by]
-        chosen = [f"left(t.{_quoted(name)}::text, {LONGEST_TEXT}) AS {_quoted(name)}" for name in columns.named]
+        chosen = [f"left(t.{_quoted(name)}::text, {LONGEST_TEXT}) AS {_quoted(name)}" for name in sql.told.named]
         table = ".".join(_quoted(part) for part in sql.table.split("."))
         args: tuple[str, ...] = ()
         text = f"SELECT {', '.join(chosen)}, {key}::text AS millrace_position FROM {table} AS t WHERE {key} IS NOT NULL"
@@ -144,14 +145,14 @@ class SqlReader:
         return _Query(f"{text} ORDER BY {key}", args)
 
     def _add(self, batch: Batch, row: Mapping[str, Any]) -> None:
-        columns = self._sql.columns
-        assert columns.id is not None
-        own = row[columns.id]
+        id = self._sql.known_by
+        assert id is not None
+        own = row[id]
         place = place_of(self._about.workspace, self._about.source, f"row/{own}")
         try:
             if not own:
-                raise Unreadable("id", f"an id in {columns.id!r}")
-            batch.items.append(replace(item(dict(row), columns, place, label=self._sql.label), own_id=own))
+                raise Unreadable("id", f"an id in {id!r}")
+            batch.items.append(replace(item(dict(row), self._sql.told, place, label=self._sql.label), own_id=own))
         except Unreadable as error:
             batch.troubles.append(Trouble(f"row {own}", error.code, error.expected))
             batch.settled.add(place)

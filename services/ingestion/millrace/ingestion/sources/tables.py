@@ -16,11 +16,12 @@ import pyarrow.parquet as pq
 from pydantic_core import from_json, to_json
 
 from millrace.chassis.blobs import Interrupted
-from millrace.ingestion.domain.revisions import Item
+from millrace.ingestion.domain.revisions import Item, Measured
 from millrace.ingestion.domain.texts import LONGEST
 from millrace.ingestion.sources.batch import Unreadable
 from millrace.ingestion.sources.pages import encoding_of
-from millrace.workspace import Columns
+from millrace.workspace import Columns, Observed
+from millrace.workspace.cells import cell
 
 LONGEST_LINE = 1024 * 1024
 LONGEST_TEXT = 5 * LONGEST
@@ -34,13 +35,15 @@ LARGEST_GROUP = 512 * 1024 * 1024
 LARGEST_BATCH = 128 * 1024 * 1024
 """Bytes that the rows read at once may take."""
 
+Told = Columns | Observed
+
 Row = tuple[int, "Mapping[str, Any] | Unreadable"]
 """The number of a row, from 1, and what it says in the columns that are asked for, or why that can't be read."""
 
 csv.field_size_limit(LONGEST_LINE)
 
 
-def rows(kind: str, file: BinaryIO, columns: Columns) -> Iterator[Row]:
+def rows(kind: str, file: BinaryIO, columns: Told) -> Iterator[Row]:
     """The rows of a file of a kind. Raises Unreadable where the file itself is none."""
     return {"csv": _csv, "tsv": _tsv, "jsonl": _jsonl, "ndjson": _jsonl, "parquet": _parquet}[kind](file, columns)
 
@@ -66,7 +69,7 @@ def _lines(file: BinaryIO) -> Iterator[str]:
             text.detach()
 
 
-def _csv(file: BinaryIO, columns: Columns, delimiter: str = ",") -> Iterator[Row]:
+def _csv(file: BinaryIO, columns: Told, delimiter: str = ",") -> Iterator[Row]:
     reader = csv.reader(_lines(file), delimiter=delimiter, strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
@@ -83,11 +86,11 @@ def _csv(file: BinaryIO, columns: Columns, delimiter: str = ",") -> Iterator[Row
         raise Unreadable("csv", f"a table of CSV: {error} (line {reader.line_num})") from error
 
 
-def _tsv(file: BinaryIO, columns: Columns) -> Iterator[Row]:
+def _tsv(file: BinaryIO, columns: Told) -> Iterator[Row]:
     return _csv(file, columns, delimiter="\t")
 
 
-def _jsonl(file: BinaryIO, columns: Columns) -> Iterator[Row]:
+def _jsonl(file: BinaryIO, columns: Told) -> Iterator[Row]:
     for number, line in enumerate(_lines(file), start=1):
         if not line.strip():
             continue
@@ -109,7 +112,7 @@ def _plain(value: Any) -> Any:
     return value[:LONGEST_TEXT] if isinstance(value, str) else value
 
 
-def _parquet(file: BinaryIO, columns: Columns) -> Iterator[Row]:
+def _parquet(file: BinaryIO, columns: Told) -> Iterator[Row]:
     try:
         opened = pa.PythonFile(file, mode="r")
         source = pq.ParquetFile(opened, pre_buffer=False)
@@ -127,7 +130,7 @@ def _parquet(file: BinaryIO, columns: Columns) -> Iterator[Row]:
         raise Unreadable("parquet", f"a Parquet file: {error}"[:300]) from error
 
 
-def _bounded(metadata: pq.FileMetaData, columns: Columns) -> int:
+def _bounded(metadata: pq.FileMetaData, columns: Told) -> int:
     """How many rows to read at once. Raises Unreadable where a few bytes of the file may be many in memory.
 
     A value that stands once in a file may be that of every row: no more rows are read than would fit with it.
@@ -157,15 +160,40 @@ def _values(column: pa.Array) -> list[Any]:
     return list(column.to_pylist())
 
 
-def _has(columns: Columns, header: list[str]) -> None:
+def _has(columns: Told, header: list[str]) -> None:
     missing = [name for name in columns.named if name not in header]
     if missing:
         shown = ", ".join(header[:20])[:200]
         raise Unreadable("columns", f"a column {', '.join(map(repr, missing))} among: {shown}")
 
 
-def item(row: Mapping[str, Any], columns: Columns, place: UUID, *, label: str | None, name: str = "") -> Item:
-    """The document in a row, without its id. Raises Unreadable."""
+def item(row: Mapping[str, Any], told: Told, place: UUID, *, label: str | None, name: str = "") -> Item:
+    """The document or the observation in a row, without its id. Raises Unreadable."""
+    return _observation(row, told, place) if isinstance(told, Observed) else _document(row, told, place, label, name)
+
+
+def _observation(row: Mapping[str, Any], observations: Observed, place: UUID) -> Item:
+    entity, at = _text(row.get(observations.entity)), moment(row.get(observations.at))
+    if not entity:
+        raise Unreadable("entity", f"an entity in {observations.entity!r}")
+    if at is None:
+        raise Unreadable("at", f"a time in {observations.at!r}")
+    values: dict[str, float | str] = {}
+    for name in observations.values:
+        try:
+            value = cell(row.get(name), text=name in observations.texts)
+        except ValueError as error:
+            raise Unreadable("values", f"{error} in {name!r}") from error
+        if value is not None:
+            values[name] = value
+    if not values:
+        raise Unreadable("values", "at least one value")
+    since = moment(row.get(observations.known_since)) if observations.known_since else None
+    measured = Measured(entity, values, since)
+    return Item(own_id="", place=place, text="", subject=entity, occurred_at=at, dated=True, measured=measured)
+
+
+def _document(row: Mapping[str, Any], columns: Columns, place: UUID, label: str | None, name: str) -> Item:
     text = _text(row.get(columns.text))
     if not text:
         raise Unreadable("text", f"a text in {columns.text!r}")

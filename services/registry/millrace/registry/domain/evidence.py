@@ -76,7 +76,7 @@ def evaluated(standing: Standing, event: ModelEvaluated) -> Turn:
     scores = {
         f"{suite}.{metric}": score.value for suite, each in event.scores.items() for metric, score in each.items()
     }
-    turn = turn.mark(version.id, scores=scores)
+    turn = turn.mark(version.id, scores=scores, report=event.report)
     if version.against != standing.production:
         return turn.note("asked again", "production moved while it was judged", version.id).ask(version.id)
     if event.verdict != "pass":

@@ -89,7 +89,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version and where it stands. `asked` is the route's revision of the last request to judge it.
+    """A version and where it stands. `asked` is the route's revision of the last request to judge it, `report` the
+    blob of what came of the last judgement.
 
     `asked_by` is the person who had it trained or registered it, if a person did.
     """
@@ -111,6 +112,7 @@ class Version:
     against: str | None = None
     passed: bool = False
     scores: Mapping[str, float] = field(default_factory=dict)
+    report: str | None = None
     asked_by: str | None = None
     hold: Hold | None = None
     owed: Owed | None = None

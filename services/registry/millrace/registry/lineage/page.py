@@ -18,6 +18,21 @@ Json = Mapping[str, Any]
 
 def backward(found: Json, entries: Sequence[Json]) -> str:
     """Where a version comes from, and what was decided on it."""
+    return page(
+        kicker="Millrace lineage",
+        title=found["version"],
+        under=f"{found['stage']} in <code>{escape(found['workspace'])}</code>, after {found['parent'] or 'none'}",
+        sections=[
+            ("picture", "Where it comes from", picture(found)),
+            ("data", "Data", data_of(found["dataset"])),
+            ("run", "Run", _run(found["run"])),
+            ("decided", "What was decided", decided(entries)),
+        ],
+    )
+
+
+def picture(found: Json) -> str:
+    """The graph of where a version comes from."""
     data, run = found["dataset"], found["run"]
     sources = _sources(data)
     parent = (
@@ -39,17 +54,7 @@ def backward(found: Json, entries: Sequence[Json]) -> str:
     edges = [(source.id, "data") for source in sources]
     edges += [("data", "run"), ("base", "run"), ("parent", "run"), ("run", "version")]
     edges += [("version", node.id) for node in columns[-1]]
-    return page(
-        kicker="Millrace lineage",
-        title=found["version"],
-        under=f"{found['stage']} in <code>{escape(found['workspace'])}</code>, after {found['parent'] or 'none'}",
-        sections=[
-            ("picture", "Where it comes from", charts.graph(columns, edges, title=f"lineage of {found['version']}")),
-            ("data", "Data", _data(data)),
-            ("run", "Run", _run(run)),
-            ("decided", "What was decided", _entries(entries)),
-        ],
-    )
+    return charts.graph(columns, edges, title=f"lineage of {found['version']}")
 
 
 def forward(found: Json) -> str:
@@ -125,7 +130,8 @@ def _of_data(data: Json) -> tuple[str, ...]:
     return (*splits, *gone)
 
 
-def _data(data: Json) -> str:
+def data_of(data: Json) -> str:
+    """A dataset's tables: what it is, and which stretches of the log it was cut from."""
     if data.get("missing"):
         return f'<p class="lead">{escape(data["missing"])}</p>'
     lineage = data.get("lineage") or {}
@@ -159,7 +165,8 @@ def _run(run: Json) -> str:
     return table(("", ""), [(escape(name), escape(str(value))) for name, value in told.items()])
 
 
-def _entries(entries: Sequence[Json]) -> str:
+def decided(entries: Sequence[Json]) -> str:
+    """Entries of the ledger, given the newest first, in their order."""
     rows = [
         [escape(str(one[key] or "")) for key in ("at", "kind", "stage", "by", "reason")] for one in reversed(entries)
     ]

@@ -2,6 +2,7 @@
 
 from millrace.registry.store.entries import append, apply, chain, each_entry, head, reach, strays
 from millrace.registry.store.standings import (
+    declarations,
     declared,
     each_version,
     each_workspace,
@@ -20,6 +21,7 @@ __all__ = [
     "append",
     "apply",
     "chain",
+    "declarations",
     "declared",
     "each_entry",
     "each_version",

@@ -10,8 +10,8 @@ VERSIONS = """
     INSERT INTO versions SELECT r.* FROM jsonb_each($1::jsonb) AS c LEFT JOIN versions v ON v.id = c.key,
         jsonb_populate_record(v, c.value) AS r
     ON CONFLICT (id) DO UPDATE SET stage = excluded.stage, deployment = excluded.deployment, asked = excluded.asked,
-        against = excluded.against, passed = excluded.passed, scores = excluded.scores, hold = excluded.hold,
-        owed = excluded.owed, staged_at = excluded.staged_at, erasures = excluded.erasures"""
+        against = excluded.against, passed = excluded.passed, scores = excluded.scores, report = excluded.report,
+        hold = excluded.hold, owed = excluded.owed, staged_at = excluded.staged_at, erasures = excluded.erasures"""
 WORKSPACE = """
     INSERT INTO workspaces SELECT r.* FROM (SELECT $1::text AS name) AS of LEFT JOIN workspaces w USING (name),
         jsonb_populate_record(w, $2::jsonb) AS r

@@ -19,7 +19,7 @@ OWED: TypeAdapter[Owed | None] = TypeAdapter(Owed | None)
 T = TypeVar("T")
 VERSION = (
     "id, workspace, number, stage, deployment, run_id, dataset, manifest, method, base, attempt, parent, cycle_id,"
-    " change_point, asked, against, passed, scores, asked_by, hold, owed"
+    " change_point, asked, against, passed, scores, report, asked_by, hold, owed"
 )
 
 
@@ -87,6 +87,20 @@ async def declared(tx: Transaction, workspace: str) -> tuple[int, str, Workspace
     """The revision, digest and spec of a workspace, or None where it is new."""
     row = await tx.fetchrow("SELECT revision, digest, spec FROM workspaces WHERE name = $1", workspace)
     return (row["revision"], row["digest"], Workspace.read(json.loads(row["spec"]))) if row else None
+
+
+async def declarations(tx: Transaction, name: str, revision: int) -> tuple[Workspace, Workspace]:
+    """A workspace as a revision declared it, and as it is declared now."""
+    row = await tx.fetchrow(
+        """SELECT w.spec AS now, coalesce(r.spec, w.spec) AS then FROM workspaces w
+           LEFT JOIN revisions r ON r.workspace = w.name AND r.revision = $2 WHERE w.name = $1""",
+        name,
+        revision,
+    )
+    if row is None:
+        raise WorkspaceNotFound(name)
+    then, now = (Workspace.read(json.loads(row[column])) for column in ("then", "now"))
+    return then, now
 
 
 async def each_workspace(tx: Transaction) -> list[dict[str, Any]]:

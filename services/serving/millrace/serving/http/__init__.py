@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from millrace.chassis import Database
 from millrace.serving.http import inference, predict, search, standing
+from millrace.serving.http.vectors import Vectors
 from millrace.serving.predictor import Predictor
 from millrace.serving.routes import Routes
 from millrace.serving.searcher import Searcher
@@ -11,11 +12,11 @@ from millrace.serving.settings import Settings
 
 
 def routers(
-    predictor: Predictor, routes: Routes, searcher: Searcher, db: Database, settings: Settings
+    predictor: Predictor, routes: Routes, searcher: Searcher, vectors: Vectors, db: Database, settings: Settings
 ) -> list[APIRouter]:
     return [
-        predict.router(predictor, settings),
-        inference.router(predictor, routes, settings),
+        predict.router(predictor, vectors, settings),
+        inference.router(predictor, routes, vectors, settings),
         search.router(searcher, db),
         standing.router(routes, db),
     ]

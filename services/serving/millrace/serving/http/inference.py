@@ -1,4 +1,7 @@
-"""The Open Inference Protocol v2 over REST: a workspace is a model, its input is BYTES "text"."""
+"""The Open Inference Protocol v2 over REST: a workspace is a model.
+
+Its input is BYTES "text", or where it has features a tensor of each by its name, or BYTES "entity" to look them up.
+"""
 
 from collections.abc import Callable, Coroutine
 from importlib.metadata import version as installed
@@ -15,9 +18,11 @@ from millrace.chassis import Busy, Malformed, NotFound, Unavailable, Unprocessab
 from millrace.pages.words import counted
 from millrace.serving.answers import Answer, accept
 from millrace.serving.http.predict import Input, Name, bounded
+from millrace.serving.http.vectors import Vectors
 from millrace.serving.predictor import NotReady, Predictor
 from millrace.serving.routes import Routes
 from millrace.serving.settings import Settings
+from millrace.workspace import Workspace
 from millrace.workspace.expected import expected
 
 
@@ -50,13 +55,18 @@ def _error(status: int, message: str) -> Response:
     return JSONResponse({"error": message}, status, headers)
 
 
+Datatype = Literal[
+    "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64", "BYTES"
+]
+
+
 class Tensor(BaseModel):
-    name: Literal["text"]
-    datatype: Literal["BYTES"]
+    name: Name
+    datatype: Datatype
     shape: list[Annotated[int, Field(ge=0)]]
     data: list[Any]
 
-    def texts(self) -> list[str]:
+    def flat(self) -> list[Any]:
         """The elements in row-major order, nested or flat. Raises Malformed."""
         flat = list(self.data)
         while flat and all(isinstance(one, list) for one in flat):
@@ -64,8 +74,17 @@ class Tensor(BaseModel):
         size = 1
         for length in self.shape:
             size *= length
-        if not flat or len(flat) != size or not all(isinstance(one, str) for one in flat):
-            raise Malformed("inputs.data", f"{counted(size, 'text')}, as its shape says, and at least one")
+        texts = self.datatype != "BYTES" or all(isinstance(one, str | None) for one in flat)
+        if not flat or len(flat) != size or not texts:
+            what = counted(size, "text" if self.datatype == "BYTES" else "element")
+            raise Malformed(f"inputs.{self.name}.data", f"{what}, as its shape says, and at least one")
+        return flat
+
+    def texts(self) -> list[str]:
+        """Raises Malformed."""
+        flat = self.flat()
+        if self.datatype != "BYTES" or not all(isinstance(one, str) for one in flat):
+            raise Malformed(f"inputs.{self.name}.datatype", "BYTES, each element a text")
         return flat
 
 
@@ -75,11 +94,11 @@ class Parameters(BaseModel):
 
 class Infer(BaseModel):
     id: Name | None = None
-    inputs: Annotated[list[Tensor], Field(min_length=1, max_length=1)]
+    inputs: Annotated[list[Tensor], Field(min_length=1, max_length=1000)]
     parameters: Parameters = Parameters()
 
 
-def router(predictor: Predictor, routes: Routes, settings: Settings) -> APIRouter:
+def router(predictor: Predictor, routes: Routes, vectors: Vectors, settings: Settings) -> APIRouter:
     secret = settings.secret.get_secret_value()
     protocol = APIRouter(prefix="/v2", route_class=ProtocolRoute)
 
@@ -102,18 +121,13 @@ def router(predictor: Predictor, routes: Routes, settings: Settings) -> APIRoute
     async def model(name: str, version: str | None = None) -> dict[str, Any]:
         served = await predictor.live(name)
         loaded = served.versions["production"] if version is None else predictor.version(served, name, version)
-        one, each = [-1], [-1, len(loaded.labels)]
+        workspace = await predictor.workspace(name)
         return {
             "name": name,
             "versions": list(dict.fromkeys(one.version for one in served.versions.values())),
             "platform": "millrace",
-            "inputs": [{"name": "text", "datatype": "BYTES", "shape": one}],
-            "outputs": [
-                {"name": "label", "datatype": "BYTES", "shape": one},
-                {"name": "probability", "datatype": "FP64", "shape": one},
-                {"name": "probabilities", "datatype": "FP64", "shape": each},
-                {"name": "prediction_id", "datatype": "BYTES", "shape": one},
-            ],
+            "inputs": _takes(workspace),
+            "outputs": _gives(loaded.labels),
             "parameters": {"labels": list(loaded.labels), "version": loaded.version},
         }
 
@@ -138,14 +152,14 @@ def router(predictor: Predictor, routes: Routes, settings: Settings) -> APIRoute
             # One call is one arm: its answer is one tensor over one list of labels.
             accept(
                 workspace,
-                one.text,
+                await one.said(workspace, vectors),
                 request_id=one.request_id,
                 unit=one.unit,
                 key=call,
                 max_text=settings.max_text,
                 secret=secret,
             )
-            for one in bounded(_inputs(asked), settings)
+            for one in bounded(_inputs(workspace, asked), settings)
         ]
         if version is None:
             return _response(asked.id, await predictor.predict(requests))
@@ -154,10 +168,48 @@ def router(predictor: Predictor, routes: Routes, settings: Settings) -> APIRoute
     return protocol
 
 
-def _inputs(asked: Infer) -> list[Input]:
-    texts = asked.inputs[0].texts()
-    ids = [asked.id] if len(texts) == 1 else [asked.id and f"{asked.id}/{number}" for number in range(len(texts))]
-    return [Input(text=text, unit=asked.parameters.unit, request_id=own) for text, own in zip(texts, ids, strict=True)]
+def _takes(workspace: Workspace) -> list[dict[str, Any]]:
+    features = workspace.features.items()
+    columns = [(name, "FP64" if one.category is None else "BYTES") for name, one in features] or [("text", "BYTES")]
+    return [{"name": name, "datatype": datatype, "shape": [-1]} for name, datatype in columns]
+
+
+def _gives(labels: tuple[str, ...]) -> list[dict[str, Any]]:
+    one, each = [-1], [-1, len(labels)]
+    answers = [("label", "BYTES", one), ("probability", "FP64", one), ("probabilities", "FP64", each)]
+    told = [*(answers if labels else [("value", "FP64", one)]), ("prediction_id", "BYTES", one)]
+    return [{"name": name, "datatype": datatype, "shape": shape} for name, datatype, shape in told]
+
+
+def _inputs(workspace: Workspace, asked: Infer) -> list[Input]:
+    """Raises Malformed."""
+    rows = _rows(workspace, asked.inputs)
+    ids = [asked.id] if len(rows) == 1 else [asked.id and f"{asked.id}/{number}" for number in range(len(rows))]
+    unit = asked.parameters.unit
+    return [Input(**row, unit=unit, request_id=own) for row, own in zip(rows, ids, strict=True)]
+
+
+def _rows(workspace: Workspace, tensors: list[Tensor]) -> list[dict[str, Any]]:
+    names = [tensor.name for tensor in tensors]
+    if not workspace.features:
+        if names != ["text"]:
+            raise Malformed("inputs", 'one tensor, "text"')
+        return [{"text": text} for text in tensors[0].texts()]
+    if names == ["entity"]:
+        return [{"entity": entity} for entity in tensors[0].texts()]
+    if len(set(names)) != len(names):
+        raise Malformed("inputs", f"each feature once, not {', '.join(names)}")
+    for tensor in tensors:
+        feature = workspace.features.get(tensor.name)
+        if feature is not None and (feature.category is not None) != (tensor.datatype == "BYTES"):
+            expected = "BYTES, a category" if feature.category is not None else "a number's, such as FP64"
+            raise Malformed(f"inputs.{tensor.name}.datatype", f"{expected}, not {tensor.datatype}")
+    columns = [tensor.flat() for tensor in tensors]
+    for tensor, column in zip(tensors, columns, strict=True):
+        if len(column) != len(columns[0]):
+            expected = f"{counted(len(columns[0]), 'element')} as {names[0]} has"
+            raise Malformed(f"inputs.{tensor.name}.shape", expected)
+    return [{"features": dict(zip(names, row, strict=True))} for row in zip(*columns, strict=True)]
 
 
 def _response(request_id: str | None, answers: list[Answer]) -> dict[str, Any]:
@@ -166,9 +218,11 @@ def _response(request_id: str | None, answers: list[Answer]) -> dict[str, Any]:
     outputs = [
         _output("label", "BYTES", [rows], [one.label for one in served]),
         _output("probability", "FP64", [rows], [one.probability for one in served]),
-        _output("prediction_id", "BYTES", [rows], [one.prediction_id for one in served]),
     ]
-    if all(answer.labels == labels for answer in answers):
+    if not labels:
+        outputs = [_output("value", "FP64", [rows], [one.value for one in served])]
+    outputs.append(_output("prediction_id", "BYTES", [rows], [one.prediction_id for one in served]))
+    if labels and all(answer.labels == labels for answer in answers):
         probabilities = [value for answer in answers for value in answer.probabilities]
         outputs.append(_output("probabilities", "FP64", [rows, len(labels)], probabilities))
     return {

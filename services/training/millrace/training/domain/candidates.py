@@ -41,11 +41,12 @@ class Run:
 def candidates(
     cycle_id: UUID, *, bases: Sequence[str], methods: Sequence[str], most: int, untrusted: bool
 ) -> list[Candidate]:
-    """Every method on every base; where there are untrusted rows, each a second time without them. At most `most`."""
+    """Every method on every base, or on none where there are none; where there are untrusted rows, each a second time
+    without them. At most `most`."""
     chosen = [
         (base, method, rows)
         for rows in ((True, False) if untrusted else (True,))
-        for base, method in ((base, method) for base in bases for method in methods)
+        for base, method in ((base, method) for base in bases or ("",) for method in methods)
     ]
     return [
         Candidate(uuid5(cycle_id, f"run|{base}|{method}|{rows}"), method, base, rows) for base, method, rows in chosen
@@ -61,27 +62,34 @@ class Pick:
     why_not: Mapping[UUID, str]
 
 
-def pick(runs: Sequence[Run], metric: str) -> Pick | None:
+def pick(runs: Sequence[Run], metric: str, *, lower: bool = False) -> Pick | None:
     """The cheapest run within one standard error of the best on validation (Breiman et al., 1984, the 1 SE rule).
 
     Cheap is a small artifact, then no need of untrusted rows, then little training. None where no run was trained.
-    `metric` is a score, higher is better; its standard error is the score `<metric>_se`.
+    `metric` is a score, higher is better but where `lower` is; its standard error is the score `<metric>_se`.
     """
     trained = [run for run in runs if run.state == "trained" and metric in run.scores]
     if not trained:
         return None
-    best = max(trained, key=lambda run: run.scores[metric])
-    bar = best.scores[metric] - best.scores.get(f"{metric}_se", 0.0)
-    near = [run for run in trained if run.scores[metric] >= bar]
+    sign = -1.0 if lower else 1.0
+    best = max(trained, key=lambda run: sign * run.scores[metric])
+    bar = best.scores[metric] - sign * best.scores.get(f"{metric}_se", 0.0)
+    near = [run for run in trained if sign * run.scores[metric] >= sign * bar]
     chosen = min(near, key=lambda run: (run.bytes, run.candidate.untrusted, run.seconds, run.candidate.run_id))
-    why = f"{metric} {chosen.scores[metric]:.4f}, the cheapest of {len(near)} at or above {bar:.4f}"
-    why_not = {run.candidate.run_id: _why_not(run, chosen, metric, bar) for run in runs if run is not chosen}
+    side, wrong = ("below", "above") if lower else ("above", "below")
+    why = f"{metric} {chosen.scores[metric]:.4f}, the cheapest of {len(near)} at or {side} {bar:.4f}"
+    worse = {run.candidate.run_id: wrong for run in trained if run not in near}
+    why_not = {
+        run.candidate.run_id: _why_not(run, chosen, metric, bar, worse.get(run.candidate.run_id))
+        for run in runs
+        if run is not chosen
+    }
     return Pick(chosen, why, why_not)
 
 
-def _why_not(run: Run, chosen: Run, metric: str, bar: float) -> str:
+def _why_not(run: Run, chosen: Run, metric: str, bar: float, worse: str | None) -> str:
     if run.state != "trained" or metric not in run.scores:
         return run.failed or f"it has no {metric}"
-    if run.scores[metric] < bar:
-        return f"{metric} {run.scores[metric]:.4f} is more than one standard error below the best ({bar:.4f})"
+    if worse:
+        return f"{metric} {run.scores[metric]:.4f} is more than one standard error {worse} the best ({bar:.4f})"
     return f"as good within one standard error, and dearer than {chosen.candidate.method}"

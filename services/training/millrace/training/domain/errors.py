@@ -26,6 +26,12 @@ class NotTrained(Unprocessable):
         self.task = task
 
 
+class NothingMade(Conflict):
+    def __init__(self, run_id: UUID, why: str) -> None:
+        super().__init__(f"run {run_id} made nothing that could be made again: {why}")
+        self.run = str(run_id)
+
+
 class NothingToDeclare(Unprocessable):
     def __init__(self, workspace: str) -> None:
         super().__init__(f"{workspace} has no production version whose weights could be declared anew")

@@ -1,0 +1,1 @@
+"""Language models that answer: how they are spoken to, what they say, and how they are tuned. Imports transformers."""

@@ -1,0 +1,1 @@
+"""Models of features: a matrix of numbers and categories in, numbers or labels out."""
