@@ -143,7 +143,7 @@ def _groups(held: Sequence[Held]) -> Iterator[Held]:
 
 
 def _injected(held: Sequence[Held], orders: Mapping[str, str], labels: Sequence[str]) -> Iterator[Held]:
-    """Each row as it is, and with an order before it and one after it that name another label."""
+    """Each row as it is, and with an order before it and one after it; its label is then what that one says."""
     names = sorted(orders)
     for row in held:
         others = sorted(set(labels) - {row.label})
@@ -153,7 +153,7 @@ def _injected(held: Sequence[Held], orders: Mapping[str, str], labels: Sequence[
         for place in (BEFORE, AFTER):
             order, label = chosen(f"{place} {row.id}", names), chosen(row.id, others)
             text = attacked(row.text, orders[order], place, label)
-            yield row._replace(id=f"{row.id}{MARK}{order}.{place}", text=text)
+            yield row._replace(id=f"{row.id}{MARK}{order}.{place}", text=text, label=label)
 
 
 def _some(held: Sequence[Held]) -> list[Held]:

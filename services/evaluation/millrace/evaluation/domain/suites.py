@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
-from millrace.evaluation.domain.outcomes import Limits
+from millrace.evaluation.domain.outcomes import MARK, Limits
 from millrace.workspace import Workspace
 from millrace.workspace.problems import nearest
 from millrace.workspace.suites import KINDS, RESERVED
@@ -89,6 +89,8 @@ def faults(rows: Sequence[Brought], kind: str, labels: Sequence[str]) -> Iterato
             meant = nearest(row.label, labels)
             hint = f" (did you mean {meant!r}?)" if meant else ""
             yield Fault(f"rows.{at}.label", f"one of the workspace's labels{hint}")
+        if row.id and kind == "injection" and MARK in row.id:
+            yield Fault(f"rows.{at}.id", f"an id without {MARK}")
         same = seen.setdefault((row.text, row.label, row.group), at)
         if same != at:
             yield Fault(f"rows.{at}", f"another row: row {same} is the same")
