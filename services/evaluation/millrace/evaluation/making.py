@@ -46,20 +46,20 @@ class Wanted:
     """A suite that the workspace's file declares, or that a team brought, or both."""
 
     name: str
-    declared: Suite
+    suite: Suite
     owner: str
     version: Version | None
     rows: Sequence[Row] = ()
 
     @property
     def kind(self) -> str:
-        return self.declared.kind
+        return self.suite.kind
 
     @property
     def made_of(self) -> str | None:
         """The suite whose rows it needs: orders that a team brings are given in those too."""
         needs = "of" in KINDS[self.kind].options and (self.version is None or self.kind == "injection")
-        return self.declared.of if needs else None
+        return self.suite.of if needs else None
 
 
 async def wanted(tx: Transaction, workspace: str, spec: Workspace) -> list[Wanted]:
@@ -68,13 +68,13 @@ async def wanted(tx: Transaction, workspace: str, spec: Workspace) -> list[Wante
     found = []
     for name in sorted(spec.suites.keys() | brought.keys()):
         version = brought.get(name)
-        declared = spec.suites.get(name) or (Suite(kind=version.kind) if version else None)
-        if declared is None or not KINDS[declared.kind].brings or declared.kind not in spec.meaning.suite_kinds:
+        suite = spec.suites.get(name) or (Suite(kind=version.kind) if version else None)
+        if suite is None or not KINDS[suite.kind].brings or suite.kind not in spec.meaning.suite_kinds:
             continue
-        version = version if version and version.kind == declared.kind else None
+        version = version if version and version.kind == suite.kind else None
         rows = await suites.rows(tx, version) if version else []
-        owner = version.owner if version else declared.owner or spec.owner
-        found.append(Wanted(name, declared, owner, version, rows))
+        owner = version.owner if version else suite.owner or spec.owner
+        found.append(Wanted(name, suite, owner, version, rows))
     return found
 
 
@@ -176,7 +176,7 @@ def _written(one: Wanted, rows: Sequence[Held], source: Rows | None, left_out: C
     pyarrow.parquet.write_table(
         pyarrow.table({name: pyarrow.array(v, pyarrow.string()) for name, v in table.items()}), path
     )
-    limits = Limits(one.declared.confidence, one.declared.within.total_seconds() * 1000)
+    limits = Limits(one.suite.confidence, one.suite.within.total_seconds() * 1000)
     about = About(
         one.kind,
         one.owner,

@@ -15,6 +15,7 @@ from millrace.chassis.masking import policy_of
 from millrace.chassis.people import People
 from millrace.chassis.signing import By, Signed
 from millrace.evaluation.domain.suites import Brought, Fault, Row, digest_of, faults, kept, refused
+from millrace.evaluation.metrics import SUITES
 from millrace.evaluation.store import specs, suites
 from millrace.evaluation.store.suites import Version
 from millrace.privacy import derived_key, mask, pseudonymous
@@ -77,7 +78,10 @@ def router(db: Database, clock: Clock, people: People, secret: str) -> APIRouter
             rows = await erasure.standing(tx, rows, lambda row: About(name, row.subject, now))
             digest = digest_of(given.kind, rows)
             fresh = Version(name, suite, 0, given.kind, given.owner, digest, len(rows), by, now)
-            return {**_told(await suites.append(tx, fresh, rows)), "masked": masked}
+            version = await suites.append(tx, fresh, rows)
+            if version.added_at == now:
+                tx.after_commit.append(SUITES.labels(version.kind).inc)
+        return {**_told(version), "masked": masked}
 
     @router.get("/{suite}")
     async def show(
