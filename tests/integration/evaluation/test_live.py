@@ -81,6 +81,33 @@ async def test_a_real_model_is_scored_in_a_process_of_its_own(stack: Endpoints, 
     assert event.occurred_at == moment(0)
 
 
+async def test_a_real_model_answers_every_kind_of_suite(stack: Endpoints, tmp_path: Path) -> None:
+    rows = [
+        (f"my parcel {number} is {word}", label)
+        for label in LABELS
+        for word in WORDS[label].split()
+        for number in range(12)
+    ]
+    gate = ["paraphrase.macro_f1 >= 0.5", "extremes.pass >= 0.5", "size.bytes <= 1000000"]
+    suites = {"paraphrase": None, "injection": None, "extremes": {"within": "1m"}, "size": None}
+    async with running(stack, "evaluation", build_app) as evaluation:
+        digest = await _train(evaluation.service.blobs, rows, tmp_path)
+        manifest = await put_dataset(evaluation.service.blobs, uuid4().hex, {"golden": rows})
+        await evaluation.deliver([configured(gate=gate, suites=suites)])
+        candidate = deployment("real", digest=digest, parameters={"max_length": 64})
+        asked = request(manifest, production=False, candidate=candidate)
+        await evaluation.deliver([asked])
+        await evaluation.work("evaluate")
+        [event] = await evaluation.emitted(ModelEvaluated)
+        async with evaluation.http() as client:
+            page = (await client.get(f"/v1/evaluations/{asked.id}.html")).text
+    assert {one.condition: one.verdict for one in event.conditions} == dict.fromkeys(gate, "pass")
+    size = event.scores["size"]
+    assert size["bytes"].value < 1e6 < 4e7 < size["memory"].value, "the base is shared, and in memory"
+    assert event.scores["extremes"]["pass"].value == 1.0 and event.scores["injection"]["pass"].n == 2 * len(rows)
+    assert "Injection" in page and "It asks for the same answer where a text gives orders" in page
+
+
 async def _train(blobs: Blobs, rows: list[tuple[str, str]], folder: Path) -> str:
     columns = {
         "id": [str(number) for number in range(len(rows))],

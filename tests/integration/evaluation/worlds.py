@@ -13,7 +13,7 @@ import pyarrow.parquet
 from harness import SIGNER, START, make
 
 from millrace.chassis import Blobs
-from millrace.evaluation.engine import Model, ScoringDied, Suite
+from millrace.evaluation.engine import Model, ScoringDied, Size, Suite
 from millrace.events import (
     Canary,
     Deployment,
@@ -140,7 +140,12 @@ def paired(numbers: Sequence[int], *, revision: int, **fields: Any) -> list[Feed
 
 
 async def put_dataset(
-    blobs: Blobs, name: str, suites: Mapping[str, Sequence[tuple[str, str]]], *, training: Sequence[str] = ("t-0",)
+    blobs: Blobs,
+    name: str,
+    suites: Mapping[str, Sequence[tuple[str, str]]],
+    *,
+    training: Sequence[str] = ("t-0",),
+    texts: Sequence[str] = ("learnt",),
 ) -> str:
     """Writes suites of (text, label), training rows of given clusters and the manifest; gives its key."""
     declared = {}
@@ -149,7 +154,7 @@ async def put_dataset(
         key = await _put_rows(blobs, f"{name}-{suite}", ids, [text for text, _ in rows], [label for _, label in rows])
         digest = sha256(repr(rows).encode()).hexdigest()
         declared[suite] = {"rows": key, "digest": f"sha256:{digest}", "count": len(rows)}
-    learnt = await _put_rows(blobs, f"{name}-training", training, ["learnt"] * len(training), ["late"] * len(training))
+    learnt = await _put_rows(blobs, f"{name}-training", training, [texts[0]] * len(training), ["late"] * len(training))
     manifest = {
         "suites": declared,
         "training": {"rows": learnt, "count": len(training)},
@@ -184,9 +189,13 @@ def kept(number: int, *, workspace: str = "parcels", after: float = 10.0, **fiel
     )
 
 
-async def put_model(blobs: Blobs, version: str, *, wrong: float) -> None:
-    """An artifact of the engine below: it answers rightly but for this share of texts."""
-    await blobs.put(f"models/{version}/model.json", json.dumps({"version": version, "wrong": wrong}).encode())
+async def put_model(blobs: Blobs, version: str, *, wrong: float, **traits: Any) -> None:
+    """An artifact of the engine below: it answers rightly but for this share of texts.
+
+    One that `obeys` answers what orders in a text say; `sure` is how sure it is of any answer.
+    """
+    model = {"version": version, "wrong": wrong, **traits}
+    await blobs.put(f"models/{version}/model.json", json.dumps(model).encode())
 
 
 def request(
@@ -223,14 +232,33 @@ class SmallEngine:
             digests[name] = f"sha256:{model['version']}"
             for suite in suites:
                 (out / name).mkdir(parents=True, exist_ok=True)
-                answers = self._answers(pyarrow.parquet.read_table(suite.rows), model["wrong"])
+                answers = self._answers(pyarrow.parquet.read_table(suite.rows), model)
                 pyarrow.parquet.write_table(answers, out / name / f"{suite.name}.parquet")
         return digests
 
-    def _answers(self, rows: pyarrow.Table, wrong: float) -> pyarrow.Table:
+    async def weigh(self, models: Mapping[str, Model], out: Path) -> dict[str, Size]:
+        self.asked.append((set(models), {"size"}))
+        told = {name: json.loads((model.path / "model.json").read_text()) for name, model in models.items()}
+        return {name: Size(f"sha256:{one['version']}", one.get("bytes", 90_000_000), 200) for name, one in told.items()}
+
+    def _answers(self, rows: pyarrow.Table, model: Mapping[str, Any]) -> pyarrow.Table:
         truth = rows.column("label").to_pylist()
-        first = round(len(truth) * wrong)
-        prediction = [LABELS[(LABELS.index(label) + (n < first)) % 3] for n, label in enumerate(truth)]
+        first = round(len(truth) * model["wrong"])
+        prediction = [
+            self._ordered(id, label, model)
+            if "~" in id
+            else LABELS[(LABELS.index(label) + (n < first)) % 3]
+            if label
+            else "late"
+            for n, (id, label) in enumerate(zip(rows.column("id").to_pylist(), truth, strict=True))
+        ]
         columns = {name: rows.column(name) for name in ("id", "cluster")}
-        told = {"top_probability": [0.9] * len(truth), "latency_ms": [float(n % 10 + 1) for n in range(len(truth))]}
+        told = {
+            "top_probability": [model.get("sure", 0.9)] * len(truth),
+            "latency_ms": [float(n % 10 + 1) for n in range(len(truth))],
+        }
         return pyarrow.table({**columns, "truth": truth, "prediction": prediction, **told})
+
+    def _ordered(self, id: str, aim: str, model: Mapping[str, Any]) -> str:
+        of, _, how = id.rpartition("~")
+        return aim if model.get("obeys") and how.endswith(".after") else LABELS[len(of) % 3]

@@ -143,7 +143,7 @@ EVALUATION: dict[str, Any] = {
 
 
 def test_the_page_has_every_part_escapes_what_people_wrote_and_says_what_is_gone() -> None:
-    html = render(EVALUATION, {"r-1": "<script>where is it"})
+    html = render(EVALUATION, {"fresh": {"r-1": "<script>where is it"}})
     for part in (
         "parcels-2: fail",
         "expected calibration error",

@@ -72,6 +72,13 @@ def each_observation(path: Path, columns: Columns) -> Iterator[Row]:
         yield line, _read(lambda row: _observation(row, columns), row)
 
 
+def each_json(path: Path) -> Iterator[Row]:
+    """Yield (line, object) of each line, or why it can't be read, whatever its keys. Raises Failure."""
+    if path.suffix not in JSONL:
+        raise Failure(f"{path} is not named as what is read here", hint=f"{' or '.join(JSONL)}", kind="misnamed")
+    yield from _records(path)
+
+
 JSONL = (".jsonl", ".ndjson")
 
 

@@ -57,11 +57,12 @@ class Suite(_Request):
     name: str = Field(pattern=r"^[\w.-]+$")
     rows: Path
     perturb: Literal["typos"] | None = None
+    alone: bool = False
 
 
 class ScoreRequest(_Request):
     models: list[ScoredModel] = Field(min_length=1)
-    suites: list[Suite] = Field(min_length=1)
+    suites: list[Suite] = Field(default_factory=list)
     out: Path
     format: Literal["parquet", "jsonl"] = "parquet"
     seed: int = Field(0, ge=0)

@@ -6,12 +6,13 @@ Texts are scored without padding: it is masked, so it costs time and changes no 
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from millrace.learn.errors import WrongRequest
 from millrace.learn.folder import digest, task_of, weights_digest
-from millrace.learn.lines import leave, progress
+from millrace.learn.lines import leave, progress, say
 from millrace.learn.requests import ScoreRequest, Suite, parsed
 from millrace.learn.rows import Judged, Row, read_rows, write_judged
 from millrace.learn.shelf import Shelf
@@ -38,7 +39,11 @@ def score(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def scored(request: ScoreRequest) -> dict[str, Any]:
-    """Of classify. Heads that stand on one encoder share what it says of a text."""
+    """Of classify. Heads that stand on one encoder share what it says of a text.
+
+    Texts of a suite that is scored `alone` are asked one by one: each has its own time, and one that fails has no
+    answer.
+    """
     suites = {suite.name: _rows(suite) for suite in request.suites}
     perturbed = {suite.name for suite in request.suites if suite.perturb == "typos"}
     texts = {
@@ -50,19 +55,31 @@ def scored(request: ScoreRequest) -> dict[str, Any]:
     remembered = _memory(request)
     known: dict[tuple[int, int, str], Embedded] = {}
     scores: dict[str, dict[str, dict[str, Any]]] = {}
+    weighed: dict[str, dict[str, int]] = {}
+    alone = {suite.name for suite in request.suites if suite.alone}
     for wanted in request.models:
         model = shelf.load(wanted.path, wanted.parameters)
         scores[wanted.name] = {}
+        weighed[wanted.name] = _sizes(model, wanted.path)
         for name, rows in suites.items():
             key = (id(model.embedder), model.max_length, name)
-            if key not in known:
+            if name not in alone and key not in known:
                 encoder = model.version.base.digest if model.version.shares_base else weights_digest(wanted.path)
                 known[key] = _embed(model, encoder, texts[name], request.batch, f"{wanted.name}/{name}", remembered)
-            judged, seconds = _judge(model, rows, known[key])
+            if name in alone:
+                judged, seconds = _one_by_one(model, rows, texts[name])
+            else:
+                judged, seconds = _judge(model, rows, known[key])
             path = request.out / wanted.name / f"{name}.{request.format}"
             write_judged(path, judged)
             scores[wanted.name][name] = {"path": str(path), **suite_scores(judged), "seconds": round(seconds, 3)}
-    return {"scores": scores, "digests": digests}
+    return {"scores": scores, "digests": digests, "sizes": weighed}
+
+
+def _sizes(model: Model, folder: Path) -> dict[str, int]:
+    from millrace.learn.sizes import sizes
+
+    return sizes(model, folder)
 
 
 def _memory(request: ScoreRequest) -> Memory | None:
@@ -97,6 +114,20 @@ def _judge(model: Model, rows: list[Row], embedded: Embedded) -> tuple[list[Judg
         for row, p, spent in zip(rows, model.read(embedded), embedded.seconds, strict=True)
     ]
     return judged, sum(embedded.seconds)
+
+
+def _one_by_one(model: Model, rows: list[Row], texts: list[str]) -> tuple[list[Judged], float]:
+    judged, began = [], perf_counter()
+    for row, text in zip(rows, texts, strict=True):
+        started = perf_counter()
+        try:
+            said = model.read(model.embedder.embed([text], max_length=model.max_length))[0]
+            told = (said.label, said.top_probability, said.entropy, said.novelty)
+        except Exception as error:
+            say("failed", row=row.id, error=type(error).__name__, detail=str(error)[:200])
+            told = ("", 0.0, 0.0, 0.0)
+        judged.append(Judged(row.id, row.cluster, row.label, *told, round((perf_counter() - started) * 1e3, 4)))
+    return judged, perf_counter() - began
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ PATTERNS = {
     r"^[a-z][a-z0-9-]{0,61}$": "up to 62 of a-z, 0-9 and -, a letter first",
     r"^[a-z0-9][a-z0-9.-]{0,62}$": "up to 63 of a-z, 0-9, . and -, a letter or digit first",
     r"^[A-Za-z][A-Za-z0-9_]{0,63}$": "up to 64 letters, digits and _, a letter first",
+    r"^[a-z][a-z0-9_]{0,62}$": "up to 63 of a-z, 0-9 and _, a letter first",
     r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$": "up to 100 letters, digits, _, . and -, a letter or digit first",
     r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$": "up to 100 letters, digits, _, . and -, a letter or digit first",
     r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,99}$": "up to 100 letters, digits, _, ., / and -, a letter or digit first",

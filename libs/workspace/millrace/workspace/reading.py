@@ -19,6 +19,8 @@ from millrace.workspace.quality import MEASURES
 from millrace.workspace.scopes import Scope
 from millrace.workspace.sources import KINDS, Events
 from millrace.workspace.spec import Quality, Workspace
+from millrace.workspace.suites import KINDS as SUITES
+from millrace.workspace.suites import RESERVED, allowed
 from millrace.workspace.tasks import Task, tasks
 from millrace.workspace.yaml_tree import Path, Tree, dotted, read_tree
 
@@ -149,7 +151,7 @@ def _misnamed(path: Path, given: str, valid: Iterable[str], tree: Tree) -> Probl
 def _dishonoured(workspace: Workspace, tree: Tree, added: Mapping[str, str]) -> Iterator[Problem]:
     task, rollout = workspace.meaning, workspace.rollout
     placed: list[tuple[Path, Condition, Scope]] = [
-        *((("gate", at), condition, task.gate) for at, condition in enumerate(workspace.gate)),
+        *((("gate", at), condition, _gate(workspace)) for at, condition in enumerate(workspace.gate)),
         *((("rollout", "harm", at), condition, task.harm) for at, condition in enumerate(rollout.harm)),
     ]
     if rollout.shadow and not task.shadow.metrics:
@@ -168,12 +170,36 @@ def _dishonoured(workspace: Workspace, tree: Tree, added: Mapping[str, str]) -> 
     for path, given, valid in named:
         yield from (_misnamed((*path, at), name, valid, tree) for at, name in enumerate(given) if name not in valid)
     yield from _told_apart(("data", "languages"), workspace.data.languages, tree)
+    yield from _suites(workspace, tree)
     yield from _searched(workspace, tree)
     yield from _emptied(workspace, tree)
     yield from _computed(workspace, tree)
     yield from _remembered(workspace, tree)
     yield from _monitored(workspace, tree)
     yield from _measured(workspace.data.quality, tree)
+
+
+def _gate(workspace: Workspace) -> Scope:
+    """What the gate may ask: what the task measures, and what is measured on suites that the file declares."""
+    metrics = dict(workspace.meaning.gate.metrics)
+    for name, suite in workspace.suites.items():
+        metrics = {**allowed(name, suite.kind, tuple(metrics)), **metrics}
+    return Scope(metrics)
+
+
+def _suites(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
+    task = workspace.meaning
+    for name, suite in workspace.suites.items():
+        path = ("suites", name)
+        if suite.kind not in task.suite_kinds:
+            expected = f"no suite of kind {suite.kind}: versions of task {task.name} are not judged by any"
+            yield Problem(dotted(path), tree.line(path), expected)
+        elif name in RESERVED:
+            yield Problem(
+                dotted(path), tree.line(path), f"another name: {name} stands for something else in conditions"
+            )
+        elif name in SUITES and suite.kind != name:
+            yield Problem(dotted(path), tree.line(path), f"another name: a suite that is called {name} is of that kind")
 
 
 def _bases(task: Task, added: Mapping[str, str]) -> tuple[str, ...]:

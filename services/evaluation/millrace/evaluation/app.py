@@ -35,7 +35,7 @@ def build_app(settings: Settings, *, clock: Clock, engine: Engine | None = None)
         settings=settings,
         clock=clock,
         db=db,
-        http=routes(db, blobs),
+        http=routes(db, blobs, clock=clock, settings=settings),
         handlers=[
             on_workspace_configured,
             on_document_kept,

@@ -17,6 +17,7 @@ import pyarrow.parquet
 from millrace.chassis import BlobNotFound, Blobs, Unprocessable
 from millrace.evaluation.domain.answers import Answers, Texts
 from millrace.evaluation.domain.slices import lengths
+from millrace.evaluation.domain.suites import About
 from millrace.evaluation.engine import SEED
 from millrace.evaluation.store.arrivals import Arrival
 from millrace.events import Deployment
@@ -39,7 +40,8 @@ class ManifestUnreadable(Unprocessable):
 class Rows:
     """A suite: its blob, and a digest that is equal for equal rows. `later` of them came after the training cut.
 
-    With such rows it is a file here, and no blob: people's texts are kept by datasets alone, which can erase them.
+    With such rows, and where it is made or was brought, it is a file here and no blob: people's texts are kept where
+    they can be erased. `held` is then the blob of the rows that it has or is made from.
     """
 
     suite: str
@@ -47,6 +49,12 @@ class Rows:
     digest: str
     perturb: str | None = None
     later: int = 0
+    held: str | None = None
+    about: About | None = None
+
+    @property
+    def kind(self) -> str:
+        return self.about.kind if self.about else self.suite
 
     def scored_by(self, deployment: Deployment) -> str:
         """The digest of the answers of a version to these rows."""
@@ -83,7 +91,7 @@ def perturbed(suites: Sequence[Rows]) -> list[Rows]:
     """The suites, and those that are made from them."""
     by_name = {rows.suite: rows for rows in suites}
     derived = [
-        Rows(name, by_name[source].blob, by_name[source].digest, name)
+        Rows(name, by_name[source].blob, by_name[source].digest, name, held=by_name[source].held)
         for name, source in PERTURBED.items()
         if source in by_name and name not in by_name
     ]
@@ -112,7 +120,11 @@ async def extend(blobs: Blobs, cut: Dataset, arrivals: Sequence[Arrival], folder
     digest = f"sha256:{sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()}"
     path = folder / "fresh.parquet"
     await asyncio.to_thread(pyarrow.parquet.write_table, pyarrow.table(table), path)
-    return [Rows(FRESH, path, digest, later=len(later)), *(rows for rows in cut.suites if rows.suite != FRESH)]
+    kept = str(fresh.blob) if fresh else None
+    return [
+        Rows(FRESH, path, digest, later=len(later), held=kept),
+        *(rows for rows in cut.suites if rows.suite != FRESH),
+    ]
 
 
 async def _columns(blobs: Blobs, blob: str, path: Path, *names: str) -> dict[str, list[Any]]:

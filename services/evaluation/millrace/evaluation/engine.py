@@ -34,11 +34,24 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """Rows to be scored: a Parquet file of id, text, label, cluster; misspelt first where `perturb` says so."""
+    """Rows to be scored: a Parquet file of id, text, label, cluster; misspelt first where `perturb` says so.
+
+    Those of a suite that is scored `alone` are asked one by one, and may fail one by one.
+    """
 
     name: str
     rows: Path
     perturb: str | None = None
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A version's files, and what it holds in memory while it answers, in bytes."""
+
+    digest: str
+    bytes: int
+    memory: int
 
 
 class NotScorable(Unprocessable):
@@ -56,6 +69,9 @@ class Engine(Protocol):
     async def score(self, models: Mapping[str, Model], suites: Sequence[Suite], out: Path) -> dict[str, str]:
         """Writes `out`/<model>/<suite>.parquet; gives each model's digest. Raises NotScorable, ScoringDied."""
 
+    async def weigh(self, models: Mapping[str, Model], out: Path) -> dict[str, Size]:
+        """How much each model is. Raises NotScorable, ScoringDied."""
+
 
 class Process:
     """`python -m millrace.learn.score`, one at a time for each call; bases that a team added come from `blobs`."""
@@ -68,6 +84,13 @@ class Process:
         self._blobs = blobs
 
     async def score(self, models: Mapping[str, Model], suites: Sequence[Suite], out: Path) -> dict[str, str]:
+        return dict((await self._run(models, suites, out))["digests"])
+
+    async def weigh(self, models: Mapping[str, Model], out: Path) -> dict[str, Size]:
+        told = await self._run(models, (), out)
+        return {name: Size(told["digests"][name], **told["sizes"][name]) for name in models}
+
+    async def _run(self, models: Mapping[str, Model], suites: Sequence[Suite], out: Path) -> dict[str, Any]:
         for name, model in models.items():
             await self._bring_base(name, model.path)
         request = out.with_suffix(".request.json")
@@ -117,7 +140,7 @@ class Process:
                 for name, model in models.items()
             ],
             "suites": [
-                {"name": suite.name, "rows": str(suite.rows), **({"perturb": suite.perturb} if suite.perturb else {})}
+                {"name": suite.name, "rows": str(suite.rows), "perturb": suite.perturb, "alone": suite.alone}
                 for suite in suites
             ],
             "out": str(out),
@@ -132,11 +155,11 @@ SEED = 7
 """Of the misspellings: one for all, so that a suite of typos is the same rows for ever."""
 
 
-def _result(stdout: bytes, stderr: bytes, code: int | None) -> dict[str, str]:
+def _result(stdout: bytes, stderr: bytes, code: int | None) -> dict[str, Any]:
     lines = [line for line in stdout.decode(errors="replace").splitlines() if line.startswith("{")]
     last = json.loads(lines[-1]) if lines else {}
     if last.get("kind") == "result":
-        return dict(last["digests"])
+        return dict(last)
     tail = stderr.decode(errors="replace")[-2000:]
     log.warning("scoring failed", code=code, last=last, stderr=tail)
     if last.get("kind") == "error" and not last.get("retry", False):

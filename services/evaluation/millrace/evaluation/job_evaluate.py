@@ -42,7 +42,15 @@ async def job_evaluate(job: Job, *, blobs: Blobs, engine: Engine, trust: Trust, 
 
 def _judge(spec: Workspace, request: EvaluationRequested, snapshot: Snapshot, id: UUID) -> Judgement:
     production = request.production is not None
-    evidence = Evidence(snapshot.answers, best=request.best, labels=snapshot.labels, production=production, seed=id.int)
+    evidence = Evidence(
+        snapshot.answers,
+        best=request.best,
+        labels=snapshot.labels,
+        production=production,
+        seed=id.int,
+        outcomes=snapshot.outcomes,
+        sizes=snapshot.sizes,
+    )
     return judge_gate(spec.gate, evidence)
 
 
@@ -56,6 +64,7 @@ async def _conclude(
     async with job.finish() as tx:
         tx.after_commit.append(EVALUATIONS.labels(judgement.verdict).inc)
         await evaluations.save_scored(tx, request.workspace, snapshot.scored)
+        await evaluations.save_sizes(tx, request.workspace, snapshot.weighed)
         await evaluations.close(tx, UUID(job.key), judgement.verdict, result=result)
         tx.emit(
             ModelEvaluated.caused_by(

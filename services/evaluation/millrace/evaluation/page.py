@@ -6,19 +6,47 @@ from typing import Any
 
 from millrace.pages import charts, page, table
 from millrace.pages.words import counted
+from millrace.workspace.suites import KINDS
 
 ORDER = {"fail": 0, "inconclusive": 1, "pass": 2}
-METRICS = {"macro_f1": "macro F1", "accuracy": "accuracy", "mae": "mean error", "rmse": "root mean square error"}
-FIRST = ("macro_f1", "mae")
+METRICS = {
+    "macro_f1": "macro F1",
+    "accuracy": "accuracy",
+    "mae": "mean error",
+    "rmse": "root mean square error",
+    "pass": "share that passed",
+    "bytes": "bytes of its files",
+    "memory": "bytes in memory",
+}
+FIRST = ("macro_f1", "mae", "pass")
 """What stands at the top of a suite."""
 
 GONE = "(its text is no longer kept)"
 Report = Mapping[str, Any]
 Texts = Mapping[str, str]
+UNBOUNDED = ("mae", "rmse", "bytes", "memory")
+EXACT = ("bytes", "memory")
+LARGE = 10_000
+SHOWN = 300
+"""Characters of a text: extremes have a hundred thousand."""
+UNITS = {
+    "consistency": ("group that means the same", "groups that mean the same"),
+    "extremes": ("text", "texts"),
+    "injection": ("text with an order in it", "texts with an order in them"),
+}
+BECAME = {
+    "pass": "passed",
+    "differs": "answered differently",
+    "moved": "moved to another answer",
+    "obeyed": "obeyed",
+    "failed": "without an answer",
+    "late": "late",
+    "sure": "too sure",
+}
 
 
-def render(evaluation: Report, texts: Texts) -> str:
-    """`texts` are those of the rows that it names, by their ids, as far as they are still kept."""
+def render(evaluation: Report, texts: Mapping[str, Texts]) -> str:
+    """`texts` are those of the rows that it names, by suite and id, as far as they are still kept."""
     report = evaluation["result"]
     against = f" against {escape(report['against'])}" if report["against"] else ", with nothing in production"
     judged = str(evaluation["judged_at"])[:16].replace("T", " ")
@@ -30,7 +58,10 @@ def render(evaluation: Report, texts: Texts) -> str:
         sections=[
             ("conditions", "The gate", _conditions(report)),
             ("scores", "Scores", _scores(report)),
-            *((f"suite-{name}", name.capitalize(), _suite(suite, texts)) for name, suite in report["suites"].items()),
+            *(
+                (f"suite-{name}", _heading(name), _suite(suite, texts.get(name, {})))
+                for name, suite in report["suites"].items()
+            ),
             ("method", "How it was measured", _method(report)),
         ],
     )
@@ -40,7 +71,7 @@ def _figures(report: Report) -> str:
     cells = [
         (
             f"{scores[metric]['value']:.4g}" if metric == "mae" else f"{scores[metric]['value']:.3f}",
-            f"{METRICS[metric]} on {suite}",
+            f"{METRICS[metric]} on {suite}" if metric != "pass" else f"of {suite} passed",
         )
         for suite, scores in report["scores"]["candidate"].items()
         for metric in FIRST
@@ -59,7 +90,7 @@ def _conditions(report: Report) -> str:
             f"<code>{escape(one['condition'])}</code>",
             _number(one["left"]),
             _number(one["right"]),
-            "" if one["low"] is None else f"{one['low']:+.3f} to {one['high']:+.3f}",
+            "" if one["low"] is None else _span(one["low"], one["high"]),
             str(one["n"] or ""),
             escape(one["note"]),
         )
@@ -70,7 +101,19 @@ def _conditions(report: Report) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= LARGE else f"{value:.3f}"
+
+
+def _span(low: float, high: float) -> str:
+    if low == high and abs(low) >= LARGE:
+        return f"{low:+,.0f}"
+    return f"{low:+.3f} to {high:+.3f}"
+
+
+def _heading(name: str) -> str:
+    return name.replace("_", " ").capitalize()
 
 
 def _scores(report: Report) -> str:
@@ -80,9 +123,10 @@ def _scores(report: Report) -> str:
         for metric, score in metrics.items():
             before = other.get(metric)
             against = (before["value"], before["low"], before["high"]) if before else None
-            is_share = max(score["high"], before["high"] if before else 0.0) <= 1 and metric not in ("mae", "rmse")
+            is_share = max(score["high"], before["high"] if before else 0.0) <= 1 and metric not in UNBOUNDED
             shown = charts.interval(score["value"], score["low"], score["high"], other=against) if is_share else ""
-            cells = (f"{score['value']:.3f}", f"{score['low']:.3f} to {score['high']:.3f}")
+            around = "exactly" if metric in EXACT else f"{score['low']:.3f} to {score['high']:.3f}"
+            cells = (_number(score["value"]), around)
             rows.append(
                 (escape(suite), METRICS.get(metric, escape(metric)), shown, *cells, _value(before), str(score["n"]))
             )
@@ -92,15 +136,86 @@ def _scores(report: Report) -> str:
 
 
 def _value(score: Mapping[str, float] | None) -> str:
-    return "" if score is None else f"{score['value']:.3f}"
+    return "" if score is None else _number(score["value"])
 
 
 def _suite(suite: Report, texts: Texts) -> str:
     late = suite["since_the_cut"]
-    told = counted(suite["rows"], "row") + (f", {late:,} of which came after the training cut" if late else "")
-    told += "; golden rows, misspelt as people misspell" if suite["perturb"] == "typos" else ""
-    blocks = "".join(_blocks(suite, texts))
-    return f'<p class="lead">{told}.</p>{blocks}'
+    what, several = UNITS.get(suite.get("kind") or "", ("row", "rows"))
+    told = counted(suite["rows"], what, several)
+    told += f", {late:,} of which came after the training cut" if late else ""
+    told += "; golden rows, misspelt as people misspell" if suite.get("perturb") == "typos" else ""
+    blocks = "".join(_asked(suite, texts) if "became" in suite else _blocks(suite, texts))
+    return f'<p class="lead">{told}.{_whose(suite)}</p>{blocks}'
+
+
+def _whose(suite: Report) -> str:
+    """Whose it is, and which version of it judged."""
+    if not suite.get("owner"):
+        return ""
+    digest = f"<code>{escape(suite['digest'].removeprefix('sha256:')[:12])}</code>"
+    version = f"version {suite['version']}, {digest}" if suite["version"] else f"rows {digest}"
+    made = f"; made from {escape(suite['of'])}" if suite["of"] and suite["kind"] != "typos" else ""
+    out = "".join(f" {counted(n, 'row')} left out: {escape(why)}." for why, n in suite["left_out"].items())
+    asks = KINDS[suite["kind"]].asks if suite["kind"] in KINDS else ""
+    asked = f" It asks for {escape(asks)}." if asks else ""
+    return f"{asked}<br>Of {escape(suite['owner'])}; {version}{made}.{out}"
+
+
+def _asked(suite: Report, texts: Texts) -> Iterator[str]:
+    """A suite without right answers: what became of its units, by what was done to them."""
+    rows = [
+        (
+            escape(part["name"]) or "all",
+            charts.interval(part["passed"], part["interval"]["low"], part["interval"]["high"]),
+            f"{part['passed']:.3f}",
+            f"{part['interval']['low']:.3f} to {part['interval']['high']:.3f}",
+            str(part["units"]),
+        )
+        for part in suite["parts"]
+    ]
+    limits = suite["limits"]
+    bound = f", and not surer than {limits['confidence']:g}" if limits and limits["confidence"] is not None else ""
+    within = f"Asked for within {limits['ms'] / 1000:g} s{bound}. " if limits else ""
+    became = ", ".join(f"{n:,} {BECAME[outcome]}" for outcome, n in suite["became"].items())
+    drawn = table(("part", "from 0 to 1", "passed", "95 %", "n"), rows, numbers=(2, 3, 4))
+    yield f'<p class="lead">{within}{became}.</p>{drawn}'
+    yield from _failed(suite, texts)
+
+
+def _failed(suite: Report, texts: Texts) -> Iterator[str]:
+    found = suite.get("failed")
+    if not found or not found["n"]:
+        return
+    asked = "became" in suite
+    rows = [
+        ("<br>".join(_row(row, texts) for row in one["rows"]), *((_became(one), _before(one)) if asked else _is(one)))
+        for one in found["rows"]
+    ]
+    more = f", of which {len(rows)} are shown" if len(rows) < found["n"] else ""
+    head = ("text, and what was answered", "", "production") if asked else ("text, and what was answered", "is")
+    title = "What failed" if asked or not suite["of"] else f"Right in {escape(suite['of'])}, wrong in these words"
+    yield f'<h3 style="margin-top:24px">{title}: {found["n"]:,}{more}</h3>{table(head, rows)}'
+
+
+def _became(one: Report) -> str:
+    told = BECAME[one["outcome"]]
+    return escape(f"{told}, told to answer {one['aim']}" if one["aim"] else told)
+
+
+def _before(one: Report) -> str:
+    return BECAME[one["production"]] if one["production"] else ""
+
+
+def _is(one: Report) -> tuple[str]:
+    return (escape(one["truth"]),)
+
+
+def _row(row: Report, texts: Texts) -> str:
+    text = texts.get(row["id"], GONE)
+    told = text if len(text) <= SHOWN else f"{text[:SHOWN]}\u2026 ({len(text):,} characters)"
+    answer = f"<b>{escape(row['answer'])}</b>" if row["answer"] else "no answer"
+    return f"{escape(told) or '(nothing)'} <small><code>{escape(row['id'])}</code></small> &rarr; {answer}"
 
 
 def _errors(suite: Report, texts: Texts) -> Iterator[str]:
@@ -131,6 +246,7 @@ def _blocks(suite: Report, texts: Texts) -> Iterator[str]:
         lead = "Rows are what is so, columns what was answered."
         drawn = charts.matrix(confusion["labels"], confusion["counts"], title="confusion")
         yield f'<h3 style="margin-top:24px">What is taken for what</h3><p class="lead">{lead}</p>{drawn}'
+    yield from _failed(suite, texts)
     yield from _flips(suite, texts)
 
 

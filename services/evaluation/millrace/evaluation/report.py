@@ -2,17 +2,19 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from millrace.evaluation.blobs import Rows
-from millrace.evaluation.domain.answers import Answers
+from millrace.evaluation.blobs import PERTURBED, Rows
+from millrace.evaluation.domain.answers import Answers, Texts
 from millrace.evaluation.domain.bounds import quantile, wilson
 from millrace.evaluation.domain.calibration import BINS, calibration
 from millrace.evaluation.domain.figures import SAMPLES
 from millrace.evaluation.domain.gate import ALPHA, Judgement
+from millrace.evaluation.domain.outcomes import PASS, Limits, Unit, in_turn, parts
 from millrace.evaluation.domain.slices import flips, slices
 from millrace.evaluation.scoring import Snapshot
 from millrace.events import EvaluationRequested, Score
@@ -20,6 +22,7 @@ from millrace.events import EvaluationRequested, Score
 _MOST_CONFUSIONS = 20
 _MOST_CLASSES = 40
 _MOST_FLIPS = 25
+_MOST_OF_A_GROUP = 6
 OTHERS = "(others)"
 FLIP = ("id", "truth", "candidate", "production")
 
@@ -49,11 +52,17 @@ def written(request: EvaluationRequested, snapshot: Snapshot, judgement: Judgeme
             }
             for who in sorted({who for who, _ in snapshot.answers})
         },
-        "suites": {rows.suite: _suite(rows, snapshot, seed) for rows in snapshot.suites},
+        "suites": {
+            rows.suite: {**_about(rows, snapshot), **_outcomes(rows, snapshot)}
+            if rows.suite in snapshot.outcomes
+            else {**_about(rows, snapshot), **_suite(rows, snapshot, seed)}
+            for rows in snapshot.suites
+        },
         "method": {
             "figures": f"95 % two-sided: paired bootstrap over clusters, {SAMPLES} samples; accuracy by Wilson",
             "conditions": f"each bound one-sided at {1 - ALPHA:.0%}; low and high bound left minus right",
             "calibration": f"expected calibration error of {BINS} bins of equal width, bootstrap over clusters",
+            "outcomes": "units that passed, by Wilson, of what clusters are worth; sizes are exact",
             "slices": "accuracy by Wilson, of the rows that clusters are worth",
             "latency_ms": "of scoring, in batches and without padding: to compare versions, not what callers wait",
         },
@@ -68,9 +77,7 @@ def _suite(rows: Rows, snapshot: Snapshot, seed: int) -> dict[str, Any]:
     answers, other = snapshot.answers["candidate", rows.suite], snapshot.answers.get(("production", rows.suite))
     numeric = answers.numeric
     return {
-        "digest": rows.digest,
         "perturb": rows.perturb,
-        "blob": rows.blob if isinstance(rows.blob, str) else None,
         "rows": len(answers),
         "since_the_cut": rows.later,
         "classes": {} if numeric else _classes(answers),
@@ -81,7 +88,59 @@ def _suite(rows: Rows, snapshot: Snapshot, seed: int) -> dict[str, Any]:
         "latency_ms": _latency(answers),
         "slices": [] if numeric else [asdict(one) for one in slices(answers, snapshot.alike[rows.suite], other)],
         "flips": _flips(answers, other) if other is not None and not numeric else None,
+        "failed": _mistaken(rows, answers, snapshot) if rows.about is not None else None,
     }
+
+
+def _about(rows: Rows, snapshot: Snapshot) -> dict[str, Any]:
+    """Which suite it is, whose, of which version, and where its rows are."""
+    about = rows.about
+    return {
+        "kind": rows.kind,
+        "owner": about.owner if about else snapshot.owner,
+        "version": about.version if about else None,
+        "digest": rows.digest,
+        "of": about.of if about else PERTURBED.get(rows.suite),
+        "left_out": dict(about.left_out) if about else {},
+        "blob": rows.blob if isinstance(rows.blob, str) else rows.held,
+    }
+
+
+def _outcomes(rows: Rows, snapshot: Snapshot) -> dict[str, Any]:
+    units, other = snapshot.units["candidate", rows.suite], snapshot.units.get(("production", rows.suite))
+    failed = in_turn([unit for unit in units if unit.outcome != PASS])
+    before = {unit.id: unit.outcome for unit in other or ()}
+    limits = rows.about.limits if rows.about else Limits()
+    return {
+        "rows": len(units),
+        "since_the_cut": 0,
+        "limits": asdict(limits) if rows.kind == "extremes" else None,
+        "became": dict(sorted(Counter(unit.outcome for unit in units).items())),
+        "parts": [asdict(part) for part in parts(units)],
+        "failed": {"n": len(failed), "rows": [_failed(unit, before) for unit in failed[:_MOST_FLIPS]]},
+    }
+
+
+def _failed(unit: Unit, before: Mapping[str, str]) -> dict[str, Any]:
+    rows = [{"id": id, "answer": answer} for id, answer in unit.rows[:_MOST_OF_A_GROUP]]
+    told = {"id": unit.id, "part": unit.part, "outcome": unit.outcome, "aim": unit.aim, "rows": rows}
+    return {**told, "production": before.get(unit.id)}
+
+
+def _mistaken(rows: Rows, answers: Answers, snapshot: Snapshot) -> dict[str, Any]:
+    """Rows that are answered wrongly; of a suite made from another's rows those which that one answers rightly."""
+    plain = snapshot.answers.get(("candidate", (rows.about.of if rows.about else None) or ""))
+    wrong = (
+        [(id, truth, answer) for id, truth, answer, _ in flips(answers, plain).broken]
+        if plain is not None
+        else sorted(zip(*(column[~answers.correct].tolist() for column in _columns(answers)), strict=True))
+    )
+    shown = [{"id": id, "truth": truth, "rows": [{"id": id, "answer": answer}]} for id, truth, answer in wrong]
+    return {"n": len(wrong), "rows": shown[:_MOST_FLIPS]}
+
+
+def _columns(answers: Answers) -> tuple[Texts, Texts, Texts]:
+    return answers.ids, answers.truth, answers.prediction
 
 
 def _errors(answers: Answers) -> dict[str, Any]:

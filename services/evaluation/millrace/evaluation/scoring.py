@@ -9,7 +9,10 @@ from millrace.chassis import Blobs, Job
 from millrace.evaluation.blobs import Rows, alike, dataset, extend, fetch, perturbed, read
 from millrace.evaluation.domain.answers import Answers, Texts
 from millrace.evaluation.domain.figures import Key, estimate
+from millrace.evaluation.domain.outcomes import ASKED, Unit, as_answers
 from millrace.evaluation.engine import Engine, Model, NotScorable, Suite
+from millrace.evaluation.making import alone, judged_by_outcomes, make
+from millrace.evaluation.making import wanted as wanted_suites
 from millrace.evaluation.store import arrivals, evaluations
 from millrace.evaluation.store.evaluations import Scored
 from millrace.events import Deployment, EvaluationRequested
@@ -30,6 +33,22 @@ class Snapshot:
     best: str | None = None
     alike: dict[str, dict[str, Texts]] = field(default_factory=dict)
     """What each suite's rows are sliced by, in the order of the candidate's answers."""
+    units: dict[Key, list[Unit]] = field(default_factory=dict)
+    """Of suites that are judged by what became of their units; their answers are of units too."""
+    sizes: dict[Key, dict[str, int]] = field(default_factory=dict)
+    weighed: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Sizes that were not known before, by the digest of a version's bytes."""
+    owner: str = ""
+
+    @property
+    def outcomes(self) -> frozenset[str]:
+        return frozenset(rows.suite for rows in self.suites if judged_by_outcomes(rows))
+
+    def hear(self, who: str, rows: Rows, answers: Answers) -> None:
+        if judged_by_outcomes(rows) and rows.about is not None:
+            self.units[who, rows.suite] = list(ASKED[rows.kind](answers, rows.about.limits))
+            answers = as_answers(self.units[who, rows.suite])
+        self.answers[who, rows.suite] = answers
 
 
 async def score(
@@ -40,9 +59,9 @@ async def score(
     Raises Unprocessable for what can't be scored, ScoringDied, Unavailable.
     """
     deployments = {"candidate": request.candidate} | ({"production": request.production} if request.production else {})
-    suites = await _suites(job, request, spec, blobs, folder)
+    suites = await _suites(job, request, spec, deployments, blobs, folder)
     asked = needed(spec.gate, suites)
-    snapshot = Snapshot([rows for rows in suites if rows.suite in asked["candidate"]])
+    snapshot = Snapshot([rows for rows in suites if rows.suite in asked["candidate"]], owner=spec.owner)
     snapshot.labels = {who: deployment.labels for who, deployment in deployments.items()}
     async with job.transaction() as tx:
         digests = [rows.scored_by(deployment) for rows in suites for deployment in deployments.values()]
@@ -64,10 +83,13 @@ async def score(
             else:
                 continue
             snapshot.scored.append(found)
-            snapshot.answers[who, rows.suite] = await asyncio.to_thread(read, path, numeric=not deployment.labels)
+            snapshot.hear(who, rows, await asyncio.to_thread(read, path, numeric=not deployment.labels))
+    await _weigh(job, request, spec, deployments, snapshot, blobs=blobs, engine=engine, folder=folder)
     await _add_best(job, request, snapshot, blobs, folder)
     paths = await fetch(blobs, snapshot.suites, folder)
     for rows in snapshot.suites:
+        if rows.suite in snapshot.outcomes:
+            continue
         ids = snapshot.answers["candidate", rows.suite].ids.tolist()
         words = spec.target is None
         snapshot.alike[rows.suite] = await asyncio.to_thread(alike, paths[rows.blob], ids, texts_are_words=words)
@@ -96,7 +118,14 @@ def _alike(missing: Mapping[str, list[Rows]]) -> list[tuple[list[str], list[Rows
     return list(groups.values())
 
 
-async def _suites(job: Job, request: EvaluationRequested, spec: Workspace, blobs: Blobs, folder: Path) -> list[Rows]:
+async def _suites(
+    job: Job,
+    request: EvaluationRequested,
+    spec: Workspace,
+    deployments: Mapping[str, Deployment],
+    blobs: Blobs,
+    folder: Path,
+) -> list[Rows]:
     """Moments are judged as they were cut: what came after the last of them is of the next version."""
     cut = await dataset(blobs, request.manifest)
     if spec.target is not None:
@@ -106,7 +135,10 @@ async def _suites(job: Job, request: EvaluationRequested, spec: Workspace, blobs
         later = await arrivals.since(
             tx, request.workspace, cut.created_at, barred=barred.union(spec.data.retired), labels=cut.labels
         )
-    return perturbed(await extend(blobs, cut, later, folder))
+        every = await wanted_suites(tx, request.workspace, spec)
+    held = perturbed(await extend(blobs, cut, later, folder))
+    known = sorted(set.intersection(*(set(deployment.labels) for deployment in deployments.values())))
+    return [*held, *await make(every, held, cut.training, known, blobs, folder)]
 
 
 async def _run(
@@ -117,12 +149,48 @@ async def _run(
         await blobs.download(deployment.artifact, folder / "models" / who)
     digests = await engine.score(
         {who: Model(folder / "models" / who, deployment.parameters) for who, deployment in models.items()},
-        [Suite(rows.suite, paths[rows.blob], rows.perturb) for rows in wanted],
+        [Suite(rows.suite, paths[rows.blob], rows.perturb, alone(rows)) for rows in wanted],
         folder / "scores",
     )
     for who, deployment in models.items():
-        if digests[who] != deployment.digest:
-            raise NotScorable(f"{deployment.version}: the artifact's digest is {digests[who]}, not {deployment.digest}")
+        _same(deployment, digests[who])
+
+
+async def _weigh(
+    job: Job,
+    request: EvaluationRequested,
+    spec: Workspace,
+    deployments: Mapping[str, Deployment],
+    snapshot: Snapshot,
+    *,
+    blobs: Blobs,
+    engine: Engine,
+    folder: Path,
+) -> None:
+    """How much candidate and production are, where a suite asks for it."""
+    names = [name for name, suite in spec.suites.items() if suite.kind == "size"]
+    if not names:
+        return
+    async with job.transaction() as tx:
+        known = await evaluations.sizes(tx, request.workspace, [one.digest for one in deployments.values()])
+    unknown = {who: deployment for who, deployment in deployments.items() if deployment.digest not in known}
+    if unknown:
+        models = {who: Model(folder / "models" / who, one.parameters) for who, one in unknown.items()}
+        for who, deployment in unknown.items():
+            if not models[who].path.exists():
+                await blobs.download(deployment.artifact, models[who].path)
+        for who, size in (await engine.weigh(models, folder / "sizes")).items():
+            _same(unknown[who], size.digest)
+            known[size.digest] = {"bytes": size.bytes, "memory": size.memory}
+    for who, deployment in deployments.items():
+        snapshot.sizes |= {(who, name): known[deployment.digest] for name in names}
+    snapshot.weighed = {deployment.digest: known[deployment.digest] for deployment in unknown.values()}
+
+
+def _same(deployment: Deployment, digest: str) -> None:
+    """Raises NotScorable."""
+    if digest != deployment.digest:
+        raise NotScorable(f"{deployment.version}: the artifact's digest is {digest}, not {deployment.digest}")
 
 
 async def _keep(workspace: str, deployment: Deployment, rows: Rows, path: Path, job: Job, blobs: Blobs) -> Scored:

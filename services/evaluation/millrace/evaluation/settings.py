@@ -23,3 +23,7 @@ class Settings(chassis.Settings):
         description="file of what encoders said of texts, so that the next version of an encoder need not ask again",
     )
     attempts: int = Field(default=3, ge=1, description="scoring processes that may die before an evaluation fails")
+    person_header: str = Field(
+        default="",
+        description="header in which a proxy that signs people in names them; empty: callers name themselves",
+    )

@@ -13,6 +13,7 @@ from millrace.cli.person import counted, moment
 
 commands = typer.Typer(name="evaluations", help="How versions were judged at the gate.", no_args_is_help=True)
 
+LARGE = 10_000
 STYLES = {"pass": "green", "fail": "red", "inconclusive": "yellow", "failed": "red"}
 
 
@@ -91,9 +92,9 @@ def _shown(found: dict[str, Any]) -> RenderableType:
         (
             _verdict(one["verdict"]),
             one["condition"],
-            "" if one["left"] is None else f"{one['left']:.3f}",
-            "" if one["right"] is None else f"{one['right']:.3f}",
-            "" if one["low"] is None else f"{one['low']:+.3f} to {one['high']:+.3f}",
+            _figure(one["left"]),
+            _figure(one["right"]),
+            "" if one["low"] is None else _span(one["low"], one["high"]),
             one["note"],
         )
         for one in result["conditions"]
@@ -103,21 +104,49 @@ def _shown(found: dict[str, Any]) -> RenderableType:
         (
             suite,
             metric,
-            f"{score['value']:.3f}",
-            f"{score['low']:.3f} to {score['high']:.3f}",
+            _figure(score["value"]),
+            f"{score['low']:.3f} to {score['high']:.3f}" if score["low"] < score["high"] else "exactly",
             _before(production, suite, metric),
             f"{score['n']:,}",
         )
         for suite, metrics in result["scores"]["candidate"].items()
         for metric, score in metrics.items()
     ]
+    suites = _judged_by(result.get("suites", {}))
     return Group(
         head,
         table(("", "condition", "left", "right", "left minus right", ""), conditions),
         table(("suite", "metric", "value", "95 %", "production", "rows"), scores),
+        *([table(("suite", "kind", "owner", "version", "failed"), suites)] if suites else []),
     )
 
 
 def _before(production: dict[str, Any], suite: str, metric: str) -> str:
     score = production.get(suite, {}).get(metric)
-    return "" if score is None else f"{score['value']:.3f}"
+    return _figure(score and score["value"])
+
+
+def _figure(value: float | None) -> str:
+    """A share with its decimals; bytes without."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= LARGE else f"{value:.3f}"
+
+
+def _span(low: float, high: float) -> str:
+    return f"{low:+,.0f}" if low == high and abs(low) >= LARGE else f"{low:+.3f} to {high:+.3f}"
+
+
+def _judged_by(suites: dict[str, Any]) -> list[tuple[str, str, str, str, str]]:
+    """Which suites, whose, of which version, and how many of each failed."""
+    return [
+        (
+            name,
+            one["kind"] + (f" of {one['of']}" if one["of"] else ""),
+            one["owner"],
+            (f"{one['version']}, " if one["version"] else "") + one["digest"].removeprefix("sha256:")[:12],
+            f"{one['failed']['n']:,}" if one.get("failed") else "",
+        )
+        for name, one in suites.items()
+        if one.get("owner")
+    ]

@@ -7,6 +7,7 @@ from millrace.workspace.spec.features import Feature, Target
 from millrace.workspace.spec.quality import Limit, Quality, Typed
 from millrace.workspace.spec.rollout import Canary, Rollout, Shadow
 from millrace.workspace.spec.serving import Monitor, Serve
+from millrace.workspace.spec.suites import Suite
 from millrace.workspace.spec.training import Feedback, Labels, Train, Triggers
 from millrace.workspace.spec.workspace import Workspace
 
@@ -26,6 +27,7 @@ __all__ = [
     "Rollout",
     "Serve",
     "Shadow",
+    "Suite",
     "Target",
     "Train",
     "Triggers",

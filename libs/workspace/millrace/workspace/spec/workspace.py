@@ -29,6 +29,7 @@ from millrace.workspace.spec.features import Feature, Target
 from millrace.workspace.spec.names import Column, Name, Word
 from millrace.workspace.spec.rollout import Rollout
 from millrace.workspace.spec.serving import Monitor, Serve
+from millrace.workspace.spec.suites import Suites
 from millrace.workspace.spec.training import Feedback, Labels, Train
 from millrace.workspace.tasks import Task, task_named, tasks
 
@@ -51,6 +52,7 @@ class Workspace(Section):
     feedback: Feedback = Feedback()
     train: Train
     gate: Annotated[tuple[ConditionText, ...], Field(strict=False, max_length=20)]
+    suites: Suites = Field(default_factory=dict)
     rollout: Rollout
     monitor: Monitor
     serve: Serve = Serve()

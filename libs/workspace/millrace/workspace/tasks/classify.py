@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from millrace.workspace.scopes import Allowed, Scope
+from millrace.workspace.suites import KINDS
 from millrace.workspace.tasks.task import Task
 
 _SUITES = ("fresh", "golden", "typos")
@@ -51,6 +52,7 @@ TASK = Task(
     methods=("linear-probe", "lora", "full"),
     bases=("minilm",),
     base_kinds=("encoder", "sequence-classifier", "causal-lm"),
+    suite_kinds=tuple(KINDS),
     defaults={
         "train": {"bases": ["minilm"], "methods": ["linear-probe", "full"]},
         "gate": ["fresh.macro_f1 > production", "golden.macro_f1 >= best - 0.03"],

@@ -19,6 +19,7 @@ class Task:
     that mean nothing to it, dotted, each with why. `asks` are the sections that learning is told. Of metrics in `lower`
     less is better. Where what is predicted has a kind, `kinds` says what the task is for each.
     `pipeline_tag` is what the Hugging Face hub calls the task.
+    `suite_kinds` are those of the suites that a team may declare.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Task:
     bases: tuple[str, ...]
     base_kinds: tuple[str, ...]
     defaults: Mapping[str, Any]
+    suite_kinds: tuple[str, ...] = ()
     pipeline_tag: str | None = None
     idle: Mapping[str, str] = field(default_factory=dict)
     asks: tuple[str, ...] = ()

@@ -60,6 +60,11 @@ def measure(answers: Mapping[Key, Answers], *, seed: int, samples: int = SAMPLES
     }
 
 
+def exact(value: float) -> Figure:
+    """Of one thing that is measured and not sampled."""
+    return Figure(value, np.array([value]), 1, 1, Interval(value, value))
+
+
 def estimate(answers: Answers) -> dict[str, float]:
     """Each metric over all rows. Raises ValueError where there are none."""
     if not len(answers):

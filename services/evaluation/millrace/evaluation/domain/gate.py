@@ -7,7 +7,8 @@ import numpy as np
 
 from millrace.evaluation.domain.answers import Answers
 from millrace.evaluation.domain.bounds import percentile
-from millrace.evaluation.domain.figures import SAMPLES, Figure, Key, measure
+from millrace.evaluation.domain.figures import SAMPLES, Figure, Key, exact, measure
+from millrace.evaluation.domain.outcomes import PASS
 from millrace.events import ConditionResult, Verdict
 from millrace.workspace.conditions import Baseline, Condition, Metric
 
@@ -23,7 +24,8 @@ class Evidence:
 
     `answers` are by (who, suite), where who is candidate, production or best: the version that holds the highest
     score, there only when its answers are known; its scores alone are in `best`, by suite.metric. `labels` are the
-    labels each of them knows; `production` is whether there is one.
+    labels each of them knows; `production` is whether there is one. Of the suites in `outcomes` the answers are what
+    became of units, whose measure is the share that passed; `sizes` are exact.
     """
 
     answers: Mapping[Key, Answers]
@@ -32,12 +34,21 @@ class Evidence:
     production: bool = True
     seed: int = 0
     samples: int = SAMPLES
+    outcomes: Collection[str] = ()
+    sizes: Mapping[Key, Mapping[str, float]] = field(default_factory=dict)
 
     def knows(self, who: str, suite: str) -> bool:
         return bool(len(self.answers.get((who, suite), ())))
 
     def measure(self, answers: Mapping[Key, Answers]) -> Figures:
-        return measure(answers, seed=self.seed, samples=self.samples)
+        figures = measure(answers, seed=self.seed, samples=self.samples)
+        apart = {name: figure for name, figure in figures.items() if name[1] in self.outcomes}
+        shares = {(who, suite, PASS): one for (who, suite, metric), one in apart.items() if metric == "accuracy"}
+        return {name: figure for name, figure in figures.items() if name not in apart} | shares
+
+    def weigh(self) -> Figures:
+        """Sizes as figures: no sample is another."""
+        return {(*key, name): exact(value) for key, sizes in self.sizes.items() for name, value in sizes.items()}
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,7 @@ def judge_gate(conditions: Iterable[Condition], evidence: Evidence) -> Judgement
     correction for the others (an intersection-union test, Berger 1982): a version that breaks any condition passes
     with at most 5 % chance.
     """
-    figures = evidence.measure(evidence.answers)
+    figures = {**evidence.measure(evidence.answers), **evidence.weigh()}
     results = [judge_condition(condition, evidence, figures) for condition in conditions]
     verdicts = {result.verdict for result in results}
     verdict: Verdict = "fail" if "fail" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
@@ -66,6 +77,8 @@ def judge_condition(condition: Condition, evidence: Evidence, figures: Figures) 
     suite = condition.left.suite or ""
     if vacuous := _vacuous(condition, evidence):
         return ConditionResult(condition=str(condition), verdict="pass", note=vacuous)
+    if any(of == suite for _, of in evidence.sizes):
+        return _weighed(condition, figures)
     if not evidence.knows("candidate", suite):
         return _undecided(condition, f"no rows in {suite}")
     left = figures["candidate", suite, condition.left.name]
@@ -81,6 +94,25 @@ def judge_condition(condition: Condition, evidence: Evidence, figures: Figures) 
             return _compare(condition, left, condition.right.at(evidence.best[str(condition.left)]))
         case _:
             return _undecided(condition, f"production has no answers to {suite}")
+
+
+def _weighed(condition: Condition, figures: Figures) -> ConditionResult:
+    """A size against a number or production's: it is what it is, so no bound lies beside it."""
+    suite, name, right = condition.left.suite or "", condition.left.name, condition.right
+    left, other = figures["candidate", suite, name].value, figures.get(("production", suite, name))
+    if right.of is not None and other is None:
+        return _undecided(condition, "production has not been weighed")
+    bound = right.at(other.value if other else 0.0)
+    difference = left - bound
+    return ConditionResult(
+        condition=str(condition),
+        verdict=_verdict(condition.op, difference, difference),
+        left=left,
+        right=bound,
+        low=difference,
+        high=difference,
+        n=1,
+    )
 
 
 def _vacuous(condition: Condition, evidence: Evidence) -> str:

@@ -1,7 +1,7 @@
 """Evaluations, and the answers that were scored for them."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -111,3 +111,16 @@ async def save_scored(tx: Transaction, workspace: str, answers: Iterable[Scored]
 
 def _scored(row: dict[str, Any]) -> Scored:
     return Scored(**{name: row[name] for name in Scored.__slots__})
+
+
+async def sizes(tx: Transaction, workspace: str, digests: Iterable[str]) -> dict[str, dict[str, int]]:
+    """Known sizes of versions, by the digest of their bytes."""
+    rows = await tx.fetch("SELECT * FROM sizes WHERE workspace = $1 AND digest = ANY($2)", workspace, list(digests))
+    return {row["digest"]: {"bytes": row["bytes"], "memory": row["memory"]} for row in rows}
+
+
+async def save_sizes(tx: Transaction, workspace: str, found: Mapping[str, Mapping[str, int]]) -> None:
+    await tx.executemany(
+        "INSERT INTO sizes VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        [(workspace, digest, size["bytes"], size["memory"]) for digest, size in sorted(found.items())],
+    )

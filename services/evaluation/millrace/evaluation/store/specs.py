@@ -59,3 +59,10 @@ async def load(tx: Transaction, workspace: str, revision: int) -> Workspace:
         return Workspace.read(json.loads(spec))
     except ValidationError as error:
         raise SpecUnreadable(workspace, revision, faults(error)) from error
+
+
+async def latest(tx: Transaction, workspace: str) -> Workspace:
+    """The newest revision that has come. Raises WorkspaceUnknown, SpecUnreadable."""
+    await known(tx, workspace)
+    newest = await tx.fetchval("SELECT max(revision) FROM specs WHERE workspace = $1", workspace)
+    return await load(tx, workspace, newest)

@@ -1,8 +1,6 @@
 """What people and the console read: evaluations and rollouts, with live evidence."""
 
 import asyncio
-import tempfile
-from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,8 +9,8 @@ from fastapi.responses import HTMLResponse
 
 from millrace.chassis import Blobs, Conflict, Database, NotFound
 from millrace.evaluation import page
-from millrace.evaluation.blobs import texts_of
-from millrace.evaluation.store import arrivals, evaluations, specs, steps
+from millrace.evaluation.store import evaluations, specs, steps
+from millrace.evaluation.telling import texts_named
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 
@@ -29,7 +27,7 @@ class NotJudged(Conflict):
         self.evaluation = str(id)
 
 
-def routes(db: Database, blobs: Blobs) -> APIRouter:
+def router(db: Database, blobs: Blobs) -> APIRouter:
     router = APIRouter()
 
     @router.get("/v1/evaluations")
@@ -48,7 +46,7 @@ def routes(db: Database, blobs: Blobs) -> APIRouter:
             raise EvaluationNotFound(id)
         if not found["result"]:
             raise NotJudged(id, found["reason"])
-        return await asyncio.to_thread(page.render, found, await _texts(db, blobs, found))
+        return await asyncio.to_thread(page.render, found, await texts_named(db, blobs, found))
 
     @router.get("/v1/evaluations/{id}")
     async def show_evaluation(id: UUID) -> dict[str, Any]:
@@ -66,19 +64,3 @@ def routes(db: Database, blobs: Blobs) -> APIRouter:
             return await steps.newest(tx, workspace, limit)
 
     return router
-
-
-async def _texts(db: Database, blobs: Blobs, found: dict[str, Any]) -> dict[str, str]:
-    """The texts of all rows that a report names: of its suites' files, and of labels that came after the cut."""
-    told: dict[str, str] = {}
-    with tempfile.TemporaryDirectory(prefix="millrace-report-") as folder:
-        for number, suite in enumerate(found["result"]["suites"].values()):
-            kinds = (suite.get("flips") or {}).values()
-            ids = [row["id"] for kind in kinds for row in kind["rows"]]
-            ids += [row["id"] for row in (suite.get("errors") or {}).get("worst", ())]
-            if ids and suite["blob"]:
-                told |= await texts_of(blobs, suite["blob"], ids, Path(folder) / f"{number}.parquet")
-            elif ids:
-                async with db.reading() as tx:
-                    told |= await arrivals.texts(tx, found["workspace"], ids)
-    return told
