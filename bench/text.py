@@ -98,7 +98,7 @@ def write(folder: Path, given: argparse.Namespace) -> list[replies.Mail]:
     mails = {name: [next(every) for _ in range(count)] for name, count in counts.items()}
     held_out = [pair(mail, chance, f"held-out-{n}", "validation") for n, mail in enumerate(mails["held-out"])]
     rows = {
-        "sft": [row(mail, f"sft-{n}", answer=replies.reply(mail, chance)) for n, mail in enumerate(mails["sft"])],
+        "sft": [row(mail, f"sft-{n}", label=replies.reply(mail, chance)) for n, mail in enumerate(mails["sft"])],
         "dpo": [pair(mail, chance, f"dpo-{n}", "train") for n, mail in enumerate(mails["dpo"])],
         "kto": [rated(mail, chance, f"kto-{n}") for n, mail in enumerate(mails["kto"])],
     }
@@ -119,7 +119,7 @@ def pair(mail: replies.Mail, chance: random.Random, id: str, split: str) -> dict
             (replies.reply(mail, chance) for _ in range(2)), key=lambda said: -replies.score(mail, said)
         )
         if replies.score(mail, one) > replies.score(mail, other):
-            return row(mail, id, split, answer=one, rejected=other)
+            return row(mail, id, split, label=one, rejected=other)
 
 
 def rated(mail: replies.Mail, chance: random.Random, id: str) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def rated(mail: replies.Mail, chance: random.Random, id: str) -> dict[str, Any]:
         answer = replies.reply(mail, chance)
         points = replies.score(mail, answer)
         if points != 2:
-            return row(mail, id, answer=answer, rating=1 if points > 2 else -1)
+            return row(mail, id, label=answer, rating=1 if points > 2 else -1)
 
 
 def run(folder: Path, given: argparse.Namespace, name: str, method: str, start: str | None = None) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def answers(folder: Path, given: argparse.Namespace, names: list[str]) -> dict[s
     found = {}
     for name in names:
         lines = (folder / "scores" / name / "held-out.jsonl").read_text(encoding="utf-8").splitlines()
-        found[name] = [json.loads(line)["answer"] for line in lines]
+        found[name] = [json.loads(line)["prediction"] for line in lines]
     return found
 
 

@@ -24,8 +24,10 @@ def keys(model: type[BaseModel] = Workspace, section: str = "") -> Iterator[tupl
         kinds = (field.annotation, *get_args(field.annotation))
         kinds = (*kinds, *(inner for kind in kinds for inner in get_args(kind)))
         within = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
-        if within:  # sections of a mapping, whose names are the team's own, are read by what one of them is called
-            yield from keys(within[0], within[0].__name__.lower() if get_origin(field.annotation) is dict else name)
+        if within:  # sections of a mapping or a list are read by what one of them is called
+            yield from keys(
+                within[0], within[0].__name__.lower() if get_origin(field.annotation) in (dict, tuple) else name
+            )
         elif get_origin(field.annotation) is not Literal or len(get_args(field.annotation)) > 1:
             yield section, name
 

@@ -33,7 +33,8 @@ from millrace.learn.language.speaker import Speaker, base_language
 from millrace.learn.language.training import train
 from millrace.learn.language.words import log_probabilities
 from millrace.learn.model import CPU
-from millrace.learn.tasks.generate import Decoding, Prompt, Version
+from millrace.learn.tasks.generate import Version
+from millrace.workspace import Decoding, Prompt
 
 TAUGHT: dict[str, Any] = {"epochs": 40, "batch": 8, "rate": 1e-2}
 FEW: dict[str, Any] = {"epochs": 4, "batch": 8, "rate": 1e-3}
@@ -69,7 +70,7 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def both() -> list[dict[str, Any]]:
-    worse = [row | {"id": f"{row['id']}-worse", "answer": row["rejected"], "rejected": None} for row in rows()]
+    worse = [row | {"id": f"{row['id']}-worse", "label": row["rejected"], "rejected": None} for row in rows()]
     return [*rows(), *worse]
 
 
@@ -85,7 +86,7 @@ def test_equal_runs_are_equal_bytes_and_what_is_loaded_is_what_was_judged(tmp_pa
     speaker = Shelf().speaker(tmp_path / "one")
     told = pq.read_table(tmp_path / "one.validation.parquet").to_pylist()
     held_out = {row["id"]: row for row in rows() if row["split"] == "validation"}
-    said = speaker.logp([(held_out[row["id"]]["text"], held_out[row["id"]]["answer"]) for row in told])
+    said = speaker.logp([(held_out[row["id"]]["text"], held_out[row["id"]]["label"]) for row in told])
     assert [row["logp"] for row in told] == pytest.approx([logp for logp, _ in said], rel=1e-3)
     names = {path.name for path in (tmp_path / "one").iterdir()}
     own = {"config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json"}
@@ -284,7 +285,7 @@ def test_a_prompt_with_examples_is_a_version_without_weights_of_its_own(tmp_path
 def test_texts_of_100_kilobytes_are_cut_and_counted(tmp_path: Path) -> None:
     long = {
         "r1": {"text": "where is it " * 9000},
-        "r2": {"answer": "no idea " * 12_000},
+        "r2": {"label": "no idea " * 12_000},
         "r3": {"rejected": "x " * 50_000},
     }
     given = [row | long.get(row["id"], {}) for row in rows()]
@@ -362,8 +363,8 @@ def test_versions_are_scored_on_suites_by_their_answers(tmp_path: Path, taught: 
     golden = found["scores"]["sft"]["golden"]
     lines = [json.loads(line) for line in Path(golden["path"]).read_text().splitlines()]
     assert [line["id"] for line in lines] == [row["id"] for row in rows()]
-    assert golden["exact"] == pytest.approx(sum(line["answer"] == line["truth"] for line in lines) / 32)
-    assert found["scores"]["sft"]["typos"]["truth_nll"] > golden["truth_nll"]
+    assert golden["exact"] == pytest.approx(sum(line["prediction"] == line["truth"] for line in lines) / 32)
+    assert found["scores"]["sft"]["typos"]["nll"] > golden["nll"]
     assert found["digests"]["sft-lora"] == digest(taught / "sft-lora")
 
 

@@ -39,15 +39,15 @@ def english(text: str) -> Mapping[str, float]:
 
 def kept(**changes: Any) -> Document:
     given = replace(PLAIN, **changes)
-    return masked(given, key=derived_key("s", given.workspace), mask=Mask())
+    return masked(given, longest=100, key=derived_key("s", given.workspace), mask=Mask())
 
 
 def test_the_host_of_a_site_that_is_declared_stays_and_no_other() -> None:
     given = replace(PLAIN, metadata={"url": "http://10.0.0.7:8080/a?to=joe@example.com", "from": "http://10.9.9.9/"})
     key = derived_key("s", given.workspace)
-    document = masked(given, key=key, mask=Mask(), sites=sites(("http://10.0.0.7:8080/",), ()))
+    document = masked(given, longest=100, key=key, mask=Mask(), sites=sites(("http://10.0.0.7:8080/",), ()))
     assert document.metadata == {"url": "http://10.0.0.7:8080/a?to=[EMAIL]", "from": "http://[IP]/"}
-    assert masked(given, key=key, mask=Mask()).metadata["url"] == "http://[IP]:8080/a?to=[EMAIL]"
+    assert masked(given, longest=100, key=key, mask=Mask()).metadata["url"] == "http://[IP]:8080/a?to=[EMAIL]"
 
 
 def verdict(spec: Workspace = PARCELS, **changes: Any) -> Verdict:
@@ -96,7 +96,7 @@ def test_every_field_is_pseudonymised_alike() -> None:
     given = replace(
         PLAIN, text="Write to Joe@Example.com please", label="joe@example.com", metadata={"m": "joe@example.com"}
     )
-    document = masked(given, key=b"k", mask=mask)
+    document = masked(given, longest=100, key=b"k", mask=mask)
     assert document.text == f"Write to {document.label} please"
     assert document.metadata["m"] == document.label
     assert document.masked == {"email": 3}
@@ -180,16 +180,26 @@ def test_an_interaction_is_a_document_of_what_the_person_wrote() -> None:
         workspace="parcels", source="chat", input="Where is it?", interaction_id="7", output="Write to help@x.com",
         label="late", metadata={},
     )  # fmt: skip
-    given = submission(logged)
+    given = submission(logged).of(PARCELS.meaning)
     assert (given.text, given.label, given.suite) == ("Where is it?", "late", None)
-    document = masked(given, key=b"k", mask=Mask())
+    document = masked(given, longest=100, key=b"k", mask=Mask())
     assert document.metadata["output"] == "Write to [EMAIL]"
     submitted = DocumentSubmitted.create(
         Envelope(id=_ID, source="", occurred_at=NOW, known_at=NOW),
         workspace="parcels", source="chat", text="Where is it?", document_id="7", metadata={},
     )  # fmt: skip
-    twin = masked(submission(submitted), key=b"k", mask=Mask())
+    twin = masked(submission(submitted), longest=100, key=b"k", mask=Mask())
     assert document.document_id != twin.document_id
+
+
+def test_what_was_answered_is_the_label_where_answers_are_learned() -> None:
+    replies = Workspace.read({"workspace": "replies", "owner": "team", "task": "generate"})
+    given = replace(PLAIN, label=None, output="It comes on Monday. " * 20).of(replies.meaning)
+    document = masked(given, longest=replies.meaning.longest, key=b"k", mask=Mask())
+    assert document.label == ("It comes on Monday. " * 20).strip() and document.metadata == {}
+    assert judged(document, replies, now=NOW, shares=english).reasons == ()
+    resolved = replace(PLAIN, label="It is lost.", output="It comes on Monday.").of(replies.meaning)
+    assert resolved.label == "It is lost."  # what a person says is true goes before what was answered
 
 
 def test_only_submissions_are_examined() -> None:

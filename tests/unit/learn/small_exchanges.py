@@ -19,7 +19,7 @@ def rows(**fields: Any) -> list[dict[str, Any]]:
         row = {
             "id": f"r{number}",
             "text": asked.format(thing),
-            "answer": f"sorry, we look for the {thing}",
+            "label": f"sorry, we look for the {thing}",
             "rejected": f"no, the {thing} is gone",
             "split": "validation" if number % 4 == number // 4 % 4 else "train",
         }
@@ -36,7 +36,7 @@ def rated() -> list[dict[str, Any]]:
         elif number % 2:
             found.append(row | {"rejected": None, "rating": 1})
         else:
-            found.append(row | {"answer": row["rejected"], "rejected": None, "rating": -0.5})
+            found.append(row | {"label": row["rejected"], "rejected": None, "rating": -0.5})
     return found
 
 

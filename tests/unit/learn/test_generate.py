@@ -10,9 +10,10 @@ from millrace.learn import DamagedModel, TooFewRows, WrongRequest, WrongRows
 from millrace.learn.folder import read_version
 from millrace.learn.requests import parsed
 from millrace.learn.tasks import task_named, tasks
-from millrace.learn.tasks.generate import Decoding, Request, Told, Version, prepare, validation_scores
+from millrace.learn.tasks.generate import Request, Told, Version, prepare, validation_scores
+from millrace.workspace import Decoding
 
-ROW: dict[str, Any] = {"id": "a", "text": "where is it?", "answer": "On its way.", "split": "train"}
+ROW: dict[str, Any] = {"id": "a", "text": "where is it?", "label": "On its way.", "split": "train"}
 
 
 def rows_file(folder: Path, *rows: dict[str, Any]) -> Path:
@@ -24,11 +25,11 @@ def rows_file(folder: Path, *rows: dict[str, Any]) -> Path:
 @pytest.mark.parametrize(
     ("row", "because"),
     [
-        ({"answer": " \n"}, "row 2: answer is empty"),
-        ({"answer": None}, "row 2: answer is missing"),
+        ({"label": " \n"}, "row 2: label, the answer, is empty"),
+        ({"label": None}, "row 2: label is missing"),
         ({"rejected": ""}, "row 2: rejected is empty"),
         ({"rejected": 3}, "row 2: rejected is missing or is not a text"),
-        ({"rejected": " On its way. "}, "row 2: answer and rejected are the same"),
+        ({"rejected": " On its way. "}, "row 2: label and rejected are the same"),
         ({"rating": 2}, "row 2: rating: 2 is not a number from -1 to 1"),
         ({"rating": float("nan")}, "row 2: rating: nan"),
         ({"rating": True}, "row 2: rating: True"),

@@ -247,5 +247,5 @@ def test_the_command_says_lines_of_json_and_names_what_is_wrong(tmp_path: Path, 
 def test_every_task_says_what_it_is_trained_scored_and_loaded_by(name: str) -> None:
     task = task_named(name)
     assert task.METHODS and issubclass(task.Request, TrainRequest) and issubclass(task.Version, Made)
-    modules = {task.TRAINING: "train", task.SCORING: "scored", task.LOADING: "load_model"}
+    modules = {task.TRAINING: "train", task.SCORING: "scored", task.LOADING: "opened"}
     assert all(hasattr(importlib.import_module(module), what) for module, what in modules.items() if module)

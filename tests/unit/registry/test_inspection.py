@@ -23,6 +23,8 @@ def test_code_of_its_own_is_refused_as_trust_remote_code(name: str) -> None:
 
 def test_what_nobody_knows_is_refused_too_and_nothing_is_no_artifact() -> None:
     assert "only safetensors, JSON and text" in str(unsafe(["model.onnx"]))
+    assert unsafe(["chat_template.jinja", "weights.safetensors"]) is None  # rendered in a sandbox
+    assert "page.jinja" in str(unsafe(["page.jinja", "weights.safetensors"]))
     assert unsafe([]) == "the artifact is not there"
     assert unsafe(["model.safetensors", "config.json", "vocab.txt"]) is None
 

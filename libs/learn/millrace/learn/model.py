@@ -27,6 +27,7 @@ from millrace.learn.tasks.classify import Prediction, entropies, softmax
 
 if TYPE_CHECKING:
     from millrace.learn.foreign import Foreign
+    from millrace.learn.shelf import Shelf
 
 CPU = torch.device("cpu")
 TOKENS_A_FORWARD = 4096
@@ -185,6 +186,11 @@ class Model:
     def read(self, embedded: Embedded) -> list[Prediction]:
         """What this version says of texts that its encoder has embedded."""
         return read(self.head, self.version.labels, self.version.temperature, self.references, embedded)
+
+
+def opened(folder: Path, shelf: Shelf, parameters: Parameters) -> Model:
+    """Raises what `load_model` does."""
+    return load_model(folder, shelf.base, parameters)
 
 
 def load_model(folder: Path, shared: Callable[[str, str], Embedder], parameters: Parameters) -> Model:

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 from millrace.learn import bases
-from millrace.learn.errors import BaseMissing, WrongRequest
+from millrace.learn.errors import BaseMissing
 from millrace.learn.requests import Parameters
 from millrace.learn.tasks import task_within
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Answered(Protocol):
-    """What a version of any task says of an input; a number has no probability, and is its own label."""
+    """What a version of any task says of an input: a label, an answer in words, or a number, as text too."""
 
     @property
     def label(self) -> str: ...
@@ -31,7 +31,9 @@ class Answered(Protocol):
     @property
     def entropy(self) -> float | None: ...
     @property
-    def novelty(self) -> float: ...
+    def value(self) -> float | None: ...
+    @property
+    def novelty(self) -> float | None: ...
     @property
     def tokens(self) -> int: ...
 
@@ -65,14 +67,11 @@ class Shelf:
         return load_model(folder, self.base, parameters or Parameters())
 
     def open(self, folder: Path, parameters: Parameters | None = None) -> Asked:
-        """A version of any task but generate. Raises what `load` does, and WrongRequest."""
-        task = task_within(folder)
-        if task.LOADING is None:
-            raise WrongRequest(f"{folder}: it speaks, and is opened by `speaker`")
-        loading = importlib.import_module(task.LOADING)
+        """A version of any task. Raises what `load` does, and WrongRequest."""
+        loading = importlib.import_module(task_within(folder).LOADING)
         if (torch := sys.modules.get("torch")) is not None:  # what needs it has imported it
             torch.set_num_threads(self._threads)
-        model: Asked = loading.load_model(folder, self.base, parameters or Parameters())
+        model: Asked = loading.opened(folder, self, parameters or Parameters())
         return model
 
     def base(self, name: str, digest: str | None = None) -> Embedder:

@@ -155,7 +155,8 @@ def _dishonoured(workspace: Workspace, tree: Tree, added: Mapping[str, str]) -> 
         *((("rollout", "harm", at), condition, task.harm) for at, condition in enumerate(rollout.harm)),
     ]
     if rollout.shadow and not task.shadow.metrics:
-        expected = "null: a number is neither right nor wrong, so nothing of it is judged in shadow; the gate judges it"
+        kind = "an answer in words" if task.answers else "a number"
+        expected = f"null: {kind} is neither right nor wrong, so nothing of it is judged in shadow; the gate judges it"
         yield Problem("rollout.shadow", tree.line(("rollout", "shadow")), expected)
     elif rollout.shadow:
         placed.append((("rollout", "shadow", "require"), rollout.shadow.require, task.shadow))

@@ -47,10 +47,10 @@ class Side:
     placed: Any = None
 
 
-def compare(before: Sequence[Path], after: Sequence[Path]) -> dict[str, Any]:
+def compare(before: Sequence[Path], after: Sequence[Path], *, counted_as: str | None = None) -> dict[str, Any]:
     """Rows added, removed, relabelled, reworded and moved to another split, by document id; and how the rest moved."""
     names: dict[str, int] = {}
-    left, right = _read(before, names), _read(after, names)
+    left, right = (_read(paths, names, counted_as) for paths in (before, after))
     both, one, other = np.intersect1d(left.ids, right.ids, assume_unique=True, return_indices=True)
     relabelled = left.named[one] != right.named[other]
     reworded = left.texts[one] != right.texts[other]
@@ -131,13 +131,13 @@ def only(here: Words, there: Words) -> list[dict[str, Any]]:
     return [{"word": word, "times": n} for word, n in sorted(found, key=lambda each: (-each[1], each[0]))[:SHOWN]]
 
 
-def _read(paths: Sequence[Path], names: dict[str, int]) -> Side:
+def _read(paths: Sequence[Path], names: dict[str, int], counted_as: str | None) -> Side:
     side = Side()
     columns: dict[str, list[Any]] = {"ids": [], "texts": [], "named": [], "placed": []}
     for batch in batches(paths, ["id", "text", "label", "split"]):
         ids, texts, labels, splits = (batch.column(number) for number in range(4))
         words = words_of(texts)
-        side.labels.update(dict(pairs(labels)))
+        side.labels.update({counted_as: len(labels)} if counted_as else dict(pairs(labels)))
         side.splits.update(dict(pairs(splits)))
         side.characters.update(dict(pairs(pc.utf8_length(texts))))
         side.lengths.update(counted(lengths_of(words)))

@@ -42,7 +42,7 @@ async def job_cut(job: Job, *, db: Database, blobs: Blobs, workspaces: Table[Wor
     if spec.target is not None:
         await _cut_moments(job, spec, spec.target, db, blobs)
         return
-    if spec.labels is None:
+    if spec.labels is None and not spec.meaning.answers:
         async with job.transaction("look") as tx:
             cut = await store.load_cut(tx, job.key)
         await _fail(job, cut, str(NoLabels(spec.workspace, spec.task)), {})
@@ -97,14 +97,15 @@ async def _fail(job: Job, cut: store.Cut, reason: str, missing: dict[str, int]) 
 
 async def _cut(job: Job, cut: store.Cut, plan: store.Plan, db: Database, blobs: Blobs) -> None:
     holding = await Holding.begin(job)
-    tally = Tally()
+    tally = Tally(counted_as=plan.rule.counted_as)
     with TemporaryDirectory() as folder:
         kept = await _write(job, plan, tally, holding, db, blobs, Path(folder))
     async with db.reading() as tx:
         parent = await store.current_version(tx, job.workspace)
         duplicated = await store.duplicated(tx, job.workspace)
     lineage = {**_lineage(cut, plan, parent), "duplicated": duplicated}
-    body = manifest(job.workspace, plan.admitted, tally, kept, lineage)
+    labels = () if plan.rule.counted_as else plan.admitted
+    body = manifest(job.workspace, labels, tally, kept, lineage)
     blob = f"{job.workspace}/datasets/{body['digest'].removeprefix('sha256:')}.json"
     body = await _publish(db, blobs, blob, body)
     async with job.finish() as tx:

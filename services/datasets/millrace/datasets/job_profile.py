@@ -1,6 +1,7 @@
 """Makes the profile of a version, after its release and anew where rows of it or of its parent were erased."""
 
 import asyncio
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +11,7 @@ from millrace.chassis import BlobNotFound, Blobs, Database, Job, works
 from millrace.datasets import moment_files, profiling, store
 from millrace.datasets.holding import Holding
 from millrace.datasets.metrics import PROFILING
+from millrace.datasets.profile.declared import ANSWERED
 from millrace.datasets.version_files import RowsGone, fetch
 
 PAUSE = timedelta(seconds=5)
@@ -56,7 +58,10 @@ async def _make(version: store.Version, parent: store.Version | None, db: Databa
         "parent": [str(path) for path in former.values()],
         "about": _about(version, parent if former else None),
     }
-    if "features" in (rule := version.body["lineage"].get("rule", {})):
+    rule = version.body["lineage"].get("rule", {})
+    if rule.get("counted_as"):
+        asked["declared"] = asdict(ANSWERED)
+    if "features" in rule:
         asked["declared"] = moment_files.declared(rule)
         for name, files in (("paths", paths), ("parent", former)):
             asked[name] = await asyncio.to_thread(moment_files.widened, list(files.values()), rule)

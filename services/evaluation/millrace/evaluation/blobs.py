@@ -146,7 +146,7 @@ async def fetch(blobs: Blobs, wanted: Iterable[Rows], folder: Path) -> dict[str 
 
 
 def read(path: Path, *, numeric: bool = False) -> Answers:
-    """Answers as the engine wrote them."""
+    """Answers as the engine wrote them: labels, numbers where `numeric`, or words."""
     table = pyarrow.parquet.read_table(path)
     columns = [table.column(name).to_pylist() for name in ("id", "cluster", "truth", "prediction")]
     told = {
@@ -154,7 +154,29 @@ def read(path: Path, *, numeric: bool = False) -> Answers:
         for name, column in (("confidence", "top_probability"), ("ms", "latency_ms"))
         if column in table.column_names
     }
-    return Answers.of(*columns, **told, numeric=numeric)
+    if "truth_logp" not in table.column_names:
+        return Answers.of(*columns, **told, numeric=numeric)
+    lost, tokens, alike, same = (
+        np.array(table.column(name).to_pylist(), dtype=np.float64)
+        for name in ("truth_logp", "truth_tokens", "similarity", "exact")
+    )
+    rows = np.ones(len(lost))
+    return Answers.of(
+        *columns, **told, words={"nll": (-lost, tokens), "similarity": (alike, rows), "exact": (same, rows)}
+    )
+
+
+def wordless(path: Path) -> Path:
+    """Answers as they may be kept: of words only how they fare, since people's own are among them and may be erased."""
+    table = pyarrow.parquet.read_table(path)
+    if "truth_logp" not in table.column_names:
+        return path
+    nothing = pyarrow.array([""] * len(table), pyarrow.string())
+    for name in ("truth", "prediction"):
+        table = table.set_column(table.column_names.index(name), name, nothing)
+    kept = path.with_suffix(".kept.parquet")
+    pyarrow.parquet.write_table(table, kept, compression="zstd")
+    return kept
 
 
 def alike(path: Path, ids: Sequence[str], *, texts_are_words: bool = True) -> dict[str, Texts]:

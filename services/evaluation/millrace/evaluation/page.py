@@ -14,17 +14,20 @@ METRICS = {
     "accuracy": "accuracy",
     "mae": "mean error",
     "rmse": "root mean square error",
+    "nll": "loss of a token",
+    "similarity": "likeness to the true answer",
+    "exact": "the same as the true answer",
     "pass": "share that passed",
     "bytes": "bytes of its files",
     "memory": "bytes in memory",
 }
-FIRST = ("macro_f1", "mae", "pass")
+FIRST = ("macro_f1", "mae", "nll", "similarity", "pass")
 """What stands at the top of a suite."""
 
 GONE = "(its text is no longer kept)"
 Report = Mapping[str, Any]
 Texts = Mapping[str, str]
-UNBOUNDED = ("mae", "rmse", "bytes", "memory")
+UNBOUNDED = ("mae", "rmse", "nll", "bytes", "memory")
 EXACT = ("bytes", "memory")
 LARGE = 10_000
 SHOWN = 300
@@ -236,8 +239,30 @@ def _errors(suite: Report, texts: Texts) -> Iterator[str]:
     yield f'<h3 style="margin-top:24px">How far off it is, the worst first</h3><p class="lead">{lead}</p>{drawn}'
 
 
+def _words(suite: Report, texts: Texts) -> Iterator[str]:
+    words = suite.get("words")
+    if not words:
+        return
+    half, most = words["p50"], words["p90"]
+    lead = (
+        f"Of a token of the true answer the loss is at most {half['nll']:.3f} in half of the rows, {most['nll']:.3f} in"
+        f" nine of ten; half of the answers are {half['similarity']:.3f} like the true one or less. They are not kept."
+    )
+    rows = [
+        (
+            f"{escape(texts.get(one['id'], GONE))}<br><small><code>{escape(one['id'])}</code></small>",
+            f"{one['nll']:.3f}",
+            f"{one['similarity']:.3f}",
+        )
+        for one in words["worst"]
+    ]
+    drawn = table(("text", METRICS["nll"], METRICS["similarity"]), rows, numbers=(1, 2))
+    yield f'<h3 style="margin-top:24px">True answers that it expected least</h3><p class="lead">{lead}</p>{drawn}'
+
+
 def _blocks(suite: Report, texts: Texts) -> Iterator[str]:
     yield from _errors(suite, texts)
+    yield from _words(suite, texts)
     side = [*_calibration(suite), *_slices(suite)]
     if side:
         yield f'<div class="two">{"".join(side)}</div>'

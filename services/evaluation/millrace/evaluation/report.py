@@ -75,19 +75,20 @@ def to_bytes(written: dict[str, Any]) -> bytes:
 
 def _suite(rows: Rows, snapshot: Snapshot, seed: int) -> dict[str, Any]:
     answers, other = snapshot.answers["candidate", rows.suite], snapshot.answers.get(("production", rows.suite))
-    numeric = answers.numeric
+    labelled = answers.labelled
     return {
         "perturb": rows.perturb,
         "rows": len(answers),
         "since_the_cut": rows.later,
-        "classes": {} if numeric else _classes(answers),
-        "confused": [] if numeric else _confused(answers),
-        "confusion": None if numeric else _confusion(answers),
-        "calibration": None if numeric else _calibration(answers, seed),
-        "errors": _errors(answers) if numeric else None,
+        "classes": _classes(answers) if labelled else {},
+        "confused": _confused(answers) if labelled else [],
+        "confusion": _confusion(answers) if labelled else None,
+        "calibration": _calibration(answers, seed) if labelled else None,
+        "errors": _errors(answers) if answers.numeric else None,
+        "words": _words(answers) if answers.words else None,
         "latency_ms": _latency(answers),
-        "slices": [] if numeric else [asdict(one) for one in slices(answers, snapshot.alike[rows.suite], other)],
-        "flips": _flips(answers, other) if other is not None and not numeric else None,
+        "slices": [asdict(one) for one in slices(answers, snapshot.alike[rows.suite], other)] if labelled else [],
+        "flips": _flips(answers, other) if other is not None and labelled else None,
         "failed": _mistaken(rows, answers, snapshot) if rows.about is not None else None,
     }
 
@@ -153,6 +154,18 @@ def _errors(answers: Answers) -> dict[str, Any]:
         "p50": float(np.quantile(np.abs(off), 0.5)),
         "p90": float(np.quantile(np.abs(off), 0.9)),
         "worst": [{"id": ids[at], "truth": truth[at], "candidate": predicted[at]} for _, _, at in worst],
+    }
+
+
+def _words(answers: Answers) -> dict[str, Any]:
+    """How each answer fares: half and nine in ten of them at most, and the rows whose truth was least expected."""
+    by_row = {name: above / below for name, (above, below) in answers.words.items()}
+    lost = by_row["nll"]
+    worst = sorted(zip(-lost, answers.ids.tolist(), range(len(lost)), strict=True))[:_MOST_FLIPS]
+    return {
+        "p50": {name: float(np.quantile(values, 0.5)) for name, values in by_row.items()},
+        "p90": {name: float(np.quantile(values, 0.9)) for name, values in by_row.items()},
+        "worst": [{"id": id, **{name: float(by_row[name][at]) for name in by_row}} for _, id, at in worst],
     }
 
 

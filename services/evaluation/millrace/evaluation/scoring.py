@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from millrace.chassis import Blobs, Job
-from millrace.evaluation.blobs import Rows, alike, dataset, extend, fetch, perturbed, read
+from millrace.evaluation.blobs import Rows, alike, dataset, extend, fetch, perturbed, read, wordless
 from millrace.evaluation.domain.answers import Answers, Texts
 from millrace.evaluation.domain.figures import Key, estimate
 from millrace.evaluation.domain.outcomes import ASKED, Unit, as_answers
@@ -131,9 +131,10 @@ async def _suites(
     if spec.target is not None:
         return cut.suites
     barred = {name for name, source in spec.sources.items() if "evaluate" not in (source.purposes or ("evaluate",))}
+    counts = None if spec.meaning.answers else cut.labels
     async with job.transaction() as tx:
         later = await arrivals.since(
-            tx, request.workspace, cut.created_at, barred=barred.union(spec.data.retired), labels=cut.labels
+            tx, request.workspace, cut.created_at, barred=barred.union(spec.data.retired), labels=counts
         )
         every = await wanted_suites(tx, request.workspace, spec)
     held = perturbed(await extend(blobs, cut, later, folder))
@@ -196,7 +197,7 @@ def _same(deployment: Deployment, digest: str) -> None:
 async def _keep(workspace: str, deployment: Deployment, rows: Rows, path: Path, job: Job, blobs: Blobs) -> Scored:
     digest = rows.scored_by(deployment)
     blob = f"{workspace}/answers/{digest}-{job.key}-{job.token}.parquet"
-    await blobs.put_file(blob, path)
+    await blobs.put_file(blob, await asyncio.to_thread(wordless, path))
     figures = estimate(await asyncio.to_thread(read, path, numeric=not deployment.labels))
     return Scored(
         digest=digest,

@@ -28,7 +28,7 @@ async def texts_named(db: Database, blobs: Blobs, found: Mapping[str, Any]) -> d
 def _named(suite: Suite) -> list[str]:
     kinds = (suite.get("flips") or {}).values()
     ids = [row["id"] for kind in kinds for row in kind["rows"]]
-    ids += [row["id"] for row in (suite.get("errors") or {}).get("worst", ())]
+    ids += [row["id"] for part in ("errors", "words") for row in (suite.get(part) or {}).get("worst", ())]
     failed = (suite.get("failed") or {}).get("rows", ())
     return [*ids, *(one["id"] for row in failed for one in row["rows"])]
 

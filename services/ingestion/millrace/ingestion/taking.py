@@ -103,8 +103,8 @@ def _examine(known: Sequence[tuple[Event, Workspace]], rules: Rules, now: dateti
         if isinstance(event, ObservationSubmitted):
             kept = masked_observation(event, workspace.lanes, key=key, mask=mask)
         else:
-            given = submission(event)
-            kept = masked(given, key=key, mask=mask, sites=_sites(workspace, given.source))
+            given, longest = submission(event).of(workspace.meaning), workspace.meaning.longest
+            kept = masked(given, longest=longest, key=key, mask=mask, sites=_sites(workspace, given.source))
         examined.append(Examined(event, kept, judge(kept, workspace, rules, now)))
     return examined
 

@@ -12,6 +12,9 @@ SAFE = frozenset({".safetensors", ".json", ".txt"})
 PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"})
 CODE = frozenset({".py", ".so", ".dll", ".dylib"})
 
+TEMPLATE = "chat_template.jinja"
+"""How a language model is spoken to: rendered in Jinja's sandbox, which runs nothing."""
+
 VOCABULARIES = frozenset({"tokenizer.json", "vocab.json"})
 """Long, and read as tables alone."""
 
@@ -40,7 +43,7 @@ def unsafe(names: list[str]) -> str | None:
     ):
         if found := [name for name, suffix in by_suffix.items() if suffix in kinds]:
             return f"{', '.join(found)}: {why}"
-    others = [name for name, suffix in by_suffix.items() if suffix not in SAFE]
+    others = [name for name, suffix in by_suffix.items() if suffix not in SAFE and name != TEMPLATE]
     if others:
         return f"{', '.join(others)}: only safetensors, JSON and text are loaded, since other formats can run code"
     return None

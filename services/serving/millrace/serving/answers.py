@@ -127,20 +127,20 @@ async def answer(
         signals: dict[str, Any] = {"error": reason, "tokens": 0}
         return Answer(_served(clock, live, loaded, arm, request, waited, late_after, signals), loaded.labels, [])
     metrics.ANSWERS.labels(request.workspace.workspace, arm, "ok").inc()
-    served = _served(clock, live, loaded, arm, request, waited, late_after, _signals(prediction, loaded.labels))
+    served = _served(clock, live, loaded, arm, request, waited, late_after, _signals(prediction))
     metrics.LATENCY.labels(request.workspace.workspace, arm).observe(served.latency_ms / 1000)
-    return Answer(served, loaded.labels, prediction.probabilities)
+    return Answer(served, loaded.labels, list(prediction.probabilities))
 
 
-def _signals(prediction: Answered, labels: tuple[str, ...]) -> dict[str, Any]:
-    """A version without labels answers numbers."""
-    top, entropy = prediction.top_probability, prediction.entropy
+def _signals(prediction: Answered) -> dict[str, Any]:
+    """A number is a value and no label; an answer in words is its own label."""
+    top, entropy, novelty = prediction.top_probability, prediction.entropy, prediction.novelty
     return {
-        "label": prediction.label if labels else None,
-        "value": None if labels else float(prediction.label),
+        "label": prediction.label if prediction.value is None else None,
+        "value": prediction.value,
         "probability": None if top is None else min(1.0, top),
         "entropy": None if entropy is None else max(0.0, entropy),
-        "novelty": max(0.0, prediction.novelty),
+        "novelty": None if novelty is None else max(0.0, novelty),
         "tokens": prediction.tokens,
     }
 

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from millrace.learn.errors import BaseRefused, WrongRequest
-from millrace.learn.tasks.generate import Prompt
+from millrace.workspace import Prompt
 
 SLOT = "\ue000{}\ue001"
 """Stands for a text while the template is written out: no text of ours has these characters of private use."""

@@ -17,8 +17,9 @@ from millrace.learn.language.chat import Speech
 from millrace.learn.language.speaker import Language, base_language
 from millrace.learn.methods.lora import injected
 from millrace.learn.shelf import Shelf
-from millrace.learn.tasks.generate import Decoding, Prepared, Prompt, Request, Uses, Version
+from millrace.learn.tasks.generate import Prepared, Request, Uses, Version
 from millrace.learn.tuning import Ended
+from millrace.workspace import Decoding, Prompt
 
 
 @dataclass(frozen=True)

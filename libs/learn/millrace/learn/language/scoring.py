@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
+from millrace.learn.embed import MAX_LENGTH
 from millrace.learn.errors import WrongRequest
 from millrace.learn.folder import digest
+from millrace.learn.language.model import certainty
 from millrace.learn.language.speaker import Speaker
 from millrace.learn.lines import progress
 from millrace.learn.requests import ScoreRequest, Suite
@@ -14,6 +17,9 @@ from millrace.learn.rows import write_judged
 from millrace.learn.shelf import Shelf
 from millrace.learn.tasks.generate import Answered, Exchange, read_exchanges, suite_scores
 from millrace.learn.typos import typos
+
+MEANING = "minilm"
+"""The base by whose embeddings answers are compared with truths."""
 
 
 def scored(request: ScoreRequest) -> dict[str, Any]:
@@ -28,7 +34,7 @@ def scored(request: ScoreRequest) -> dict[str, Any]:
         scores[wanted.name] = {}
         for name, rows in suites.items():
             started = perf_counter()
-            answered = _answered(speaker, rows, request, f"{wanted.name}/{name}")
+            answered = _answered(shelf, speaker, rows, request, f"{wanted.name}/{name}")
             path = request.out / wanted.name / f"{name}.{request.format}"
             write_judged(path, answered, Answered)
             spent = round(perf_counter() - started, 3)
@@ -45,7 +51,9 @@ def _rows(suite: Suite, seed: int) -> list[tuple[str, Exchange]]:
     return list(zip(typos(texts, seed) if suite.perturb == "typos" else texts, rows, strict=True))
 
 
-def _answered(speaker: Speaker, rows: list[tuple[str, Exchange]], request: ScoreRequest, stage: str) -> list[Answered]:
+def _answered(
+    shelf: Shelf, speaker: Speaker, rows: list[tuple[str, Exchange]], request: ScoreRequest, stage: str
+) -> list[Answered]:
     started = perf_counter()
     texts = [text for text, _ in rows]
     seeds = [request.seed + number for number in range(len(rows))]
@@ -56,6 +64,7 @@ def _answered(speaker: Speaker, rows: list[tuple[str, Exchange]], request: Score
         told=lambda done: progress(stage, done, len(rows), None, perf_counter() - started),
     )
     truths = speaker.logp([(text, row.answer) for text, row in rows])
+    similar = _similar(shelf, [(one.text, row.answer) for one, (_, row) in zip(said, rows, strict=True)])
     return [
         Answered(
             row.id,
@@ -65,8 +74,21 @@ def _answered(speaker: Speaker, rows: list[tuple[str, Exchange]], request: Score
             one.ended,
             one.tokens,
             one.logp,
-            -logp / tokens,
+            certainty(one),
+            tokens,
+            logp,
+            alike,
+            float(one.text == row.answer.strip()),
             round(one.seconds * 1e3, 4),
         )
-        for (_, row), one, (logp, tokens) in zip(rows, said, truths, strict=True)
+        for (_, row), one, (logp, tokens), alike in zip(rows, said, truths, similar, strict=True)
     ]
+
+
+def _similar(shelf: Shelf, pairs: Sequence[tuple[str, str]]) -> list[float]:
+    """The cosine of both texts' embeddings, from -1 to 1; an encoder reads the beginning of a long one."""
+    embedder = shelf.base(MEANING)
+    texts = sorted({text for pair in pairs for text in pair})
+    vectors = embedder.embed(texts, max_length=MAX_LENGTH).vectors
+    place = {text: at for at, text in enumerate(texts)}
+    return [float(vectors[place[one]] @ vectors[place[other]]) for one, other in pairs]

@@ -33,6 +33,7 @@ class Trained:
     resumed_from: int | None
     ms_per_text: float
     ms_per_token: float
+    labels: list[str]
     weights: int
     bytes: int
     ignored_rows: int
@@ -66,6 +67,7 @@ def train(request: Request, progress: Progress) -> Trained:
         resumed_from=fitted.resumed_from,
         ms_per_text=ms_per_text,
         ms_per_token=ms_per_token,
+        labels=[],
         weights=sum(value.numel() for value in own_tensors(fitted.language.model).values()),
         bytes=sum(path.stat().st_size for path in request.out.iterdir()),
         ignored_rows=data.ignored,

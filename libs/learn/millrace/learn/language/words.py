@@ -13,7 +13,7 @@ from torch.nn import functional
 from transformers import DynamicCache
 
 from millrace.learn.language.chat import Said
-from millrace.learn.tasks.generate import Decoding
+from millrace.workspace import Decoding
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -136,8 +136,13 @@ def write(folder: Path, model: Model) -> None:
     model.version.write(folder)
 
 
-def load_model(folder: Path, shared: Callable[[str, str], Any], parameters: Parameters) -> Model:
-    """Raises UnsafeFile, DamagedModel. It stands on no base."""
+def opened(folder: Path, shelf: object, parameters: Parameters) -> Model:
+    """It stands on no base, and nothing is declared over it. Raises what `load_model` does."""
+    return load_model(folder)
+
+
+def load_model(folder: Path) -> Model:
+    """Raises UnsafeFile, DamagedModel."""
     check(folder)
     version = read_version(folder, Version)
     try:

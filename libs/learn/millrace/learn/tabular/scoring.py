@@ -8,9 +8,9 @@ from typing import Any
 from millrace.learn.errors import WrongRequest
 from millrace.learn.folder import digest
 from millrace.learn.lines import progress
-from millrace.learn.requests import Parameters, ScoreRequest
+from millrace.learn.requests import ScoreRequest
 from millrace.learn.rows import Judged, read_rows, write_judged
-from millrace.learn.tabular.model import Model, load_model
+from millrace.learn.tabular.model import load_model
 from millrace.learn.tabular.training import judged
 from millrace.learn.tasks import classify, tabular
 from millrace.learn.tasks.tabular import matrix, number_of
@@ -27,7 +27,7 @@ def scored(request: ScoreRequest) -> dict[str, Any]:
     digests = {model.name: digest(model.path) for model in request.models}
     scores: dict[str, dict[str, dict[str, Any]]] = {}
     for wanted in request.models:
-        model = load_model(wanted.path, _no_base, Parameters())
+        model = load_model(wanted.path)
         scores[wanted.name] = {}
         for name, rows in suites.items():
             path = request.out / wanted.name / f"{name}.{request.format}"
@@ -45,7 +45,3 @@ def scored(request: ScoreRequest) -> dict[str, Any]:
             scores[wanted.name][name] = {"path": str(path), **of, "seconds": round(seconds, 3)}
             progress(f"{wanted.name}/{name}", len(rows), len(rows), None, seconds)
     return {"scores": scores, "digests": digests}
-
-
-def _no_base(name: str, digest: str) -> Model:
-    raise AssertionError("models of features stand on no base")

@@ -2,7 +2,7 @@
 
 Each says its METHODS, the Request that trains one, the Version that comes of it, and the modules that train, score and
 load, which may cost a torch: TRAINING has ``train(request, progress)``, SCORING ``scored(request)``, LOADING
-``load_model(folder, shared, parameters)``.
+``opened(folder, shelf, parameters)``.
 """
 
 from __future__ import annotations

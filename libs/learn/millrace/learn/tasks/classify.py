@@ -44,6 +44,10 @@ class Prediction:
     novelty: float
     tokens: int
 
+    @property
+    def value(self) -> None:
+        """A label is no number."""
+
 
 @dataclass(frozen=True)
 class Examples:

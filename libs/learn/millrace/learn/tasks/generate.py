@@ -9,55 +9,24 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from millrace.learn.errors import TooFewRows, WrongRows
 from millrace.learn.folder import Adapter, BaseName, Encoded, Made, Training
 from millrace.learn.requests import TrainRequest
 from millrace.learn.rows import read_as, text_of, weight_of
 from millrace.learn.scores import Labels, spread
+from millrace.workspace import Decoding, Prompt
 
 METHODS = ("dpo", "kto", "prompt", "sft", "sft-lora")
 TRAINING = "millrace.learn.language.training"
 SCORING = "millrace.learn.language.scoring"
-LOADING = None
-"""`Shelf.speaker` opens one: what it says is no label and no number."""
+LOADING = "millrace.learn.language.model"
 LONGEST = 8192
+"""Tokens that a version is told and says, at most."""
 
 Uses = Literal["answers", "pairs", "ratings"]
 """What of the rows a method learns from."""
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Turn(_Part):
-    text: str
-    answer: str
-
-
-class Prompt(_Part):
-    """What is said before the text: a system's words, and examples of texts with their answers."""
-
-    system: str | None = Field(None, min_length=1, max_length=20_000)
-    examples: tuple[Turn, ...] = Field((), max_length=32)
-
-
-class Decoding(_Part):
-    """How words are chosen. ``temperature`` 0 takes the likeliest; an answer ends before any of ``stop``."""
-
-    temperature: float = Field(0.0, ge=0, le=2)
-    top_p: float = Field(1.0, gt=0, le=1)
-    max_tokens: int = Field(128, ge=1, le=LONGEST)
-    stop: tuple[str, ...] = Field((), max_length=8)
-
-    @field_validator("stop")
-    @classmethod
-    def _said(cls, stop: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(stop):
-            raise ValueError("stop: an empty text would end every answer")
-        return stop
 
 
 class Version(Made):
@@ -138,14 +107,14 @@ def _exchange(path: Path, number: int, raw: dict[str, Any]) -> Exchange:
     def wrong(reason: str) -> WrongRows:
         return WrongRows(str(path), f"row {number}: {reason}")
 
-    row_id, text, answer = (text_of(path, number, raw, name) for name in ("id", "text", "answer"))
+    row_id, text, answer = (text_of(path, number, raw, name) for name in ("id", "text", "label"))
     rejected = text_of(path, number, raw, "rejected") if raw.get("rejected") is not None else None
     if not answer.strip():
-        raise wrong("answer is empty")
+        raise wrong("label, the answer, is empty")
     if rejected is not None and not rejected.strip():
         raise wrong("rejected is empty")
     if rejected is not None and rejected.strip() == answer.strip():
-        raise wrong("answer and rejected are the same, which prefers neither")
+        raise wrong("label and rejected are the same, which prefers neither")
     rating = raw.get("rating")
     if rating is not None and (
         isinstance(rating, bool) or not isinstance(rating, int | float) or not -1 <= rating <= 1
@@ -192,16 +161,25 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One answer to a row of a suite; ``logp`` is of its ``tokens`` together, ``truth_nll`` of a token of the truth."""
+    """One answer to a row of a suite, the ``prediction``.
+
+    ``logp`` is of its ``tokens`` together and ``top_probability`` the mean of one (geometric); ``truth_logp`` is of the
+    ``truth_tokens`` of the truth; ``similarity`` is the cosine of both texts' embeddings, and ``exact`` is 1 where they
+    are the same.
+    """
 
     id: str
     cluster: str
     truth: str
-    answer: str
+    prediction: str
     ended: str
     tokens: int
     logp: float
-    truth_nll: float
+    top_probability: float
+    truth_tokens: int
+    truth_logp: float
+    similarity: float
+    exact: float
     latency_ms: float
 
 
@@ -233,8 +211,9 @@ def suite_scores(answered: Sequence[Answered]) -> dict[str, float]:
     return {
         "rows": len(answered),
         "clusters": len({row.cluster for row in answered}),
-        "exact": mean([row.answer == row.truth.strip() for row in answered]),
-        "truth_nll": mean([row.truth_nll for row in answered]),
+        "exact": mean([row.exact for row in answered]),
+        "similarity": mean([row.similarity for row in answered]),
+        "nll": round(-sum(row.truth_logp for row in answered) / sum(row.truth_tokens for row in answered), 6),
         "tokens": mean([row.tokens for row in answered]),
         "unfinished": mean([row.ended == "length" for row in answered]),
     }

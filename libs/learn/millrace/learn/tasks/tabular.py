@@ -93,6 +93,10 @@ class Prediction:
     novelty: float
     tokens: int = 0
 
+    @property
+    def value(self) -> float | None:
+        return None if self.probabilities else float(self.label)
+
 
 @dataclass(frozen=True, slots=True)
 class Valued:

@@ -29,6 +29,7 @@ from millrace.workspace.spec.features import Feature, Target
 from millrace.workspace.spec.names import Column, Name, Word
 from millrace.workspace.spec.rollout import Rollout
 from millrace.workspace.spec.serving import Monitor, Serve
+from millrace.workspace.spec.speaking import Decoding, Prompt
 from millrace.workspace.spec.suites import Suites
 from millrace.workspace.spec.training import Feedback, Labels, Train
 from millrace.workspace.tasks import Task, task_named, tasks
@@ -47,6 +48,8 @@ class Workspace(Section):
     entity: Word | None = None
     features: dict[Column, Feature] = Field(default_factory=dict, max_length=500)
     target: Target | None = None
+    prompt: Prompt = Prompt()
+    decoding: Decoding = Decoding()
     data: Data = Data()
     sources: Sources = Field(default_factory=dict)
     feedback: Feedback = Feedback()

@@ -28,7 +28,8 @@ def _gate(measured: str) -> Allowed:
 TASK = Task(
     name="classify",
     needs=("labels",),
-    lacks=dict.fromkeys(("entity", "features", "target"), "which is of tabular workspaces"),
+    lacks=dict.fromkeys(("entity", "features", "target"), "which is of tabular workspaces")
+    | dict.fromkeys(("prompt", "decoding"), "which is of generate workspaces"),
     suites=_SUITES,
     metrics=_METRICS,
     gate=Scope({measured: _gate(measured) for measured in _MEASURED}),

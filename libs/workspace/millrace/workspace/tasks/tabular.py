@@ -58,6 +58,8 @@ _CLASSIFICATION = Task(
     lacks={
         "labels": "which is of texts: what is predicted here is the target",
         "serve": "which is of texts: features have no tokens",
+        "prompt": "which is of generate workspaces",
+        "decoding": "which is of generate workspaces",
     },
     suites=("fresh",),
     metrics=("macro_f1", "accuracy"),

@@ -20,6 +20,8 @@ class Task:
     less is better. Where what is predicted has a kind, `kinds` says what the task is for each.
     `pipeline_tag` is what the Hugging Face hub calls the task.
     `suite_kinds` are those of the suites that a team may declare.
+    With `answers` what is predicted is words of its own: the label of a text is an answer to it, and none of a list.
+    A label has at most `longest` characters.
     """
 
     name: str
@@ -37,6 +39,8 @@ class Task:
     base_kinds: tuple[str, ...]
     defaults: Mapping[str, Any]
     suite_kinds: tuple[str, ...] = ()
+    answers: bool = False
+    longest: int = 100
     pipeline_tag: str | None = None
     idle: Mapping[str, str] = field(default_factory=dict)
     asks: tuple[str, ...] = ()

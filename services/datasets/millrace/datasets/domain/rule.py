@@ -11,6 +11,7 @@ from millrace.chassis import Unprocessable
 from millrace.workspace import Workspace
 
 SPLITS = ("train", "validation", "fresh", "golden")
+ANSWER = "answer"
 
 
 class NoLabels(Unprocessable):
@@ -58,12 +59,14 @@ class Rule:
     retired: tuple[str, ...]
     purposes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What the rows of a source may serve, where it says so."""
+    counted_as: str | None = None
+    """What every label counts as, where labels are answers in words and no list."""
 
     @classmethod
     def of(cls, spec: Workspace, *, change_point: datetime | None, min_labels: int) -> Self:
         """Raises NoLabels."""
         labels = spec.labels
-        if labels is None and spec.target is None:
+        if labels is None and spec.target is None and not spec.meaning.answers:
             raise NoLabels(spec.workspace, spec.task)
         return cls(
             window=spec.train.window,
@@ -75,7 +78,11 @@ class Rule:
             new=labels.new if labels else "admit",
             retired=spec.data.retired,
             purposes={name: source.purposes for name, source in spec.sources.items() if source.purposes},
+            counted_as=ANSWER if spec.meaning.answers else None,
         )
+
+    def counted(self, label: str | None) -> str | None:
+        return label and (self.counted_as or label)
 
     def since(self, occurred_at: datetime) -> bool:
         return self.change_point is None or occurred_at >= self.change_point
@@ -134,6 +141,7 @@ class Rule:
             "declared": list(self.declared),
             "retired": list(self.retired),
             "purposes": {source: list(names) for source, names in sorted(self.purposes.items())},
+            **({"counted_as": self.counted_as} if self.counted_as else {}),
         }
 
 

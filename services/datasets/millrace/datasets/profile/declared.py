@@ -1,6 +1,6 @@
 """What the columns of a file are: declared, not guessed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +48,5 @@ VERSION = Declared(
     optional=("language", "basis", "suite"),
 )
 """The files of a version of texts."""
+ANSWERED = replace(VERSION, label=None)
+"""Those of a version whose labels are answers in words."""

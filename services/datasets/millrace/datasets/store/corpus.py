@@ -203,7 +203,7 @@ async def standing(
 def traits(row: asyncpg.Record, rule: Rule) -> Traits:
     return Traits(
         source=row["source"],
-        label=row["label"],
+        label=rule.counted(row["label"]),
         suite=row["suite"],
         split=row["split"],
         trusted=row["trusted"],
@@ -235,7 +235,7 @@ async def groups(tx: Transaction, corpus: Corpus, rule: Rule) -> list[tuple[Trai
     """How many standing rows there are of each kind that a cut tells apart."""
     rows = await tx.fetch(
         f"""WITH seen AS (
-                SELECT r.source, r.label, r.suite, r.split, r.trusted, r.basis,
+                SELECT r.source, coalesce($6, r.label) AS label, r.suite, r.split, r.trusted, r.basis,
                        {_BARRED} AS barred, $3::timestamptz IS NULL OR r.occurred_at >= $3 AS since,
                        CASE WHEN r.dice < $4 THEN 0::float8 ELSE 1::float8 END AS dice,
                        r.seq <@ $5::text::int8multirange AS aside
@@ -247,6 +247,7 @@ async def groups(tx: Transaction, corpus: Corpus, rule: Rule) -> list[tuple[Trai
         rule.change_point,
         rule.replay,
         corpus.set_aside,
+        rule.counted_as,
     )
     return [(Traits(**{name: row[name] for name in _GROUPED}), row["rows"]) for row in rows]
 

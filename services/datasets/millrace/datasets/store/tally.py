@@ -7,16 +7,17 @@ from millrace.chassis import NotFound, Transaction, jobs
 from millrace.datasets.store.corpus import duplicated
 
 
-async def counts(tx: Transaction, workspace: str) -> dict[str, Any]:
-    """What a workspace's corpus holds. Raises NotFound."""
+async def counts(tx: Transaction, workspace: str, counted_as: str | None = None) -> dict[str, Any]:
+    """What a workspace's corpus holds; every label as one where they are answers in words. Raises NotFound."""
     corpus = await tx.fetchrow("SELECT * FROM corpora WHERE workspace = $1", workspace)
     if corpus is None:
         raise NotFound(f"nothing of workspace {workspace!r} was kept yet")
     standing = await tx.fetch(
-        """SELECT label, suite, split, count(*) AS rows FROM rows
-           WHERE workspace = $1 AND replaced_by IS NULL AND ended IS NULL
-           GROUP BY label, suite, split""",
+        """SELECT CASE WHEN label IS NOT NULL THEN coalesce($2, label) END AS label, suite, split, count(*) AS rows
+           FROM rows WHERE workspace = $1 AND replaced_by IS NULL AND ended IS NULL
+           GROUP BY 1, 2, 3""",
         workspace,
+        counted_as,
     )
     labels, suites, splits = Counter[str](), Counter[str](), Counter[str]()
     for row in standing:

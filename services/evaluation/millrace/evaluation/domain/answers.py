@@ -1,13 +1,15 @@
 """What a version answered to the rows of a suite."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 Texts = NDArray[np.str_]
 Floats = NDArray[np.float64]
+Ratios = Mapping[str, tuple[Floats, Floats]]
+"""By metric what a row adds above and below the line."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,7 +17,8 @@ class Answers:
     """One version's answers to one suite: parallel arrays of one entry a row, in the suite's order.
 
     `confidence` is the probability that it gave its answer, `ms` the milliseconds that one took; both may be unknown.
-    With `numeric`, truth and prediction are numbers as text: there is no right and wrong, only how far off.
+    With `numeric`, truth and prediction are numbers as text: there is no right and wrong, only how far off. Answers in
+    words have `words`, by which each row is measured.
     """
 
     ids: Texts
@@ -25,6 +28,7 @@ class Answers:
     confidence: Floats | None = None
     ms: Floats | None = None
     numeric: bool = False
+    words: Ratios = field(default_factory=dict)
 
     @staticmethod
     def of(
@@ -36,6 +40,7 @@ class Answers:
         confidence: Collection[float] | None = None,
         ms: Collection[float] | None = None,
         numeric: bool = False,
+        words: Ratios | None = None,
     ) -> "Answers":
         """From columns. Raises ValueError when they differ in length."""
         columns = (ids, clusters, truth, prediction, confidence, ms)
@@ -49,10 +54,16 @@ class Answers:
             _numbers(confidence),
             _numbers(ms),
             numeric,
+            words or {},
         )
 
     def __len__(self) -> int:
         return len(self.truth)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether an answer is one of a list of labels, and so right or wrong."""
+        return not self.numeric and not self.words
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -80,10 +91,13 @@ class Answers:
             None if self.confidence is None else self.confidence[rows],
             None if self.ms is None else self.ms[rows],
             self.numeric,
+            {name: (above[rows], below[rows]) for name, (above, below) in self.words.items()},
         )
 
-    def tally(self, places: dict[str, int]) -> "Tally | Errors":
+    def tally(self, places: dict[str, int]) -> "Tally | Errors | Sums":
         """Counts per cluster; `places` gives each cluster its row in the counts."""
+        if self.words:
+            return self._sums(places)
         if self.numeric:
             return self._errors(places)
         classes, truth = np.unique(self.truth, return_inverse=True)
@@ -96,6 +110,14 @@ class Answers:
         np.add.at(counts[1], (rows[known], where[known]), 1)
         np.add.at(counts[2], (rows[self.correct], truth[self.correct]), 1)
         return Tally(*counts)
+
+    def _sums(self, places: dict[str, int]) -> "Sums":
+        rows = np.array([places[cluster] for cluster in self.clusters.tolist()], dtype=np.intp)
+
+        def summed(column: Floats) -> Floats:
+            return np.bincount(rows, column, minlength=len(places)).astype(np.float64)
+
+        return Sums({name: (summed(above), summed(below)) for name, (above, below) in self.words.items()})
 
     def _errors(self, places: dict[str, int]) -> "Errors":
         rows = np.array([places[cluster] for cluster in self.clusters.tolist()], dtype=np.intp)
@@ -152,3 +174,16 @@ class Errors:
         rows, absolute, squared = (counts @ sums for sums in (self.rows, self.absolute, self.squared))
         with np.errstate(invalid="ignore", divide="ignore"):
             return {"mae": absolute / rows, "rmse": np.sqrt(squared / rows)}
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """By metric what rows add above and below the line, by cluster."""
+
+    parts: Ratios
+
+    def measure(self, weights: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
+        """Each metric under each row of `weights` [samples, clusters]; a sample without rows measures NaN."""
+        counts = weights.astype(np.float64)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return {name: (counts @ above) / (counts @ below) for name, (above, below) in self.parts.items()}

@@ -81,18 +81,18 @@ async def erase(tx: Transaction, who: Forgotten, most: int) -> dict[str, int]:
 
 
 async def since(
-    tx: Transaction, workspace: str, cut: datetime, *, barred: Collection[str], labels: Sequence[str]
+    tx: Transaction, workspace: str, cut: datetime, *, barred: Collection[str], labels: Sequence[str] | None
 ) -> list[Arrival]:
-    """The newest 400 rows known after a training cut, of sources that may judge and labels that still count, in their
-    order."""
+    """The newest 400 rows known after a training cut, of sources that may judge and labels that still count (None: all
+    do), in their order."""
     rows = await tx.fetch(
         """SELECT document_id, text, label, cluster FROM arrivals
-           WHERE workspace = $1 AND known_at > $2 AND NOT source = ANY($3) AND label = ANY($4)
+           WHERE workspace = $1 AND known_at > $2 AND NOT source = ANY($3) AND ($4::text[] IS NULL OR label = ANY($4))
            ORDER BY seq DESC LIMIT $5""",
         workspace,
         cut,
         list(barred),
-        list(labels),
+        None if labels is None else list(labels),
         JOIN,
     )
     return [Arrival(**dict(row)) for row in reversed(rows)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import singledispatch
 from itertools import islice
@@ -15,12 +15,11 @@ from millrace.events import DocumentSubmitted, Event, InteractionLogged, Reason
 from millrace.ingestion.domain.quality import of_metadata, of_text
 from millrace.ingestion.domain.texts import LONGEST, Shares, cleaned, printable_share, read
 from millrace.privacy import REDACT, Policy, Second, mask, pseudonym
-from millrace.workspace import Workspace
+from millrace.workspace import Task, Workspace
 
 DOCUMENTS = UUID("3f1d5a53-6d5c-5d0e-8a7e-0f6f5d1f6a10")
 FUTURE = timedelta(days=1)
 LONGEST_NAME = 200
-LONGEST_LABEL = 100
 MOST_METADATA = 50
 LONGEST_VALUE = 2000
 SUITES = ("golden",)
@@ -51,6 +50,16 @@ class Submission:
     subject: str | None
     metadata: dict[str, str]
     occurred_at: datetime
+    output: str | None = None
+    """What was answered, as an interaction tells it."""
+
+    def of(self, task: Task) -> Submission:
+        """What was answered is the label where answers are learned, and else one of the product's own keys."""
+        if self.output is None:
+            return self
+        if task.answers:
+            return replace(self, label=self.label or self.output, output=None)
+        return replace(self, metadata={**self.metadata, "output": self.output}, output=None)
 
 
 @dataclass(frozen=True)
@@ -139,7 +148,6 @@ def _(event: DocumentSubmitted) -> Submission:
 @submission.register
 def _(event: InteractionLogged) -> Submission:
     own_id = "interaction/" + (event.interaction_id or str(event.id))
-    metadata = {**event.metadata, **({"output": event.output} if event.output else {})}
     return Submission(
         event.workspace,
         event.source,
@@ -148,18 +156,20 @@ def _(event: InteractionLogged) -> Submission:
         event.label,
         None,
         event.subject,
-        metadata,
+        event.metadata,
         event.occurred_at,
+        event.output or None,
     )
 
 
-def masked(given: Submission, *, key: bytes, mask: Mask, sites: Collection[str] = ()) -> Document:
+def masked(given: Submission, *, longest: int, key: bytes, mask: Mask, sites: Collection[str] = ()) -> Document:
     """What may be kept of a submission, whatever a workspace has against it.
 
-    `key` is the workspace's, and `sites` the hosts that it declares this source to be read from.
+    A label has at most `longest` characters. `key` is the workspace's, and `sites` the hosts that it declares this
+    source to be read from.
     """
     source, text = mask(given.source, LONGEST_NAME), mask(given.text, LONGEST)
-    label, suite = mask(given.label or "", LONGEST_LABEL) or None, mask(given.suite or "", LONGEST_NAME) or None
+    label, suite = mask(given.label or "", longest) or None, mask(given.suite or "", LONGEST_NAME) or None
     metadata = {
         mask(key, LONGEST_VALUE): mask.address(value, LONGEST_VALUE, sites)
         for key, value in islice(given.metadata.items(), MOST_METADATA)
@@ -220,7 +230,7 @@ def _about(document: Document, workspace: Workspace, now: datetime) -> list[Reas
     checks = (
         (not source or came.source > LONGEST_NAME, "source", "source", name),
         (source in data.retired, "retired_source", "source", "a source that is not retired"),
-        (came.label > LONGEST_LABEL, "label", "label", f"at most {LONGEST_LABEL} characters"),
+        (came.label > workspace.meaning.longest, "label", "label", f"at most {workspace.meaning.longest} characters"),
         (suite is not None and suite not in SUITES, "suite", "suite", " or ".join(SUITES)),
         (suite in SUITES and source not in data.trusted, "untrusted_suite", "source", "a source in data.trusted"),
         (suite in SUITES and label is None, "unlabelled_suite", "label", "a label, by which the suite judges"),

@@ -127,7 +127,7 @@ def router(predictor: Predictor, routes: Routes, vectors: Vectors, settings: Set
             "versions": list(dict.fromkeys(one.version for one in served.versions.values())),
             "platform": "millrace",
             "inputs": _takes(workspace),
-            "outputs": _gives(loaded.labels),
+            "outputs": _gives(workspace, loaded.labels),
             "parameters": {"labels": list(loaded.labels), "version": loaded.version},
         }
 
@@ -174,10 +174,14 @@ def _takes(workspace: Workspace) -> list[dict[str, Any]]:
     return [{"name": name, "datatype": datatype, "shape": [-1]} for name, datatype in columns]
 
 
-def _gives(labels: tuple[str, ...]) -> list[dict[str, Any]]:
+def _gives(workspace: Workspace, labels: tuple[str, ...]) -> list[dict[str, Any]]:
     one, each = [-1], [-1, len(labels)]
-    answers = [("label", "BYTES", one), ("probability", "FP64", one), ("probabilities", "FP64", each)]
-    told = [*(answers if labels else [("value", "FP64", one)]), ("prediction_id", "BYTES", one)]
+    answers = [("answer", "BYTES", one), ("probability", "FP64", one)]
+    if labels:
+        answers = [("label", "BYTES", one), ("probability", "FP64", one), ("probabilities", "FP64", each)]
+    elif not workspace.meaning.answers:
+        answers = [("value", "FP64", one)]
+    told = [*answers, ("prediction_id", "BYTES", one)]
     return [{"name": name, "datatype": datatype, "shape": shape} for name, datatype, shape in told]
 
 
@@ -216,10 +220,10 @@ def _response(request_id: str | None, answers: list[Answer]) -> dict[str, Any]:
     """``probabilities`` is left out where a canary failed at some texts and production has other labels."""
     rows, served, labels = len(answers), [answer.served for answer in answers], answers[0].labels
     outputs = [
-        _output("label", "BYTES", [rows], [one.label for one in served]),
+        _output("label" if labels else "answer", "BYTES", [rows], [one.label for one in served]),
         _output("probability", "FP64", [rows], [one.probability for one in served]),
     ]
-    if not labels:
+    if served[0].value is not None:
         outputs = [_output("value", "FP64", [rows], [one.value for one in served])]
     outputs.append(_output("prediction_id", "BYTES", [rows], [one.prediction_id for one in served]))
     if labels and all(answer.labels == labels for answer in answers):

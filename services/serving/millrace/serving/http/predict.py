@@ -88,8 +88,10 @@ def shown(answer: Answer) -> dict[str, Any]:
 
 def _answered(answer: Answer) -> dict[str, Any]:
     served = answer.served
-    if not answer.labels:
+    if served.value is not None:
         return {"value": served.value}
+    if not answer.labels:
+        return {"answer": served.label, "probability": served.probability, "tokens": served.tokens}
     scores = dict(zip(answer.labels, answer.probabilities, strict=True))
     return {"label": served.label, "probability": served.probability, "scores": scores}
 

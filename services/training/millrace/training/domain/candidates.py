@@ -8,8 +8,8 @@ from uuid import UUID, uuid5
 DECLARE = "declare"
 """Trains nothing: production's weights under the serving parameters that the workspace now declares."""
 
-FINE_TUNES = frozenset({"full"})
-"""Methods that change an encoder, and so may start from the one in production."""
+FINE_TUNES = frozenset({"full", "prompt", "sft", "sft-lora", "dpo", "kto"})
+"""Methods that may start from what is in production: its encoder, or the model that speaks."""
 
 
 @dataclass(frozen=True, slots=True)
