@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from harness import START, Running, make, running
-from parcels import configured, cut, ids_of, kept, manifest_of, many, request
+from parcels import configured, cut, ids_of, kept, manifest_of, many, request, rows_of
 
 from millrace.datasets.app import build_app
 from millrace.events import DatasetFailed, DatasetReleased, SubjectErased
@@ -287,3 +287,31 @@ async def test_what_is_done_with_a_version_is_signed(datasets: Running) -> None:
             refused = await client.post(f"/v1/datasets/parcels@1/{move}", json={"by": "ada", "reason": ""})
             assert refused.status_code == 422
             assert refused.json()["error"]["problems"] == [{"field": "reason", "expected": "text that is not empty"}]
+
+
+async def test_a_version_of_answers_counts_them_as_one_and_keeps_pairs_and_ratings(datasets: Running) -> None:
+    await datasets.tables.put(configured(2, task="generate", labels=None))
+    answers = [kept(number, f"answer {number}") for number in range(30)]
+    taught: list[dict[str, Any]] = [{"rejected": "a worse one"}, {"rating": -0.5, "basis": "shown"}]
+    compared = [kept(number, f"answer {number}", **fields) for number, fields in zip((30, 31), taught, strict=True)]
+    await datasets.deliver([*answers, *compared])
+    released = await cut(datasets)
+    assert released.labels == {"answer": 23}
+    manifest = await manifest_of(datasets, released)
+    assert manifest["labels"] == [] and manifest["content"]["splits"]["train"]["labels"] == {"answer": 23}
+    assert "answer 7" not in json.dumps(manifest)
+    rows = {row["id"]: row for row in await rows_of(datasets, manifest["training"])}
+    assert rows["d0"]["label"] == "answer 0" and rows["d0"]["rejected"] is None
+    assert rows["d30"]["rejected"] == "a worse one" and rows["d31"]["rating"] == -0.5
+
+    await datasets.work("profile")
+    async with datasets.http() as client:
+        counts = (await client.get("/v1/counts", params={"workspace": "parcels"})).json()
+        page = await client.get("/v1/datasets/parcels@1/profile.html")
+    assert counts["labels"] == {"answer": 32} and page.status_code == 200
+
+    await datasets.deliver([kept(0, "a better answer", replaces="d0")])
+    later = await cut(datasets, 2)
+    assert later.dataset != released.dataset
+    differs = await asked(datasets, "/parcels@1/diff/parcels@2")
+    assert differs["relabelled"] == 1 and differs["labels"]["shares"] == {"answer": {"before": 1.0, "after": 1.0}}

@@ -11,7 +11,7 @@ from shop import NEAR, OTHER, TEXT, beside, configured, document, verdicts
 from millrace.chassis import Unavailable
 from millrace.dedup import store
 from millrace.dedup.app import build_app
-from millrace.events import DocumentDuplicated, DocumentKept, FeedbackRecorded
+from millrace.events import DocumentDuplicated, DocumentKept, FeedbackRecorded, WorkspaceConfigured
 from millrace.stack import Endpoints
 
 GONE = "where has my money gone, it is weeks"
@@ -265,3 +265,24 @@ async def test_pairs_over_http(dedup: Running) -> None:
         assert pair["overlaps"][0]["document"] == [0, len("my parcel says delivered but nothing has")]
         for gone in ("a", "zz"):
             assert (await client.get(f"/v1/duplicates/{gone}")).status_code == 404
+
+
+async def test_where_answers_are_learned_an_edit_is_a_pair_and_a_rating_says_how_good(stack: Endpoints) -> None:
+    said: dict[str, Any] = {"predicted": "It comes on Monday.", "basis": "blind"}
+    given = [
+        feedback("f1", "It comes today.", kind="edit", **said),
+        feedback("f2", kind="rating", **said | {"value": -1.0}),
+        feedback("f3", "It comes today.", kind="label", **said),
+        feedback("f4", kind="rating", **said | {"value": 1.0, "predicted": None}),
+        feedback("f5", "It comes on Monday.", kind="edit", **said),
+    ]
+    async with running(stack, "dedup", build_app) as dedup:
+        spec = {"workspace": "parcels", "owner": "support", "task": "generate"}
+        await dedup.tables.put(make(WorkspaceConfigured, revision=1, spec=spec, digest="-", by="test"))
+        await dedup.deliver(given)
+        kept = {event.document_id: event for event in await dedup.emitted(DocumentKept)}
+        assert (kept["f1"].label, kept["f1"].rejected) == ("It comes today.", "It comes on Monday.")
+        assert (kept["f2"].label, kept["f2"].rating, kept["f2"].basis) == ("It comes on Monday.", -1.0, "shown")
+        assert kept["f5"].rejected is None and kept["f5"].label == "It comes on Monday."  # nothing was bettered
+        assert set(kept) == {"f1", "f2", "f5"}  # f3 says no more than f1 does, and what failed can't be rated
+        assert {event.document_id for event in await dedup.emitted(DocumentDuplicated)} == {"f3"}

@@ -55,6 +55,11 @@ def answered(whole: Whole, version: str | None, **asked: Any) -> dict[str, Any] 
     return told if answer.status_code == 200 and told["version"] == version else None
 
 
+def pairs(whole: Whole) -> list[Any]:
+    """Documents that came of edits, with what was answered before."""
+    return [one for one in whole.records(NAME) if one.topic == "document.kept" and one.body.get("rejected")]
+
+
 @pytest.mark.timeout(600)
 def test_from_replies_to_answers(whole: Whole, tmp_path: Path) -> None:
     (tmp_path / "workspace.yaml").write_text(WORKSPACE)
@@ -90,18 +95,24 @@ def test_from_replies_to_answers(whole: Whole, tmp_path: Path) -> None:
     page = httpx.get(whole.running.url("evaluation") + f"/v1/evaluations/{report['id']}.html", timeout=30)
     assert page.status_code == 200 and "True answers that it expected least" in page.text
 
-    again = whole.millrace("reproduce", version, "--json")
-    assert again.code == 0 and again.json["state"] == "same", again
-
-    # a prompt is part of a version: another one is another version, tried on what is in production, judged alike
+    # an edit of an answer is a pair to learn from; a prompt is part of a version, so another one is another version
+    for number, row in enumerate(rows()[:40]):
+        asked = {"text": row["text"], "request_id": f"edited-{number}", "unit": f"u{number}"}
+        answer = whole.post("serving", f"/v1/workspaces/{NAME}/predict", asked).json()
+        better = {"workspace": NAME, "kind": "edit", "value": row["label"], "source": "agent"}
+        given = whole.post("feedback", "/v1/feedback", better | {"prediction_id": answer["prediction_id"]})
+        assert given.status_code == 202, given.text
+    until(lambda: len(pairs(whole)) == 40)
     changed = WORKSPACE.replace("you answer for a parcel service", "you answer in one sentence")
-    changed = changed.replace("methods: [prompt, sft]", "methods: [prompt], start: production")
+    changed = changed.replace("methods: [prompt, sft]", "methods: [prompt, dpo], start: production")
     changed = changed.replace('"fresh.nll < production"', '"fresh.nll <= production + 5"')
     (tmp_path / "workspace.yaml").write_text(changed)
     assert whole.millrace("apply", str(tmp_path / "workspace.yaml")).code == 0
     until(lambda: whole.millrace("train", NAME, "--json").code == 0)
-    prompted = until(lambda: (now := production(whole)) != version and now, within=300)
-    assert until(lambda: answered(whole, prompted))["answer"]
+    second = until(lambda: (now := production(whole)) != version and now, within=300)
+    tried = {run["method"]: run for run in runs(whole) if run["method"] in {"prompt", "dpo"}}
+    assert tried["dpo"]["state"] == "trained" and tried["dpo"]["parameters"]["rows"] > 20, tried["dpo"]
+    assert until(lambda: answered(whole, second))["answer"]
     back = whole.millrace("rollback", NAME, "--note", "the former prompt was kinder")
     assert back.code == 0, back
     assert until(lambda: answered(whole, version))["answer"] == told["answer"]

@@ -136,6 +136,10 @@ class DocumentKept(Event):
     subject: str | None = None
     basis: Basis | None = Field(default=None, description="for feedback: whether our answer was seen")
     feedback_id: str | None = None
+    rejected: str | None = Field(default=None, description="of an edit: what was answered, in whose place the label is")
+    rating: float | None = Field(
+        default=None, ge=-1, le=1, description="of a rating: how good the label, which was answered, was said to be"
+    )
     replaces: str | None = Field(default=None, description="the kept document that this is a new revision of")
     metadata: Metadata
 

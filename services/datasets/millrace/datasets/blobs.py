@@ -46,6 +46,10 @@ VERSION = pa.schema(
 )
 
 
+ANSWERED = pa.schema([*VERSION, ("rejected", pa.string()), ("rating", pa.float64())])
+"""Of a version whose labels are answers in words."""
+
+
 def version_row(row: Mapping[str, Any], split: str) -> dict[str, Any]:
     """A row of the corpus as it stands in a version: it counts once more for each duplicate dropped for it."""
     return {**row, "id": row["document_id"], "split": split, "weight": 1.0 + row["echoes"]}
@@ -77,7 +81,7 @@ class Writer:
         columns = {name: [row[name] for row in rows] for name in self._schema.names}
         self._file.write_table(pa.Table.from_pydict(columns, schema=self._schema))
         self.rows += len(rows)
-        if self._schema is VERSION:
+        if self._schema in (VERSION, ANSWERED):
             for row in rows:
                 self._hash.update(line(row))
 

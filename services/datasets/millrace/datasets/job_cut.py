@@ -220,9 +220,8 @@ async def _write(
     job: Job, plan: store.Plan, tally: Tally, holding: Holding, db: Database, blobs: Blobs, folder: Path
 ) -> dict[str, File]:
     """Streams the corpus through the rule into one file for training and one for each suite."""
-    writers = {
-        name: files.Writer(folder / f"{name}.parquet", files.VERSION) for name in ("training", "fresh", "golden")
-    }
+    schema = files.ANSWERED if plan.rule.counted_as else files.VERSION
+    writers = {name: files.Writer(folder / f"{name}.parquet", schema) for name in ("training", "fresh", "golden")}
     async for page in pages(db, blobs, job.workspace, plan, folder):
         chosen: dict[str, list[dict[str, Any]]] = {name: [] for name in writers}
         for traits, row in page:

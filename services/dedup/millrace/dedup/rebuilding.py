@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from millrace.chassis import Step, Transaction, erasure
 from millrace.dedup import candidates, store
 from millrace.dedup.corpus import Index
-from millrace.dedup.domain import Candidate, Drop, Keep, first_of_each
+from millrace.dedup.domain import Candidate, Drop, Keep, first_of_each, teaches
 from millrace.dedup.telling import event
 from millrace.events import Cause, DocumentAccepted, DocumentRetired, Event, FeedbackRecorded, SubjectErased
 from millrace.workspace import Workspace
@@ -34,7 +34,7 @@ async def note(tx: Transaction, workspace: str, one: store.Rebuilding, events: S
 
 
 def _feedback(events: Sequence[Event]) -> list[FeedbackRecorded]:
-    said = [one for one in events if isinstance(one, FeedbackRecorded)]
+    said = [one for one in events if isinstance(one, FeedbackRecorded) and teaches(one, answers=True)]
     return first_of_each(said, ())[0]
 
 
@@ -65,7 +65,9 @@ async def _candidates(
     tx: Transaction, corpus: store.Corpus, one: store.Rebuilding, spec: Workspace, events: Sequence[Event]
 ) -> list[Candidate]:
     """What is to be decided on; what is past the retention is not, nor feedback that was a document before."""
-    feedback = [said for said in events if isinstance(said, FeedbackRecorded)]
+    feedback = [
+        said for said in events if isinstance(said, FeedbackRecorded) and teaches(said, answers=spec.meaning.answers)
+    ]
     new, seen = await store.first_of_shelf(tx, corpus, feedback)
     found = [
         candidates.of_document(said) if isinstance(said, DocumentAccepted) else candidates.of_feedback(said)

@@ -45,6 +45,8 @@ def event(
             subject=candidate.subject,
             basis=candidate.basis,
             feedback_id=candidate.feedback_id,
+            rejected=candidate.rejected,
+            rating=candidate.rating,
             replaces=decision.replaces,
             metadata=candidate.metadata,
         )

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from millrace.chassis import BlobNotFound, Blobs, Malformed
 
-COLUMNS = ("id", "text", "label", "split", "cluster", "weight")
+COLUMNS = ("id", "text", "label", "split", "cluster", "weight", "rejected", "rating")
 USED = ("train", "validation")
 
 

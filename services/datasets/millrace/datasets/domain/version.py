@@ -131,11 +131,15 @@ def _by_split(lost: Gone) -> dict[str, dict[str, int]]:
 
 
 LEARNED = ("id", "text", "label", "split", "cluster", "weight", "suite", "source", "trusted", "basis")
+COMPARED = ("rejected", "rating")
+"""Told of the rows that have one of them."""
 
 
 def line(row: Mapping[str, Any]) -> bytes:
     """A row's canonical form: what learning and judging can see of it."""
-    return orjson.dumps([row[name] for name in LEARNED]) + b"\n"
+    compared = [row.get(name) for name in COMPARED]
+    told = compared if any(one is not None for one in compared) else []
+    return orjson.dumps([*(row[name] for name in LEARNED), *told]) + b"\n"
 
 
 def digest_of(content: Mapping[str, Any]) -> str:

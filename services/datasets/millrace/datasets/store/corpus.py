@@ -64,7 +64,7 @@ async def save(tx: Transaction, corpus: Corpus) -> None:
 _COLUMNS = (
     "workspace", "seq", "document_id", "source", "label", "suite", "cluster", "split", "trainable", "trusted", "basis",
     "feedback_id", "language", "subject", "occurred_at", "known_at", "dice", "origin_topic", "origin_partition",
-    "origin_offset", "origin_event", "replaced_by", "text", "ended", "revised",
+    "origin_offset", "origin_event", "replaced_by", "text", "ended", "revised", "rejected", "rating",
 )  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def _record(seq: int, event: DocumentKept, replaced_by: int | None, ended: int |
         event.workspace, seq, event.document_id, event.source, event.label, event.suite, event.cluster, event.split,
         event.trainable, event.trusted, event.basis, event.feedback_id, event.language, event.subject,
         event.occurred_at, event.known_at, dice(event.document_id), origin.topic, origin.partition, origin.offset,
-        origin.event_id, replaced_by, event.text, ended, event.replaces is not None,
+        origin.event_id, replaced_by, event.text, ended, event.replaces is not None, event.rejected, event.rating,
     )  # fmt: skip
 
 

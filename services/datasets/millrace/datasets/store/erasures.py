@@ -107,7 +107,7 @@ async def _mark(tx: Transaction, corpus: Corpus, which: str, *args: Any) -> int:
     corpus.erased_turn = corpus.turn
     marked = await tx.fetchrow(
         f"""WITH marked AS (
-                UPDATE rows SET erased = $2, ended = coalesce(ended, $2), text = NULL
+                UPDATE rows SET erased = $2, ended = coalesce(ended, $2), text = NULL, rejected = NULL
                 WHERE workspace = $1 AND erased IS NULL AND {which} RETURNING part)
             SELECT count(*) AS rows, count(*) FILTER (WHERE part IS NULL) AS buffered FROM marked""",
         corpus.workspace,

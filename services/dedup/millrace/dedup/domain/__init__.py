@@ -3,7 +3,7 @@
 from millrace.dedup.domain.bands import Banding, banding_for
 from millrace.dedup.domain.buckets import BUCKET_SIZE, Buckets
 from millrace.dedup.domain.chains import resolved
-from millrace.dedup.domain.feedback import first_of_each
+from millrace.dedup.domain.feedback import first_of_each, teaches
 from millrace.dedup.domain.meaning import Meant, Same, joined, joining, pieces, settle
 from millrace.dedup.domain.neighbourhood import Neighbourhood, kept
 from millrace.dedup.domain.rows import (
@@ -57,5 +57,6 @@ __all__ = [
     "settle",
     "sketch_all",
     "split_of",
+    "teaches",
     "weighing",
 ]

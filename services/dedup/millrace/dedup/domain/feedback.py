@@ -7,10 +7,15 @@ from millrace.events import FeedbackRecorded
 SAYS_WHAT_IS_TRUE = frozenset({"label", "outcome", "edit"})
 
 
+def teaches(event: FeedbackRecorded, *, answers: bool) -> bool:
+    """Whether it may become a document: what says the truth, and how an answer was rated where those are learned."""
+    return event.kind in SAYS_WHAT_IS_TRUE or (answers and event.kind == "rating" and bool(event.predicted))
+
+
 def first_of_each(
     events: Sequence[FeedbackRecorded], known: Collection[tuple[str, str]]
 ) -> tuple[list[FeedbackRecorded], set[tuple[str, str]]]:
-    """The events that become documents, and every (workspace, feedback id) known after them.
+    """Of events that teach those that become documents, and every (workspace, feedback id) known after them.
 
     Feedback is recorded once for each prediction it joins, but tells the truth of one input. What was superseded
     before it came says nothing any more.
@@ -19,7 +24,7 @@ def first_of_each(
     new = []
     for event in events:
         mine = (event.workspace, event.feedback_id)
-        if event.kind not in SAYS_WHAT_IS_TRUE or mine in seen:
+        if mine in seen:
             continue
         new.append(event)
         seen.add(mine)

@@ -29,6 +29,8 @@ class Candidate:
     subject: str | None = None
     basis: Basis | None = None
     feedback_id: str | None = None
+    rejected: str | None = None
+    rating: float | None = None
     corrects: str | None = None
     occurred_at: datetime | None = None
     cluster: str | None = None
@@ -51,6 +53,8 @@ class Arrival:
     corrects: str | None = None
     home: str | None = None
     """The cluster it was first seen in, for one that comes back."""
+    compares: bool = False
+    """Whether it says of an answer how good it is, which no label alone does."""
 
     @property
     def golden(self) -> bool:
@@ -68,7 +72,8 @@ class Arrival:
         would keep out a trusted or blind one.
         """
         return (
-            (self.label == other.label or self.label is None)
+            not self.compares
+            and (self.label == other.label or self.label is None)
             and (self.suite == other.suite or (self.suite is None and other.golden))
             and (other.judges or not self.judges)
         )
@@ -122,6 +127,7 @@ def arrival(candidate: Candidate, sketch: Sketch) -> Arrival:
         sketch=sketch,
         corrects=candidate.corrects,
         home=candidate.cluster,
+        compares=candidate.rejected is not None or candidate.rating is not None,
     )
 
 

@@ -61,6 +61,8 @@ def _about(candidate: Candidate) -> str:
             "origin": candidate.origin.model_dump(exclude_none=True),
             "language": candidate.language,
             "feedback_id": candidate.feedback_id,
+            "rejected": candidate.rejected,
+            "rating": candidate.rating,
             "metadata": candidate.metadata,
             "occurred_at": (candidate.occurred_at or candidate.cause.occurred_at).isoformat(),
         }
@@ -93,6 +95,8 @@ def candidate_of(row: asyncpg.Record, workspace: str, cause: Cause, *, again: bo
         subject=row["subject"],
         basis=row["basis"],
         feedback_id=about["feedback_id"],
+        rejected=about.get("rejected"),
+        rating=about.get("rating"),
         occurred_at=occurred_at,
         cluster=row["cluster"],
         ended=row["ended"],

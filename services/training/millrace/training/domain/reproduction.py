@@ -32,8 +32,9 @@ def _data(was: Json, now: Json, manifest: Json) -> Iterator[str]:
     before, after = was["training"]["rows"], now["training"]["rows"]
     if before != after:
         yield f"rows: trained on {before:,} then, {after:,} now"
-    if was["labels"] != now["labels"]:
-        yield f"labels: {', '.join(was['labels'])} then, {', '.join(now['labels'])} now"
+    then, today = (version.get("labels") or [] for version in (was, now))  # what answers in words has none
+    if then != today:
+        yield f"labels: {', '.join(then)} then, {', '.join(today)} now"
 
 
 def _base(was: Json, now: Json) -> Iterator[str]:
