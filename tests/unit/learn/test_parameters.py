@@ -10,7 +10,8 @@ from millrace.workspace.tasks import task_named, tasks
 
 @pytest.mark.parametrize("method", sorted({method for name in tasks() for method in task_named(name).methods}))
 def test_parameters_are_those_that_the_method_takes(method: str) -> None:
-    taken = importlib.import_module(f"millrace.learn.methods.{method.replace('-', '_')}").DEFAULTS
+    module = importlib.import_module(f"millrace.learn.methods.{method.replace('-', '_')}")
+    taken = getattr(module, "DEFAULTS", {})
     assert METHODS[method].keys() == taken.keys()
     for name, parameter in METHODS[method].items():
         assert parameter.whole == isinstance(taken[name], int), name

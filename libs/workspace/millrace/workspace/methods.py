@@ -19,20 +19,33 @@ class Parameter:
 
 _STRENGTH = Parameter(low=0.1, high=100.0, log=True)
 _WHOLE = Parameter(whole=True)
-_TUNING = {
-    "epochs": Parameter(whole=True, low=1, high=5),
+_TUNING = {"epochs": Parameter(whole=True, low=1, high=5), "batch": _WHOLE}
+_PREFERENCE = {
+    "epochs": Parameter(whole=True, low=1, high=3),
     "batch": _WHOLE,
-    "C": Parameter(),
+    "rate": Parameter(low=1e-6, high=1e-4, log=True),
+    "beta": Parameter(low=0.03, high=1.0, log=True),
 }
 METHODS: Mapping[str, Mapping[str, Parameter]] = {
     "linear-probe": {"C": _STRENGTH, "max_iterations": _WHOLE},
-    "full": {**_TUNING, "rate": Parameter(low=1e-5, high=1e-3, log=True)},
+    "full": {**_TUNING, "rate": Parameter(low=1e-5, high=1e-3, log=True), "C": Parameter()},
     "lora": {
+        **_TUNING,
+        "C": Parameter(),
+        "rate": Parameter(low=1e-4, high=1e-2, log=True),
+        "rank": Parameter(whole=True, low=4, high=32, log=True),
+        "alpha": _WHOLE,
+    },
+    "prompt": {},
+    "sft": {**_TUNING, "rate": Parameter(low=1e-5, high=1e-3, log=True)},
+    "sft-lora": {
         **_TUNING,
         "rate": Parameter(low=1e-4, high=1e-2, log=True),
         "rank": Parameter(whole=True, low=4, high=32, log=True),
         "alpha": _WHOLE,
     },
+    "dpo": {**_PREFERENCE, "anchor": Parameter()},
+    "kto": _PREFERENCE,
     "linear": {"C": _STRENGTH, "max_iterations": _WHOLE},
     "lightgbm": {
         "rounds": Parameter(whole=True, low=50, high=1000, log=True),
