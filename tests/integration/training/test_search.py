@@ -28,6 +28,7 @@ task: classify
 labels: {names: [late, lost]}
 train: {min_labels: 50, finetune_budget: 60s, checkpoint: 1s, TRAIN}
 """
+EARLIER = UUID(int=9)
 KEY = {"Idempotency-Key": "one"}
 """The same key makes the same cycle, and a search is of its cycle."""
 
@@ -74,16 +75,30 @@ async def get(training: Running, what: str, name: str = "parcels") -> Any:
     async with training.http() as client:
         answer = await client.get(f"/v1/{what}", params={"workspace": name})
     assert answer.status_code == 200, answer.text
-    return answer.json()
+    return [one for one in answer.json() if str(EARLIER) not in (one.get("id"), one.get("cycle_id"))]
 
 
-async def take(training: Running, seconds: float, *, name: str = "parcels") -> None:
-    """So much was taken today by a claim of the workspace's first run."""
+async def take(training: Running, seconds: float, *, by_its_first: bool = False) -> None:
+    """So much was taken today: by a run of an earlier cycle, or by the first of this one."""
     async with training.db.transaction() as tx:
+        if not by_its_first:
+            await tx.execute(
+                """INSERT INTO cycles (id, workspace, because, attempt, opened_at, deadline, workspace_revision,
+                       min_labels, methods, note, state)
+                   VALUES ($1, 'parcels', 'hand', 1, $2, $2, 1, 0, '{}', '', 'closed')
+                   ON CONFLICT DO NOTHING""",
+                EARLIER,
+                training.clock.now() - timedelta(days=9),
+            )
+            await tx.execute(
+                """INSERT INTO runs (id, cycle_id, workspace, number, method, base, untrusted, state)
+                   VALUES ($1, $1, 'parcels', 0, 'full', 'minilm', true, 'failed') ON CONFLICT DO NOTHING""",
+                EARLIER,
+            )
         await tx.execute(
             """INSERT INTO spendings (run_id, token, day, workspace, cycle_id, seconds, cost)
-               SELECT id, 0, $2, workspace, cycle_id, $3, 0 FROM runs WHERE workspace = $1 AND number = 1""",
-            name,
+               SELECT id, 0, $2, workspace, cycle_id, $3, 0 FROM runs WHERE number = $1""",
+            int(by_its_first),
             training.clock.now().date(),
             seconds,
         )
@@ -182,7 +197,7 @@ async def test_a_trial_that_falls_behind_is_stopped_and_says_so(training: Runnin
             await tx.execute(
                 """INSERT INTO runs (id, cycle_id, workspace, number, method, base, untrusted, state, scores, asked,
                        bytes, artifact, digest, labels)
-                   VALUES ($1, $2, 'parcels', $3, 'full', 'minilm', true, 'trained', $4, $5, $3, 'a', 'd',
+                   VALUES ($1, $2, 'parcels', $3, 'full', 'minilm', true, 'trained', $4, $5, 9, 'a', 'd',
                        '{late,lost}')""",
                 UUID(int=number),
                 UUID(cycle),
@@ -209,7 +224,7 @@ async def test_a_searchs_own_time_stops_the_trial_that_oversteps_it(training: Ru
         return any(run["state"] == "trained" for run in await get(training, "runs"))
 
     await eventually(one_is_trained, within=120)
-    await take(training, 999)
+    await take(training, 999, by_its_first=True)
     await first
     runs = await get(training, "runs")
     (cycle,) = await get(training, "cycles")
