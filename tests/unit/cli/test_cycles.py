@@ -65,3 +65,36 @@ def test_a_cycle_that_has_ended_asks_nobody(answering: Any, capsys: pytest.Captu
     asked = answering("datasets", {})
     assert run(["cycles", "parcels"]) == 0
     assert not asked and "waits for" not in capsys.readouterr().out
+
+
+def test_a_search_shows_its_trials_what_each_was_made_with_and_why_it_ended(
+    answering: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trial: dict[str, Any] = {
+        "cycle_id": "c-1", "method": "full", "untrusted": True, "picked": True, "state": "trained", "stage": "validate",
+        "scores": {"macro_f1": 0.93}, "failed": None, "why": "the cheapest of 2", "asked": {"rate": 1e-4, "epochs": 2},
+    }  # fmt: skip
+    behind = "pruned at 1/4: macro_f1 0.4000 is below the median 0.8000 of 3 trials"
+    pruned = {**trial, "picked": False, "state": "pruned", "step": 9, "steps": 40, "failed": behind, "why": behind}
+    searched = {**CYCLE, "state": "training", "searched": "all 2 trials are made"}
+    answering("training", {"/v1/cycles": [searched], "/v1/runs": [trial, {**pruned, "asked": {}}]})
+    assert run(["cycles", "parcels"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "the search is over: all 2 trials are made" in said
+    assert "full, epochs 2, rate 0.0001" in said and "the cheapest of 2" in said
+    assert "pruned at 1/4: macro_f1 0.4000" in said
+
+
+def test_budgets_are_shown_with_what_was_taken(answering: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    spent = "BudgetSpent: train.daily.time, 7,200 s, is spent"
+    budget = {
+        "workspace": "parcels", "day": "2026-01-05", "until": "2026-01-06T00:00:00Z", "seconds": 7201.2, "cost": 1.5,
+        "most_seconds": 7200, "most_cost": None, "spent": spent,
+    }  # fmt: skip
+    answering("training", {"/v1/budgets": [budget]})
+    assert run(["budgets", "parcels"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "7,201 s of 7,200 s" in said and "1.50" in said and "BudgetSpent: train.daily.time" in said
+    answering("training", {"/v1/budgets": []})
+    assert run(["budgets"]) == 0
+    assert "no run took anything today" in capsys.readouterr().out

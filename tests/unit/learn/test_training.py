@@ -170,3 +170,19 @@ def test_what_an_encoder_said_is_remembered_for_the_next_version(
 def test_importing_learn_costs_no_torch() -> None:
     code = "import sys, millrace.learn; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_a_fine_tuning_is_judged_at_each_quarter_and_learns_the_same(tmp_path: Path, method: str) -> None:
+    told: list[tuple[int, int, float | None]] = []
+
+    def hear(stage: str, step: int, of: int, loss: float | None, seconds: float) -> None:
+        if stage == "judge":
+            told.append((step, of, loss))
+
+    settings = {"epochs": 4, "batch": 8}
+    judged = train(request(tmp_path, "judged", method=method, settings=settings, judge=True), hear)
+    plain = train(request(tmp_path, "plain", method=method, settings=settings), hear)
+    assert [(step, of) for step, of, _ in told] == [(1, 4), (2, 4), (3, 4)]
+    assert all(score is not None and 0 <= score <= 1 for _, _, score in told)
+    assert judged.weights_digest == plain.weights_digest

@@ -62,7 +62,7 @@ class Checkpoint:
             return None
         # A second attempt may have other paths and cores; the bytes of the rows are what counts.
         shaping = request.model_dump(
-            mode="json", exclude={"rows", "out", "start", "checkpoint", "checkpoint_seconds", "threads"}
+            mode="json", exclude={"rows", "out", "start", "checkpoint", "checkpoint_seconds", "judge", "threads"}
         )
         shaping["rows"] = file_digest(request.rows)
         shaping["start"] = weights_digest(request.start) if request.start else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -18,6 +19,7 @@ from millrace.learn.fitting import Progress, embedding_progress
 from millrace.learn.methods.linear_probe import regression
 from millrace.learn.model import AnyEncoder, Embedder, Head
 from millrace.learn.requests import TrainRequest
+from millrace.learn.scores import macro_f1
 from millrace.learn.tasks.classify import Prepared
 from millrace.learn.tuning import Tuning
 
@@ -37,11 +39,16 @@ class _Module(nn.Module):
 class Classifier:
     """The training rows of a run, and what learns them."""
 
-    def __init__(self, encoder: AnyEncoder, head: Head, ids: list[list[int]], data: Prepared, tuning: Tuning) -> None:
+    def __init__(
+        self, encoder: AnyEncoder, head: Head, base: Embedder, request: TrainRequest, data: Prepared, tuning: Tuning
+    ) -> None:
+        ids = base.ids(data.train.texts, request.max_length)
         self.module = _Module(encoder, head)
         self.lengths = [len(row) for row in ids]
         self._ids, self._device = ids, tuning.device
         self._targets = torch.from_numpy(data.train.targets)
+        self._held_out = base.ids(data.validation.texts, request.max_length) if request.judge else []
+        self._truth = data.validation.targets
         self._weights = torch.from_numpy(data.train.weights).float()
 
     def begin(self, rows: Sequence[int]) -> float:
@@ -52,6 +59,16 @@ class Classifier:
         targets, weights = (column[list(rows)].to(self._device) for column in (self._targets, self._weights))
         losses = functional.cross_entropy(self.module(inputs.ids, inputs.mask), targets, reduction="none")
         return (losses * weights).sum()
+
+    def judge(self, batch: int = 64) -> float:
+        """Macro-F1 on held-out rows as it is now."""
+        order = sorted(range(len(self._held_out)), key=lambda row: len(self._held_out[row]))
+        said = np.empty(len(order), dtype=np.int64)
+        for at in range(0, len(order), batch):
+            rows = order[at : at + batch]
+            inputs = padded([self._held_out[row] for row in rows]).on(self._device)
+            said[rows] = self.module(inputs.ids, inputs.mask).argmax(dim=1).cpu().numpy()
+        return macro_f1(self._truth, said)
 
     def head(self) -> Head:
         """What was learned of it."""

@@ -24,6 +24,9 @@ def progress(stage: str, step: int, of: int, loss: float | None, seconds: float)
     if stage == "checkpoint":
         say("checkpoint", step=step, of=of, seconds=round(seconds, 3))
         return
+    if stage == "judge":
+        say("judged", step=step, of=of, score=None if loss is None else round(loss, 6), seconds=round(seconds, 3))
+        return
     rounded = None if loss is None else round(loss, 5)
     say("progress", stage=stage, step=step, of=of, loss=rounded, seconds=round(seconds, 3))
 

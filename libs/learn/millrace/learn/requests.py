@@ -32,6 +32,7 @@ class TrainRequest(_Request):
     start: Path | None = None
     checkpoint: Path | None = None
     checkpoint_seconds: float = Field(20.0, gt=0)
+    judge: bool = False
     steps: int | None = Field(None, ge=0)
     planned_steps: int | None = Field(None, ge=0)
     device: Literal["cpu", "gpu", "gpu-if-there"] = "cpu"

@@ -10,7 +10,7 @@ from millrace.learn.requests import TrainRequest
 
 
 class Progress(Protocol):
-    """stage, step, of, loss, seconds since the stage's method began."""
+    """stage, step, of, loss, seconds since the stage's method began. Of stage judge it is told a score, not a loss."""
 
     def __call__(self, stage: str, step: int, of: int, loss: float | None, seconds: float) -> None: ...
 

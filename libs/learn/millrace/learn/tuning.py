@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Protocol
@@ -23,6 +23,8 @@ WARM_UP = 8
 """Steps of rising rate, which also time the machine: the plan for the budget is made after them."""
 MARGIN = 0.97
 """Share of the budget that the plan fills, so that the rate has come down when the budget ends."""
+QUARTERS = 4
+"""Parts of a run after each of which, but for the last, it may be judged on the way."""
 BUCKET = 16
 """Batches whose rows are sorted by length together."""
 
@@ -79,8 +81,9 @@ class Tuning:
         """Seconds of fitting over all attempts."""
         return self._before + perf_counter() - self._started
 
-    def run(self, tuned: Tuned) -> Ended:
-        """Steps until the epochs, the replay or the budget are over."""
+    def run(self, tuned: Tuned, judge: Callable[[], float] | None = None) -> Ended:
+        """Steps until the epochs, the replay or the budget are over. Where the request asks for it, `judge` says at
+        each quarter how good it is on held-out rows, which changes nothing that is learned."""
         tuned.module.to(self.device)
         optimizer = torch.optim.AdamW(
             learned(tuned.module).values(), lr=self._settings["rate"], weight_decay=0.01, fused=True
@@ -90,6 +93,8 @@ class Tuning:
         rows = _Order(tuned.lengths, self._batch, self._epochs, self._request.seed)
         resumed, self._state = self._step if self._state else None, None
         last = rows.steps if self._request.steps is None else self._request.steps
+        judge = judge if self._request.judge else None
+        quarter = self._quarter(last)
         saved = timed = perf_counter()
         tuned.module.train()
         for batch in rows.since(self._step):
@@ -100,6 +105,9 @@ class Tuning:
             self._progress("fit", self._step, min(last, self._planned or last), loss, self.spent())
             if self._planned is None and self._step == WARM_UP:
                 self._plan((perf_counter() - timed) / WARM_UP, rows.steps)
+            if judge and quarter < self._quarter(last) < QUARTERS:
+                quarter = self._quarter(last)
+                self._progress("judge", quarter, QUARTERS, _judged(tuned.module, judge), self.spent())
             if self._checkpoint and perf_counter() - saved >= self._request.checkpoint_seconds:
                 self._checkpoint.save(State.of(tuned.module, optimizer, self._step, self._planned, self.spent()))
                 self._progress("checkpoint", self._step, min(last, self._planned or last), None, self.spent())
@@ -107,6 +115,9 @@ class Tuning:
         tuned.module.eval().to("cpu")
         stopped = "steps" if self._request.steps is not None else "epochs" if self._step >= rows.steps else "budget"
         return Ended(self._step, self._planned or self._step, stopped, self.spent(), resumed)
+
+    def _quarter(self, last: int) -> int:
+        return self._step * QUARTERS // max(1, min(last, self._planned or last))
 
     def _budget_is_over(self) -> bool:
         budget = self._request.budget_seconds
@@ -144,6 +155,14 @@ class Tuning:
         if self._step < WARM_UP:
             return (self._step + 1) / WARM_UP
         return max(0.0, (end - self._step) / max(1, end - WARM_UP))
+
+
+def _judged(module: nn.Module, judge: Callable[[], float]) -> float:
+    module.eval()
+    with torch.inference_mode():
+        score = judge()
+    module.train()
+    return score
 
 
 class _Order:

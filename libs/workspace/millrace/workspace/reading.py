@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from millrace.workspace.conditions import Condition
 from millrace.workspace.expected import expected
 from millrace.workspace.languages import LANGUAGES
+from millrace.workspace.methods import Parameter, parameters_of
 from millrace.workspace.patterns import PatternRefused, compiled
 from millrace.workspace.problems import Problem, WorkspaceInvalid, nearest
 from millrace.workspace.quality import MEASURES
@@ -171,6 +172,7 @@ def _dishonoured(workspace: Workspace, tree: Tree, added: Mapping[str, str]) -> 
     for path, given, valid in named:
         yield from (_misnamed((*path, at), name, valid, tree) for at, name in enumerate(given) if name not in valid)
     yield from _told_apart(("data", "languages"), workspace.data.languages, tree)
+    yield from _set(workspace, tree)
     yield from _suites(workspace, tree)
     yield from _searched(workspace, tree)
     yield from _emptied(workspace, tree)
@@ -201,6 +203,29 @@ def _suites(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
             )
         elif name in SUITES and suite.kind != name:
             yield Problem(dotted(path), tree.line(path), f"another name: a suite that is called {name} is of that kind")
+
+
+def _set(workspace: Workspace, tree: Tree) -> Iterator[Problem]:
+    """Parameters that no method has, and parts of what is counted."""
+    train = workspace.train
+    for method, settings in train.settings.items():
+        path: Path = ("train", "settings", method)
+        if method not in workspace.meaning.methods:
+            yield _misnamed(path, method, workspace.meaning.methods, tree)
+            continue
+        for name, value in settings.items():
+            yield from _valued((*path, name), parameters_of((method,)), [value], tree)
+    for name, varied in (train.search.space if train.search else {}).items():
+        values = varied.among or (varied.low or 0, varied.high or 0)
+        yield from _valued(("train", "search", "space", name), parameters_of(train.methods), values, tree)
+
+
+def _valued(path: Path, known: Mapping[str, list[Parameter]], values: Iterable[float], tree: Tree) -> Iterator[Problem]:
+    name = str(path[-1])
+    if name not in known:
+        yield _misnamed(path, name, known, tree)
+    elif any(one.whole for one in known[name]) and any(value != int(value) for value in values):
+        yield Problem(dotted(path), tree.line(path), "whole numbers")
 
 
 def _bases(task: Task, added: Mapping[str, str]) -> tuple[str, ...]:

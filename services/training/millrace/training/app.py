@@ -42,8 +42,8 @@ def build_app(settings: Settings, *, clock: Clock) -> Service:
             on_model_staged.bind(specs=specs),
         ],
         jobs=[
-            job_plan.bind(blobs=blobs, specs=specs),
-            replace(job_run.bind(blobs=blobs, settings=settings), concurrency=settings.side_by_side),
+            job_plan.bind(blobs=blobs, specs=specs, settings=settings),
+            replace(job_run.bind(blobs=blobs, specs=specs, settings=settings), concurrency=settings.side_by_side),
             job_reproduce.bind(blobs=blobs, settings=settings),
             job_pick.bind(judging=timedelta(days=settings.judging_days)),
             job_overdue,

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from millrace.chassis import Malformed, Settings, Table
 from millrace.events import WorkspaceConfigured
-from millrace.training.domain import PERIODS, Policy
+from millrace.training.domain import PERIODS, Limit, Policy
 from millrace.workspace import Workspace
 
 
@@ -16,6 +16,11 @@ class Declared:
 
     revision: int
     spec: Workspace
+
+    @property
+    def daily(self) -> Limit:
+        daily = self.spec.train.daily
+        return Limit("train.daily", daily.time.total_seconds() if daily.time else None, daily.cost)
 
     @property
     def policy(self) -> Policy:

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, Field
 from millrace.chassis import Clock, Database, Table, command
 from millrace.chassis.people import People
 from millrace.chassis.signing import Signed
-from millrace.training import domain, page, reproductions, searching, store, turns
+from millrace.training import domain, page, reproductions, searching, spendings, store, turns
 from millrace.training.declared import Declared
 from millrace.training.turns import MOVES
 
@@ -113,6 +113,19 @@ def routes(db: Database, *, specs: Table[Declared], clock: Clock, people: People
         async with db.reading() as tx:
             return await reproductions.each(tx, (await searching.one(tx, run))["id"])
 
+    @router.get("/v1/budgets")
+    async def budgets(workspace: str | None = None) -> list[dict[str, Any]]:
+        """What runs took today, which is UTC's, and what their workspace lets them take."""
+        await _known(workspace, specs)
+        async with db.reading() as tx:
+            taken = await spendings.each_day(tx, tx.now.date())
+        declared = {name: one.daily for name, one in specs.items()}
+        names = [workspace] if workspace else sorted({*taken, *(n for n, daily in declared.items() if daily.bounds)})
+        nothing = domain.Limit("train.daily"), domain.Spent()
+        return [
+            _budget(name, declared.get(name, nothing[0]), taken.get(name, nothing[1]), clock.now()) for name in names
+        ]
+
     @router.get("/v1/alerts")
     async def alerts(workspace: str | None = None, limit: Limit = 50) -> list[dict[str, Any]]:
         await _known(workspace, specs)
@@ -126,6 +139,19 @@ async def _compared(db: Database, run: list[str]) -> tuple[list[dict[str, Any]],
     async with db.reading() as tx:
         found = [await searching.one(tx, run_id) for run_id in run]
     return found, *domain.compare(found)
+
+
+def _budget(workspace: str, daily: domain.Limit, taken: domain.Spent, now: datetime) -> dict[str, Any]:
+    return {
+        "workspace": workspace,
+        "day": now.date(),
+        "until": domain.next_day(now),
+        "seconds": round(taken.seconds, 3),
+        "cost": round(taken.cost, 6),
+        "most_seconds": daily.seconds,
+        "most_cost": daily.cost,
+        "spent": daily.spent(taken),
+    }
 
 
 async def _known(workspace: str | None, specs: Table[Declared]) -> None:

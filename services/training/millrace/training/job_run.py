@@ -4,6 +4,7 @@ import asyncio
 import errno
 import json
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,50 +12,101 @@ from uuid import UUID
 import asyncpg
 
 from millrace import learn
-from millrace.chassis import Blobs, Job, Unavailable, Unprocessable, works
+from millrace.chassis import Blobs, Job, Table, Transaction, Unavailable, Unprocessable, works
 from millrace.events import TrainingProgressed
-from millrace.training import checkpoints, metrics, plan, runs, store, worker
+from millrace.training import checkpoints, domain, judging, metrics, plan, runs, spendings, store, trials, worker
 from millrace.training.checkpoints import Checkpoints
+from millrace.training.declared import Declared
+from millrace.training.domain import DECLARE, Limit
+from millrace.training.judging import Pruned
 from millrace.training.progress import CycleOver, Progress
 from millrace.training.settings import Settings
+from millrace.training.spendings import BudgetSpent, Meter
 from millrace.training.task import Task, asked
 from millrace.training.worker import Limits, Line, RunFailed, RunKilled
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 PARAMETERS = ("seed", "threads", "budget_seconds", "device", "precision", "accumulate", "max_length", "pad_to")
 MEASURED = ("fit_seconds", "steps", "planned_steps", "ms_per_text", "weights", "ignored_rows", "cpu_seconds", "peak_mb")
+WAITING = ("queued", "running")
 CLAIMS = 5
 """Times that a run is taken up before its killing is thought to be its own fault, e.g. by its hunger for memory."""
 
 
+LOOK = timedelta(minutes=10)
+"""How soon a run that waits for the next day's budget notices that today's was raised."""
+
+
 @works("run", emits=[TrainingProgressed], concurrency=2)
-async def job_run(job: Job, *, blobs: Blobs, settings: Settings) -> None:
-    run_id = UUID(job.key)
+async def job_run(job: Job, *, blobs: Blobs, specs: Table[Declared], settings: Settings) -> None:
+    run_id, daily = UUID(job.key), (await specs.get(job.workspace)).daily
     async with job.transaction("start") as tx:
-        run = await runs.start(tx, run_id)
-        if run is None:
-            return
-        task = Task(
-            run,
-            await plan.load(tx, run["cycle_id"]),
-            await store.deployment(tx, job.workspace),
-            settings.work_dir / job.key / str(job.token),
-        )
+        spent = await _nothing_left(tx, job, run_id, daily)
+        run = None if spent else await runs.start(tx, run_id)
+        if run:
+            task = Task(
+                run,
+                await plan.load(tx, run["cycle_id"]),
+                await store.deployment(tx, job.workspace),
+                settings.work_dir / job.key / str(job.token),
+            )
+    if spent:
+        await _without_budget(job, run_id, daily, None, spent)
+        return
+    if run is None:
+        return
+    meter = Meter(job, run, settings.hour_costs, daily, task.plan.search.limit if task.plan.search else None)
     try:
-        await _finish(job, run, await _end(job, task, blobs, settings))
+        end = await _end(job, task, meter, blobs, settings)
+        if isinstance(end, BudgetSpent) and end.today:
+            if not await _without_budget(job, run_id, daily, meter, str(end)):
+                return
+        else:
+            await _finish(job, run, daily, meter, end)
     finally:
         await asyncio.to_thread(shutil.rmtree, task.folder, True)
     await asyncio.to_thread(shutil.rmtree, settings.work_dir / job.key, True)
     await checkpoints.forget(job, blobs)
 
 
-async def _end(job: Job, task: Task, blobs: Blobs, settings: Settings) -> runs.Made | str:
-    """What it made, or why it failed for good. Raises what another claim may mend."""
+async def _nothing_left(tx: Transaction, job: Job, run_id: UUID, daily: Limit) -> str | None:
+    """Why a run can't begin today. What trains nothing always can."""
+    spent = daily.spent(await spendings.of_day(tx, job.workspace, tx.now.date())) if daily.bounds else None
+    run = await runs.load(tx, run_id) if spent else None
+    return spent if run and run["method"] != DECLARE and run["state"] in WAITING else None
+
+
+async def _without_budget(job: Job, run_id: UUID, daily: Limit, meter: Meter | None, reason: str) -> bool:
+    """Ends a run that nothing is left for today, where its cycle has a model to pick or it took a whole day's budget
+    alone; else it goes on tomorrow, from its checkpoint. Whether it has ended."""
+    async with job.transaction("spent") as tx:
+        if meter is not None:
+            await meter.tell(tx)
+        run = await runs.load(tx, run_id)
+        assert run is not None
+        own = await spendings.of_run(tx, run_id, tx.now.date())
+        settled = await runs.any_trained(tx, run["cycle_id"])
+        if not settled and not daily.spent(own):
+            await runs.put_off(tx, run_id)
+        tomorrow, now = domain.next_day(tx.now), tx.now
+    if settled or daily.spent(own):
+        await _finish(job, run, daily, meter, BudgetSpent(reason, today=True))
+        return True
+    await job.later(min(tomorrow, now + LOOK), f"{reason}: it goes on at {tomorrow:%Y-%m-%d %H:%M} UTC")
+    return False
+
+
+async def _end(
+    job: Job, task: Task, meter: Meter, blobs: Blobs, settings: Settings
+) -> runs.Made | Pruned | BudgetSpent | str:
+    """What it made, or why it ended for good without. Raises what another claim may mend."""
     try:
         with metrics.RUNNING.track_inprogress():
-            return await _make(job, task, blobs, settings)
+            return await meter.within(_make(job, task, blobs, settings))
     except CycleOver:
         return "its cycle was over before it ended"
+    except (Pruned, BudgetSpent) as stopped:
+        return stopped
     except (RunFailed, Unprocessable, learn.Unlearnable) as error:
         return str(error)
     except RunKilled as error:
@@ -88,6 +140,8 @@ async def _make(job: Job, task: Task, blobs: Blobs, settings: Settings) -> runs.
     async def hear(line: Line) -> None:
         if line["kind"] == "checkpoint":
             kept.told()
+        elif line["kind"] == "judged":
+            await judging.judge(job, task.run["cycle_id"], task.plan, line)
         else:
             await progress(line)
 
@@ -105,6 +159,7 @@ def _parameters(request: Line) -> dict[str, Any]:
     told = {name: value for name, value in request.items() if name in PARAMETERS and value is not None}
     if request["labels"]:
         told["classes"] = len(request["labels"])
+    told |= {name: value for name, value in request["settings"].items() if name != "from"}
     if request["base"]:
         told["start"] = "production" if request["start"] else "base"
     return told
@@ -130,15 +185,31 @@ def _made(result: Line, prefix: str, out: Path, request: Line, settings: Setting
     )
 
 
-async def _finish(job: Job, run: asyncpg.Record, end: runs.Made | str) -> None:
-    """The run's end, by what it made or why it failed; the last of a cycle's runs asks for the pick."""
+async def _finish(
+    job: Job, run: asyncpg.Record, daily: Limit, meter: Meter | None, end: runs.Made | Pruned | BudgetSpent | str
+) -> None:
+    """The run's end, by what it made or why it made nothing; a search asks for its next trial; the last of a cycle's
+    runs asks for the pick."""
+    cycle_id = run["cycle_id"]
     async with job.finish() as tx:
-        if isinstance(end, str):
-            await runs.failed(tx, run["id"], end)
-        else:
+        await runs.lock(tx, cycle_id)
+        if meter is not None:
+            await meter.tell(tx)
+        if isinstance(end, runs.Made):
             await runs.trained(tx, run["id"], end)
-        if await runs.all_ended(tx, run["cycle_id"]):
-            key = str(run["cycle_id"])
-            await tx.schedule("pick", key=key, workspace=job.workspace, cause=job.cause("ended"))
-        how = "failed" if isinstance(end, str) else "trained"
-        tx.after_commit.append(metrics.RUNS.labels(run["method"], how).inc)
+        else:
+            await runs.failed(tx, run["id"], str(end), state="pruned" if isinstance(end, Pruned) else "failed")
+        cause = job.cause("ended")
+        await trials.proceed(job, tx, cycle_id, await plan.load(tx, cycle_id), daily, cause)
+        if await runs.all_ended(tx, cycle_id):
+            await tx.schedule("pick", key=str(cycle_id), workspace=job.workspace, cause=cause)
+        elif isinstance(end, runs.Made):
+            for waiting in await runs.queued(tx, cycle_id):  # for a budget: there is a model to pick now
+                await tx.wake("run", str(waiting))
+        tx.after_commit.append(metrics.RUNS.labels(run["method"], _how(end)).inc)
+
+
+def _how(end: runs.Made | Pruned | BudgetSpent | str) -> str:
+    if isinstance(end, runs.Made):
+        return "trained"
+    return "pruned" if isinstance(end, Pruned) else "budget" if isinstance(end, BudgetSpent) else "failed"

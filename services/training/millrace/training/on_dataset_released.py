@@ -23,5 +23,6 @@ async def on_dataset_released(
                 cycle = decision.cycle
                 await store.keep_manifest(tx, cycle.id, event.manifest)
                 await tx.schedule("plan", key=str(cycle.id), workspace=event.workspace, cause=event, cycle_id=cycle.id)
-                most = declared.spec.train.budget * declared.spec.train.trials + grace
+                train = declared.spec.train
+                most = train.budget * (train.search.trials if train.search else train.trials) + grace
                 await turns.set_timer(tx, event, event.workspace, cycle, "training", after=most)

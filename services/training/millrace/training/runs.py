@@ -10,7 +10,7 @@ import asyncpg
 
 from millrace.chassis import Transaction
 from millrace.events import Deployment, RunSummary
-from millrace.training.domain import Candidate, Run
+from millrace.training.domain import ENDED, Candidate, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,16 @@ class Made:
     cost: float | None
 
 
-async def queue(tx: Transaction, workspace: str, cycle_id: UUID, candidates: Sequence[Candidate]) -> None:
+async def queue(
+    tx: Transaction, workspace: str, cycle_id: UUID, candidates: Sequence[Candidate], *, first: int = 1
+) -> None:
     await tx.executemany(
-        """INSERT INTO runs (id, cycle_id, workspace, number, method, base, untrusted, state)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, 'queued') ON CONFLICT DO NOTHING""",
-        [(c.run_id, cycle_id, workspace, n, c.method, c.base, c.untrusted) for n, c in enumerate(candidates, 1)],
+        """INSERT INTO runs (id, cycle_id, workspace, number, method, base, untrusted, asked, state)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'queued') ON CONFLICT DO NOTHING""",
+        [
+            (c.run_id, cycle_id, workspace, n, c.method, c.base, c.untrusted, json.dumps(dict(c.settings)))
+            for n, c in enumerate(candidates, first)
+        ],
     )
 
 
@@ -114,19 +119,58 @@ async def trained(tx: Transaction, run_id: UUID, made: Made) -> None:
     )
 
 
-async def failed(tx: Transaction, run_id: UUID, reason: str) -> None:
+async def failed(tx: Transaction, run_id: UUID, reason: str, *, state: str = "failed") -> None:
+    """Ended without a model: failed, or pruned."""
     await tx.execute(
-        "UPDATE runs SET state = 'failed', ended_at = $2, failed = $3 WHERE id = $1", run_id, tx.now, reason
+        "UPDATE runs SET state = $4, ended_at = $2, failed = $3 WHERE id = $1", run_id, tx.now, reason, state
     )
+
+
+async def put_off(tx: Transaction, run_id: UUID) -> None:
+    """It goes on another day, from its checkpoint."""
+    await tx.execute("UPDATE runs SET state = 'queued' WHERE id = $1 AND state = 'running'", run_id)
+
+
+async def load(tx: Transaction, run_id: UUID) -> asyncpg.Record | None:
+    return await tx.fetchrow("SELECT * FROM runs WHERE id = $1", run_id)
+
+
+async def lock(tx: Transaction, cycle_id: UUID) -> bool:
+    """Of two runs that end at once the second sees the first. Whether their cycle still trains."""
+    return bool(await tx.fetchval("SELECT state FROM cycles WHERE id = $1 FOR UPDATE", cycle_id) == "training")
 
 
 async def all_ended(tx: Transaction, cycle_id: UUID) -> bool:
-    """Locks the cycle first: of two runs that end at once the second sees the first."""
-    await tx.execute("SELECT FROM cycles WHERE id = $1 FOR UPDATE", cycle_id)
     left: int = await tx.fetchval(
-        "SELECT count(*) FROM runs WHERE cycle_id = $1 AND state NOT IN ('trained', 'failed')", cycle_id
+        "SELECT count(*) FROM runs WHERE cycle_id = $1 AND state <> ALL($2)", cycle_id, list(ENDED)
     )
     return left == 0
+
+
+async def any_trained(tx: Transaction, cycle_id: UUID) -> bool:
+    return bool(
+        await tx.fetchval("SELECT EXISTS (SELECT FROM runs WHERE cycle_id = $1 AND state = 'trained')", cycle_id)
+    )
+
+
+async def queued(tx: Transaction, cycle_id: UUID) -> list[UUID]:
+    rows = await tx.fetch("SELECT id FROM runs WHERE cycle_id = $1 AND state = 'queued'", cycle_id)
+    return [row["id"] for row in rows]
+
+
+async def keep_judgement(tx: Transaction, run_id: UUID, quarter: int, score: float) -> None:
+    await tx.execute(
+        """INSERT INTO judgements (run_id, quarter, score) VALUES ($1, $2, $3)
+           ON CONFLICT (run_id, quarter) DO UPDATE SET score = $3""",
+        run_id,
+        quarter,
+        score,
+    )
+
+
+async def searched(tx: Transaction, cycle_id: UUID, why: str) -> None:
+    """Why a search asks for no more trials."""
+    await tx.execute("UPDATE cycles SET searched = coalesce(searched, $2) WHERE id = $1", cycle_id, why)
 
 
 async def of_cycle(tx: Transaction, cycle_id: UUID) -> list[asyncpg.Record]:
@@ -149,7 +193,7 @@ async def deployment(tx: Transaction, run_id: UUID) -> Deployment:
 
 def as_run(row: asyncpg.Record) -> Run:
     return Run(
-        Candidate(row["id"], row["method"], row["base"], row["untrusted"]),
+        Candidate(row["id"], row["method"], row["base"], row["untrusted"], json.loads(row["asked"])),
         row["state"],
         json.loads(row["scores"]),
         row["bytes"],

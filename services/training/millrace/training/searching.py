@@ -119,5 +119,5 @@ def thinned(points: Sequence[Any], most: int = DRAWN) -> list[Any]:
 
 
 def _told(row: Any) -> dict[str, Any]:
-    read = {part: json.loads(row[part]) for part in ("scores", "parameters", "measured", "environment")}
+    read = {part: json.loads(row[part]) for part in ("scores", "parameters", "measured", "environment", "asked")}
     return {**dict(row), **read}

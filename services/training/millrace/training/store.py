@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from millrace.chassis import Transaction, jobs
 from millrace.events import Deployment
-from millrace.training.domain import Alerted, Ask, Closed, Cycle, Track
+from millrace.training.domain import BUDGET_SPENT, Alerted, Ask, Closed, Cycle, Track
 from millrace.training.domain.track import REMEMBERED
 
 PENDING = TypeAdapter(tuple[Ask, ...])
@@ -143,6 +143,18 @@ async def alert(tx: Transaction, workspace: str, alerted: Alerted) -> None:
     )
 
 
+async def waits_for_budget(tx: Transaction, cycle_id: UUID) -> bool:
+    """Whether a run of it goes on tomorrow."""
+    return bool(
+        await tx.fetchval(
+            """SELECT EXISTS (SELECT FROM jobs WHERE kind = 'run' AND cycle_id = $1 AND state = 'waiting'
+                   AND starts_with(error, $2))""",
+            cycle_id,
+            BUDGET_SPENT,
+        )
+    )
+
+
 async def each_cycle(tx: Transaction, workspace: str | None, limit: int) -> list[dict[str, Any]]:
     """The newest first. One that trains says which of its jobs did not succeed yet, and why."""
     rows = await tx.fetch(
@@ -161,7 +173,8 @@ async def each_cycle(tx: Transaction, workspace: str | None, limit: int) -> list
 def _told(row: dict[str, Any]) -> dict[str, Any]:
     kind, error = row.pop("job"), row.pop("error")
     plan = json.loads(row["plan"]) if row["plan"] else None
-    return {**row, "plan": plan, "waits_for": jobs.tried_again(kind, error) if error else None}
+    waits_for = error if error is None or error.startswith(BUDGET_SPENT) else jobs.tried_again(kind, error)
+    return {**row, "plan": plan, "waits_for": waits_for}
 
 
 async def each_alert(tx: Transaction, workspace: str | None, limit: int) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import asyncpg
 from millrace import learn
 from millrace.chassis import BlobNotFound, Blobs
 from millrace.events import Deployment
-from millrace.training.domain import DECLARE, FINE_TUNES, NothingToDeclare
+from millrace.training.domain import DECLARE, FINE_TUNES, TELLING, NothingToDeclare
 from millrace.training.plan import Plan
 from millrace.training.rows import fetch, select
 from millrace.training.settings import Settings
@@ -29,6 +30,12 @@ class Task:
     @property
     def declares(self) -> bool:
         return bool(self.run["method"] == DECLARE)
+
+    @property
+    def judged(self) -> bool:
+        """Whether it says on the way how good it is, for the search to stop it."""
+        search = self.plan.search
+        return bool(search and search.prune and self.run["method"] in TELLING)
 
     @property
     def goes_on(self) -> bool:
@@ -64,7 +71,8 @@ async def asked(task: Task, out: Path, blobs: Blobs, settings: Settings) -> Line
         "device": "cpu" if task.declares else task.plan.device,
         "precision": task.plan.precision,
         "accumulate": 1 if task.declares else task.plan.accumulate,
-        "settings": {"from": production} if task.declares else {},
+        "settings": {"from": production} if task.declares else json.loads(task.run["asked"]),
+        **({"judge": True} if task.judged else {}),
         "start": production if task.goes_on else None,
         **task.plan.serve,
         **task.plan.declared,

@@ -76,7 +76,7 @@ async def set_timer(
         key=f"{cycle.id}/{state}",
         workspace=workspace,
         cause=cause,
-        payload={"cycle": str(cycle.id), "state": state},
+        payload={"cycle": str(cycle.id), "state": state, "after": after.total_seconds()},
         at=tx.now + after,
         cycle_id=cycle.id,
     )

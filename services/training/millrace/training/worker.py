@@ -77,7 +77,7 @@ async def _listen(child: asyncio.subprocess.Process, on_line: Callable[[Line], A
     last: Line = {}
     async for raw in child.stdout:
         last = json.loads(raw)
-        if last.get("kind") in {"progress", "checkpoint"}:
+        if last.get("kind") in {"progress", "checkpoint", "judged"}:
             await on_line(last)
     return last
 

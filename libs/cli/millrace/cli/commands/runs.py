@@ -25,7 +25,7 @@ Run = Annotated[str, typer.Argument(help="A run's id as `list` shows it, or how 
 PAGE = 1000
 EVERY = 1.0
 """Seconds between looks at a run that is followed."""
-ENDED = ("trained", "failed")
+ENDED = ("trained", "failed", "pruned")
 BLOCKS = "▁▂▃▄▅▆▇█"
 ABOUT = (
     "workspace",
@@ -73,18 +73,24 @@ def _listed(found: Sequence[dict[str, Any]], total: int, offset: int) -> Rendera
             run["id"],
             run["workspace"],
             moment(run["opened_at"]),
-            Text(run["method"], style="bold" if run["picked"] else ""),
+            Text(f"{run['method']}{asked(run)}", style="bold" if run["picked"] else ""),
             run["base"],
             run["version"] or run["state"],
-            scores(run["scores"]) or short(run["failed"] or "", 60),
+            scores(run["scores"]),
             f"{run['seconds']:,.0f} s",
             "" if run["cost"] is None else f"{run['cost']:.4f}",
+            short(run["why"] or run["failed"] or "", 90),
         )
         for run in found
     ]
-    made = table(("run", "workspace", "opened", "method", "base", "became", "scores", "took", "cost"), rows)
+    made = table(("run", "workspace", "opened", "method", "base", "became", "scores", "took", "cost", "why"), rows)
     last = offset + len(found)
     return made if total == len(found) else Group(made, Text(f"{offset + 1} to {last} of {total:,}", style="dim"))
+
+
+def asked(run: dict[str, Any]) -> str:
+    """What it was asked to be made with, beyond its method."""
+    return "".join(f", {name} {_told(value)}" for name, value in sorted(run.get("asked", {}).items()))
 
 
 @commands.command("show")

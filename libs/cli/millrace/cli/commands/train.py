@@ -8,6 +8,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from millrace.cli import Data, Failure, Json, Target, show, table
+from millrace.cli.commands.runs import asked
 from millrace.cli.options import By
 from millrace.cli.person import moment, scores, whoami
 
@@ -36,20 +37,20 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Open a training cycle by hand. A workspace has one open cycle at a time."""
-    asked = {"note": note, "by": by or whoami(), "since": since, "min_labels": min_labels, "methods": method or []}
-    asked |= {"dataset": dataset} if dataset else {}
+    wanted = {"note": note, "by": by or whoami(), "since": since, "min_labels": min_labels, "methods": method or []}
+    wanted |= {"dataset": dataset} if dataset else {}
     with Target(data).http("training") as training:
-        opened = training.post(f"/v1/workspaces/{workspace}/train", json=asked).json()
+        opened = training.post(f"/v1/workspaces/{workspace}/train", json=wanted).json()
     show(opened, as_json, lambda: f"cycle {opened['cycle']} is open: `millrace cycles {workspace}` shows how it goes")
 
 
 @commands.command()
 def cycles(workspace: str, data: Data, limit: Limit = 20, as_json: Json = False) -> None:
     """List training cycles with their runs, newest first."""
-    asked: dict[str, Any] = {"workspace": workspace, "limit": limit}
+    of: dict[str, Any] = {"workspace": workspace, "limit": limit}
     with Target(data).http("training") as training:
-        found = training.get("/v1/cycles", params=asked).json()
-        runs = training.get("/v1/runs", params={**asked, "limit": 1000}).json()
+        found = training.get("/v1/cycles", params=of).json()
+        runs = training.get("/v1/runs", params={**of, "limit": 1000}).json()
     if not found and not as_json:
         raise Failure(f"{workspace} has had no cycle", kind="nothing")
     told = [
@@ -65,7 +66,7 @@ def cycles(workspace: str, data: Data, limit: Limit = 20, as_json: Json = False)
 
 def _waits(data: Path, workspace: str, cycle: dict[str, Any]) -> str | None:
     """What a cycle waits for, as whoever it waits for says; a workspace has one open cycle at a time."""
-    asked: dict[str, Any] = {"workspace": workspace, "limit": 100}
+    of: dict[str, Any] = {"workspace": workspace, "limit": 100}
     if cycle["state"] == "waiting":
         owner, path, waits = "datasets", "/v1/datasets", "rows"
     elif cycle["state"] == "judging":
@@ -74,7 +75,7 @@ def _waits(data: Path, workspace: str, cycle: dict[str, Any]) -> str | None:
         return None
     try:
         with Target(data).http(owner) as http:
-            told = http.get(path, params=asked).json()
+            told = http.get(path, params=of).json()
     except Failure as failure:
         return f"{waits}, and {owner} can't say more: {failure.message}"
     if owner == "datasets":
@@ -91,16 +92,20 @@ def _cycles(told: list[dict[str, Any]]) -> Tree:
         heading.append(f"  {cycle['became'] or ''}", style="bold")
         branch = tree.add(heading)
         waits = f"waits for {cycle['waits_for']}" if cycle["waits_for"] else None
-        for words in filter(None, (cycle["note"], cycle["reason"], waits)):
+        for words in filter(None, (cycle["note"], _searched(cycle), cycle["reason"], waits)):
             branch.add(Text(words, style="dim"))
         for run in cycle["runs"]:
             branch.add(_run(run))
     return tree
 
 
+def _searched(cycle: dict[str, Any]) -> str | None:
+    return f"the search is over: {cycle['searched']}" if cycle.get("searched") else None
+
+
 def _run(run: dict[str, Any]) -> Text:
     rows = "" if run["untrusted"] else " on trusted rows"
-    line = Text(f"{run['method']}{rows}", style="bold" if run["picked"] else "")
+    line = Text(f"{run['method']}{asked(run)}{rows}", style="bold" if run["picked"] else "")
     line.append(f"  {_progress(run)}", style="not bold")
     line.append(f"  {run['why'] or run['failed'] or ''}", style="not bold dim")
     return line
@@ -111,6 +116,36 @@ def _progress(run: dict[str, Any]) -> str:
         return scores(run["scores"])
     step = f"{run['stage']} {run['step']}" if run["stage"] else run["state"]
     return f"{step}/{run['steps']}" if run["steps"] else step
+
+
+@commands.command()
+def budgets(
+    data: Data,
+    workspace: Annotated[str, typer.Argument(help="Of this workspace; left out: of all.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Show what runs took today (UTC), and what their workspaces let them take."""
+    of = {"workspace": workspace} if workspace else {}
+    with Target(data).http("training") as training:
+        found = training.get("/v1/budgets", params=of).json()
+    rows = [
+        (
+            one["workspace"],
+            one["day"],
+            _of(f"{one['seconds']:,.0f} s", one["most_seconds"] and f"{one['most_seconds']:,.0f} s"),
+            _of(f"{one['cost']:,.2f}", one["most_cost"] and f"{one['most_cost']:,.2f}"),
+            one["spent"] or "",
+        )
+        for one in found
+    ]
+    heads = ("workspace", "day", "time", "cost", "spent")
+    show(
+        found, as_json, lambda: table(heads, rows) if rows else "no run took anything today, and no budget is declared"
+    )
+
+
+def _of(taken: str, most: str | None) -> str:
+    return f"{taken} of {most}" if most else taken
 
 
 @commands.command()

@@ -23,8 +23,8 @@ def fit(request: TrainRequest, data: Prepared, progress: Progress) -> Fitted:
     base = _start(request)
     head = begun(request, data, settings, base, run, progress)
     encoder = deepcopy(base.encoder).requires_grad_(True)
-    learner = Classifier(encoder, head, base.ids(data.train.texts, request.max_length), data, run)
-    ended = run.run(learner)
+    learner = Classifier(encoder, head, base, request, data, run)
+    ended = run.run(learner, learner.judge)
     return Fitted(
         embedder=Embedder(encoder.requires_grad_(False), base.tokens, base.source),
         kept="own",

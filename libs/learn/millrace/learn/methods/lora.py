@@ -35,8 +35,8 @@ def fit(request: TrainRequest, data: Prepared, progress: Progress) -> Fitted:
     head = begun(request, data, settings, base, run, progress)
     shape = Adapter(rank=settings["rank"], alpha=settings["alpha"])
     encoder = injected(base.encoder, shape, request.seed)
-    learner = Classifier(encoder, head, base.ids(data.train.texts, request.max_length), data, run)
-    ended = run.run(learner)
+    learner = Classifier(encoder, head, base, request, data, run)
+    ended = run.run(learner, learner.judge)
     adapter = Adapted(shape, {name: value.detach() for name, value in get_peft_model_state_dict(encoder).items()})
     return Fitted(
         embedder=adapted(base, adapter),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
 from millrace.workspace.quantities import Duration
 from millrace.workspace.section import Section, unique
-from millrace.workspace.spec.names import Label, Words
+from millrace.workspace.spec.names import Label, Word, Words
 
 
 class Labels(Section):
@@ -41,13 +41,69 @@ class Triggers(Section):
     schedule: Literal["hourly", "daily", "weekly", "monthly"] | None = "weekly"
 
 
+Number = Annotated[float, Field(gt=0, le=1e9)]
+
+
+class Range(Section):
+    """Where a search looks for a parameter: `{low, high}`, evenly over their logarithms with `log`, or a list."""
+
+    low: Number | None = None
+    high: Number | None = None
+    log: bool = False
+    among: Annotated[tuple[Number, ...], Field(strict=False, max_length=100)] = ()
+
+    _once = field_validator("among")(unique)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _listed(cls, declared: Any) -> Any:
+        return {"among": declared} if isinstance(declared, list | tuple) else declared
+
+    @model_validator(mode="after")
+    def _whole(self) -> Range:
+        if self.among:
+            if self.low is not None or self.high is not None:
+                raise PydanticCustomError("range", "either low and high, or a list")
+        elif self.low is None or self.high is None or self.low >= self.high:
+            raise PydanticCustomError("range", "low and high with low < high, or a list of values")
+        return self
+
+    @model_serializer(mode="plain")
+    def _as_declared(self) -> dict[str, Any] | list[float]:
+        if self.among:
+            return list(self.among)
+        return {"low": self.low, "high": self.high, "log": self.log}
+
+
+class Search(Section):
+    """Trials of methods, bases and their parameters, so many at once, until as many are made or `time` (of all runs
+    together) or `cost` is spent. `space` replaces what the methods are searched over by themselves; with `prune` a
+    fine-tuning that falls behind on validation is stopped.
+    """
+
+    trials: Annotated[int, Field(ge=1, le=1000)] = 20
+    parallel: Annotated[int, Field(ge=1, le=64)] = 2
+    time: Duration | None = None
+    cost: Annotated[float, Field(gt=0)] | None = None
+    prune: bool = True
+    space: dict[Word, Range] = Field(default_factory=dict, max_length=50)
+
+
+class Daily(Section):
+    """The most that a workspace's runs may take together in a day (UTC); null bounds nothing."""
+
+    time: Duration | None = None
+    cost: Annotated[float, Field(gt=0)] | None = None
+
+
 class Train(Section):
     """`finetune_budget` ends one fine-tuning, which is then judged as it is; null leaves it the whole `budget`.
 
     A fine-tuning starts from the base, or with `start: production` from the encoder that is in production. On `device`
     gpu a run fails where there is none, on gpu-if-there it goes on without. `precision` is that of the products of a
     forward; `accumulate` the parts that a batch is computed in, which need less memory at once; every `checkpoint` a
-    run's state is put where another worker takes it up.
+    run's state is put where another worker takes it up. `settings` are parameters of methods, by method. With `search`
+    its trials take the place of `trials`.
     """
 
     bases: Words
@@ -64,6 +120,9 @@ class Train(Section):
     precision: Literal["float32", "bfloat16"] = "float32"
     accumulate: Annotated[int, Field(ge=1, le=32)] = 1
     checkpoint: Duration = timedelta(minutes=1)
+    settings: dict[str, dict[str, Number]] = Field(default_factory=dict, max_length=50)
+    search: Search | None = None
+    daily: Daily = Daily()
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 7
 
     _once = field_validator("bases", "methods")(unique)

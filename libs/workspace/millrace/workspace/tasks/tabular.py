@@ -84,6 +84,7 @@ _CLASSIFICATION = Task(
         "train.precision": _NO_TUNING,
         "train.accumulate": _NO_TUNING,
         "train.checkpoint": _NO_TUNING,
+        "train.search.prune": _NO_TUNING,
         "data.duplicates.semantic": "features have no meaning in words",
     },
     asks=("features", "target"),

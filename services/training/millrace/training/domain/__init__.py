@@ -1,19 +1,24 @@
 """The rules of cycles and candidates: a track and a fact in, the next track and decisions out."""
 
 from millrace.training.domain import reproduction
-from millrace.training.domain.candidates import DECLARE, FINE_TUNES, Candidate, Pick, Run, candidates, pick
+from millrace.training.domain.budget import BUDGET_SPENT, Limit, Spent, next_day
+from millrace.training.domain.candidates import DECLARE, ENDED, FINE_TUNES, Candidate, Pick, Run, candidates, pick
 from millrace.training.domain.comparison import compare
 from millrace.training.domain.conditions import Condition, Order, condition, order
 from millrace.training.domain.course import dataset_failed, give_up, overdue, picked, released, staged
 from millrace.training.domain.errors import CycleOpen, MethodUnknown, NothingMade, NothingToDeclare, NotTrained
+from millrace.training.domain.search import TELLING, Range, Search, Trial, over, trial, wanted
 from millrace.training.domain.track import Ask, Cycle, Policy, Track, cycle_id
 from millrace.training.domain.triggers import PERIODS, by_hand, by_schedule, drifted, due, grown
 from millrace.training.domain.turn import Alerted, Closed, Cut, Decision, GaveUp, Ignored, Opened, Turn
 
 __all__ = [
+    "BUDGET_SPENT",
     "DECLARE",
+    "ENDED",
     "FINE_TUNES",
     "PERIODS",
+    "TELLING",
     "Alerted",
     "Ask",
     "Candidate",
@@ -25,6 +30,7 @@ __all__ = [
     "Decision",
     "GaveUp",
     "Ignored",
+    "Limit",
     "MethodUnknown",
     "NotTrained",
     "NothingMade",
@@ -33,8 +39,12 @@ __all__ = [
     "Order",
     "Pick",
     "Policy",
+    "Range",
     "Run",
+    "Search",
+    "Spent",
     "Track",
+    "Trial",
     "Turn",
     "by_hand",
     "by_schedule",
@@ -47,11 +57,15 @@ __all__ = [
     "due",
     "give_up",
     "grown",
+    "next_day",
     "order",
+    "over",
     "overdue",
     "pick",
     "picked",
     "released",
     "reproduction",
     "staged",
+    "trial",
+    "wanted",
 ]

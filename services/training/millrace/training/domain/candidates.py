@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal
 from uuid import UUID, uuid5
 
@@ -11,15 +12,19 @@ DECLARE = "declare"
 FINE_TUNES = frozenset({"full", "prompt", "sft", "sft-lora", "dpo", "kto"})
 """Methods that may start from what is in production: its encoder, or the model that speaks."""
 
+ENDED = ("trained", "failed", "pruned")
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """`untrusted` says whether untrusted rows may be among its training rows."""
+    """`untrusted` says whether untrusted rows may be among its training rows; `settings` are parameters of its method,
+    where they are not the method's own."""
 
     run_id: UUID
     method: str
     base: str
     untrusted: bool = True
+    settings: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Run:
     """A candidate and how it ended. `bytes` are those of its artifact, `seconds` of its training."""
 
     candidate: Candidate
-    state: Literal["queued", "running", "trained", "failed"]
+    state: Literal["queued", "running", "trained", "failed", "pruned"]
     scores: Mapping[str, float] = field(default_factory=dict)
     bytes: int = 0
     seconds: float = 0.0
@@ -35,11 +40,17 @@ class Run:
 
     @property
     def ended(self) -> bool:
-        return self.state in {"trained", "failed"}
+        return self.state in ENDED
 
 
 def candidates(
-    cycle_id: UUID, *, bases: Sequence[str], methods: Sequence[str], most: int, untrusted: bool
+    cycle_id: UUID,
+    *,
+    bases: Sequence[str],
+    methods: Sequence[str],
+    most: int,
+    untrusted: bool,
+    settings: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
 ) -> list[Candidate]:
     """Every method on every base, or on none where there are none; where there are untrusted rows, each a second time
     without them. At most `most`."""
@@ -49,7 +60,8 @@ def candidates(
         for base, method in ((base, method) for base in bases or ("",) for method in methods)
     ]
     return [
-        Candidate(uuid5(cycle_id, f"run|{base}|{method}|{rows}"), method, base, rows) for base, method, rows in chosen
+        Candidate(uuid5(cycle_id, f"run|{base}|{method}|{rows}"), method, base, rows, settings.get(method, {}))
+        for base, method, rows in chosen
     ][:most]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-COMPARED = ("workspace", "method", "base", "dataset", "untrusted", "state", "seconds", "bytes", "cost", "failed")
+COMPARED = ("workspace", "method", "base", "dataset", "untrusted", "state", "seconds", "bytes", "cost", "failed", "why")
 PARTS = ("parameters", "scores", "measured", "environment")
 
 
