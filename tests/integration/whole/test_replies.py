@@ -35,7 +35,8 @@ def rows() -> list[dict[str, Any]]:
 
 
 def versions(whole: Whole) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = whole.millrace("versions", NAME, "--json").json
+    said = whole.millrace("versions", NAME, "--json")
+    found: list[dict[str, Any]] = said.json if said.code == 0 else []
     return found
 
 
