@@ -82,6 +82,8 @@ def _table(rows: int, width: int) -> nn.Embedding:
 class Encoder(nn.Module):
     """(rows, tokens) of ids and a mask of real tokens -> (rows, dimensions) of length one."""
 
+    unit = True
+
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         width = shape.hidden_size

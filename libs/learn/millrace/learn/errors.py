@@ -6,6 +6,7 @@ Unlearnable                 the request, the rows or the files are wrong; anothe
 ├── BaseMissing             a known base that is not here, or whose bytes are not the known ones
 ├── BaseRefused             a base that may not be used: pickles, code of its own, no licence, other bytes than expected
 ├── BaseUnreachable         a base whose source did not give it
+├── ImportRefused           a model made elsewhere that may not be loaded, or that can't answer as a version does
 ├── DeviceMissing           a run asked for a GPU, and there is none
 ├── OutOfMemory             the run needs more memory than there is
 ├── DiskFull                the run's disk is full
@@ -55,6 +56,12 @@ class BaseUnreachable(Unlearnable):
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"base {name}: {reason}")
         self.name, self.reason = name, reason
+
+
+class ImportRefused(Unlearnable):
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(f"{what}: {reason}")
+        self.what, self.reason = what, reason
 
 
 class DeviceMissing(Unlearnable):

@@ -35,6 +35,8 @@ class Fitted:
     resumed_from: int | None = None
     finished: Model | None = None
     """Already calibrated: its temperature and references stay."""
+    temperature: float | None = None
+    """Without one it is found by the held-out rows."""
 
 
 class Method(Protocol):

@@ -64,7 +64,9 @@ class Adapter(_Part):
     alpha: int = Field(ge=1)
 
 
-Encoded = Literal["base", "adapted", "own"]
+Encoded = Literal["base", "adapted", "own", "classifier"]
+CARRIED: frozenset[Encoded] = frozenset({"own", "classifier"})
+"""Encoders whose weights lie in the version's folder."""
 
 
 class Made(_Part):
@@ -86,7 +88,8 @@ class Made(_Part):
 class Version(Made):
     """Everything besides the weights that shapes an answer.
 
-    ``encoder`` says whose it is: the base's, shared as it is; the base's with an adapter of this version; its own.
+    ``encoder`` says whose it is: the base's, shared as it is; the base's with an adapter of this version; its own; or
+    that of a sequence classifier of transformers, with all that it has before its last layer.
     """
 
     base: BaseName
@@ -124,7 +127,12 @@ class Version(Made):
     @property
     def needs_base(self) -> bool:
         """Whether it can't be loaded without the base's files."""
-        return self.encoder != "own"
+        return not self.carries_encoder
+
+    @property
+    def carries_encoder(self) -> bool:
+        """Whether the encoder's weights are among its own."""
+        return self.encoder in CARRIED
 
     @property
     def base_needed(self) -> str | None:

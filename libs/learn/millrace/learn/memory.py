@@ -56,7 +56,8 @@ class Memory:
         self._keep({keys[at]: rows[keys[at]] for at in new})
         found = [rows[key] for key in keys]
         vectors = torch.from_numpy(np.stack([np.frombuffer(vector, np.float32) for vector, _, _ in found]))
-        return Embedded(vectors, [tokens for _, tokens, _ in found], [seconds for _, _, seconds in found])
+        told = [tokens for _, tokens, _ in found], [seconds for _, _, seconds in found]
+        return Embedded(vectors, *told, embedder.encoder.unit)
 
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, timeout=30)

@@ -26,7 +26,7 @@ from millrace.learn.scores import Floats
 from millrace.learn.tasks.classify import Prediction, entropies, softmax
 
 if TYPE_CHECKING:
-    from millrace.learn.foreign import Foreign
+    from millrace.learn.foreign import Foreign, Unfinished
     from millrace.learn.shelf import Shelf
 
 CPU = torch.device("cpu")
@@ -41,14 +41,23 @@ def bfloat16_is_fast() -> bool:
 
 @dataclass(frozen=True)
 class Embedded:
-    """(texts, dimensions) unit vectors, tokens of each text, and seconds of each text's share of its batch."""
+    """(texts, dimensions) vectors, tokens of each text, and seconds of each text's share of its batch.
+
+    Vectors are of length one, but for those of a sequence classifier: `unit` says so.
+    """
 
     vectors: Tensor
     tokens: list[int]
     seconds: list[float]
+    unit: bool = True
+
+    @property
+    def directions(self) -> Tensor:
+        """The vectors at length one: what novelty is measured by."""
+        return self.vectors if self.unit else functional.normalize(self.vectors, dim=-1)
 
 
-AnyEncoder: TypeAlias = "Encoder | Foreign"
+AnyEncoder: TypeAlias = "Encoder | Foreign | Unfinished"
 
 
 @dataclass
@@ -92,14 +101,15 @@ class Embedder:
             for rows in _batches(order, ids, pad_to, batch):
                 started = perf_counter()
                 inputs = padded([ids[at] for at in rows], pad_to).on(self.device)
-                vectors[rows] = functional.normalize(self.asked(inputs.ids, inputs.mask).float(), dim=-1).cpu()
+                told = self.asked(inputs.ids, inputs.mask).float()
+                vectors[rows] = (functional.normalize(told, dim=-1) if self.encoder.unit else told).cpu()
                 share = (perf_counter() - started) / len(rows)
                 for at in rows:
                     seconds[at] = share
                 done += len(rows)
                 if progress is not None:
                     progress(done)
-        return Embedded(vectors, [len(row) for row in ids], seconds)
+        return Embedded(vectors, [len(row) for row in ids], seconds, self.encoder.unit)
 
 
 def _batches(order: list[int], ids: list[list[int]], pad_to: int | None, most: int) -> list[list[int]]:
@@ -114,7 +124,11 @@ def _batches(order: list[int], ids: list[list[int]], pad_to: int | None, most: i
 
 def base_embedder(name: str) -> Embedder:
     """The shared base; raises UnknownBase or BaseMissing."""
-    folder = bases.find(name)
+    return embedder_in(bases.find(name))
+
+
+def embedder_in(folder: Path) -> Embedder:
+    """The encoder of a folder that has the files of a base. Raises DamagedModel."""
     tokens = Tokens(folder / "tokenizer.json")
     shape = Shape.read(folder / "config.json")
     if shape is None or not (folder / "model.safetensors").is_file():
@@ -125,13 +139,14 @@ def base_embedder(name: str) -> Embedder:
     return Embedder(build(shape, weights, str(folder)), tokens, folder)
 
 
-def _own_embedder(folder: Path, weights: dict[str, Tensor]) -> Embedder:
-    shape = Shape.read(folder / "config.json")
+def _own_embedder(folder: Path, weights: dict[str, Tensor], *, classifier: bool) -> Embedder:
+    shape = None if classifier else Shape.read(folder / "config.json")
     if shape is not None:
         return Embedder(build(shape, weights, str(folder)), Tokens(folder / "tokenizer.json"), folder)
     from millrace.learn import foreign
 
-    return Embedder(foreign.of_weights(folder, weights), Tokens(folder / "tokenizer.json"), folder)
+    encoder = foreign.of_weights(folder, weights, classifier=classifier)
+    return Embedder(encoder, Tokens(folder / "tokenizer.json"), folder)
 
 
 @dataclass
@@ -152,7 +167,7 @@ def read(
 ) -> list[Prediction]:
     """What embedded texts are: calibrated probabilities, and the distance to the nearest reference."""
     probabilities = softmax(head.logits(embedded.vectors), temperature)
-    novelty = (1 - (embedded.vectors @ references.T).amax(dim=1)).clamp(min=0).tolist()
+    novelty = (1 - (embedded.directions @ references.T).amax(dim=1)).clamp(min=0).tolist()
     entropy = entropies(probabilities)
     predictions = []
     for row, distribution in enumerate(probabilities.tolist()):
@@ -204,8 +219,9 @@ def load_model(folder: Path, shared: Callable[[str, str], Embedder], parameters:
     except (SafetensorError, KeyError) as error:
         raise DamagedModel(str(folder), f"weights.safetensors: {error}") from None
     adapter = None
-    if version.encoder == "own":
-        embedder = _own_embedder(folder, {name.removeprefix("encoder."): value for name, value in tensors.items()})
+    if version.carries_encoder:
+        carried = {name.removeprefix("encoder."): value for name, value in tensors.items()}
+        embedder = _own_embedder(folder, carried, classifier=version.encoder == "classifier")
     else:
         embedder = shared(version.base.name, version.base.digest)
     if version.adapter is not None:

@@ -14,11 +14,12 @@ from typing import Any, cast
 
 import torch
 
-from millrace.learn import bases
+from millrace.learn import bases, importing
 from millrace.learn.devices import device_for, name_of
 from millrace.learn.errors import WrongRequest
 from millrace.learn.fitting import Fitted, Method, Progress
-from millrace.learn.folder import Reference, Training, Version, digest, weights_digest
+from millrace.learn.folder import CARRIED, Reference, Training, Version, digest, weights_digest
+from millrace.learn.importing import IMPORTED
 from millrace.learn.model import Model, bfloat16_is_fast, read, write_weights
 from millrace.learn.requests import TrainRequest
 from millrace.learn.rows import Judged, read_rows, write_judged
@@ -47,7 +48,8 @@ def begin(request: TrainRequest) -> Any:
         raise WrongRequest(f"out: {request.out} is there already")
     torch.set_num_threads(request.threads)
     torch.use_deterministic_algorithms(device_for(request.device).type == "cpu")
-    bases.fetch(request.base)
+    if request.base:
+        bases.fetch(request.base)
     return importlib.import_module(f"millrace.learn.methods.{request.method.replace('-', '_')}")
 
 
@@ -55,7 +57,9 @@ def train(request: TrainRequest, progress: Progress) -> Trained:
     """Raises a kind of Unlearnable; writes ``request.out`` whole or not at all."""
     started = perf_counter()
     method = cast(Method, begin(request))
-    data = prepare(read_rows(request.rows), request.labels)
+    imports = request.method == IMPORTED
+    request = importing.labelled(request) if imports else request
+    data = prepare(read_rows(request.rows), request.labels, learned=not imports)
     fitted = method.fit(request, data, progress)
     model, predictions, seconds = _judged(request, data, fitted, progress)
     rows = [
@@ -96,14 +100,13 @@ def _judged(
         progress=lambda done: progress("validate", done, len(held_out.texts), None, fitted.seconds),
     )
     kept = references_of(held_out.targets, request.seed)
+    directions = embedded.directions
     if fitted.finished is None:
-        temperature, references = (
-            temperature_for(head.logits(embedded.vectors), held_out.targets),
-            embedded.vectors[kept],
-        )
+        temperature = fitted.temperature or temperature_for(head.logits(embedded.vectors), held_out.targets)
+        references = directions[kept]
     else:
         temperature, references = fitted.finished.version.temperature, fitted.finished.references
-    apart = novelty_among(embedded.vectors.double().numpy(), kept).tolist()
+    apart = novelty_among(directions.double().numpy(), kept).tolist()
     predictions = [
         replace(prediction, novelty=distance)
         for prediction, distance in zip(read(head, data.labels, temperature, references, embedded), apart, strict=True)
@@ -128,7 +131,7 @@ def _version(
         temperature=temperature,
         reference=reference,
         training=Training(
-            rows=len(data.train.texts),
+            rows=0 if fitted.method == IMPORTED else len(data.train.texts),
             dataset=request.dataset,
             seed=request.seed,
             settings=fitted.settings,
@@ -181,7 +184,7 @@ def _write(out: Path, model: Model, fitted: Fitted) -> None:
     part = out.parent / f".{out.name}.part"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    own = fitted.kept == "own"
+    own = fitted.kept in CARRIED
     write_weights(part, fitted.head, model.references, fitted.embedder.encoder if own else None, fitted.adapter)
     if own:
         for name in ("config.json", "tokenizer.json"):

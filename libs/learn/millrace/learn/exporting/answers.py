@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch.nn import functional
-from transformers import AutoModel
+from transformers import AutoModel, AutoModelForSequenceClassification
 
 BATCH = 32
 
@@ -24,8 +24,10 @@ class Answers:
         self._tokens = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokens.no_padding()
         self._tokens.no_truncation()
-        self._encoder = AutoModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval()
-        self._head = load_file(folder / "3_Dense" / "model.safetensors")
+        dense = folder / "3_Dense" / "model.safetensors"
+        self._head = load_file(dense) if dense.is_file() else None
+        family = AutoModel if self._head is not None else AutoModelForSequenceClassification
+        self._model = family.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval()
 
     def probabilities(self, texts: list[str]) -> torch.Tensor:
         """(texts, labels), each row summing to one."""
@@ -35,10 +37,14 @@ class Answers:
     def _scored(self, texts: list[str]) -> torch.Tensor:
         rows = [self._cut(encoding.ids or [0]) for encoding in self._tokens.encode_batch(texts)]
         longest = max(map(len, rows))
-        ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
+        pad = 0 if self._head is not None else self._model.config.pad_token_id or 0
+        ids = torch.tensor([row + [pad] * (longest - len(row)) for row in rows])
         mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
         with torch.inference_mode():
-            hidden = self._encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+            told = self._model(input_ids=ids, attention_mask=mask)
+            if self._head is None:
+                return torch.softmax(told.logits.double(), dim=-1)
+            hidden = told.last_hidden_state
             real = mask.unsqueeze(-1).to(hidden.dtype)
             pooled = functional.normalize((hidden * real).sum(1) / real.sum(1), dim=-1)
             logits = functional.linear(pooled, self._head["linear.weight"], self._head["linear.bias"])

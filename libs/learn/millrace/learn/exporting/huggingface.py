@@ -1,5 +1,7 @@
 """The folder of a sentence-transformers model, which is one of transformers too. Imports torch.
 
+A version that was imported as a sequence classifier becomes one again: `AutoModelForSequenceClassification` loads it.
+
 Its modules are the encoder, the mean over tokens, length one, and a dense layer: the head, divided by the temperature.
 So `SentenceTransformer(folder).encode(texts)` gives logits whose softmax are the version's probabilities, and
 `AutoModel.from_pretrained(folder)` its encoder.
@@ -24,8 +26,11 @@ ABOUT = "millrace.json"
 
 
 def write(model: Model, out: Path, *, name: str, readme: str) -> None:
-    _encoder(model, out)
-    _modules(model, out)
+    if model.version.encoder == "classifier":
+        _classifier(model, out)
+    else:
+        _encoder(model, out)
+        _modules(model, out)
     version = model.version
     about = {"name": name, "labels": version.labels, "max_length": _longest(model), "base": version.base.model_dump()}
     _json(out / ABOUT, about)
@@ -40,8 +45,6 @@ def _longest(model: Model) -> int:
 def _encoder(model: Model, out: Path) -> None:
     encoder, source = model.embedder.encoder, model.embedder.source
     config = json.loads((source / "config.json").read_bytes())
-    labels = model.version.labels
-    named = {"id2label": dict(enumerate(labels)), "label2id": {label: at for at, label in enumerate(labels)}}
     if isinstance(encoder, Encoder):
         weights = {key: value.contiguous() for key, value in encoder.state_dict().items()}
         save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
@@ -49,7 +52,28 @@ def _encoder(model: Model, out: Path) -> None:
     else:
         encoder.model.save_pretrained(out, safe_serialization=True)
         config = json.loads((out / "config.json").read_bytes())
-    _json(out / "config.json", {**config, **named})
+    _json(out / "config.json", {**config, **_named(model)})
+    _tokens(source, out)
+
+
+def _classifier(model: Model, out: Path) -> None:
+    from millrace.learn import foreign
+
+    encoder, temperature = model.embedder.encoder, model.version.temperature
+    assert isinstance(encoder, foreign.Unfinished)
+    whole = foreign.finished(encoder, model.head.weight / temperature, model.head.bias / temperature)
+    whole.save_pretrained(out, safe_serialization=True)
+    config = json.loads((out / "config.json").read_bytes())
+    _json(out / "config.json", {**config, **_named(model)})
+    _tokens(model.embedder.source, out)
+
+
+def _named(model: Model) -> dict[str, Any]:
+    labels = model.version.labels
+    return {"id2label": dict(enumerate(labels)), "label2id": {label: at for at, label in enumerate(labels)}}
+
+
+def _tokens(source: Path, out: Path) -> None:
     for file in TOKENS:
         if (source / file).is_file():
             shutil.copyfile(source / file, out / file)

@@ -18,9 +18,9 @@ from uuid import NAMESPACE_URL, uuid5
 import yaml
 
 from millrace.learn.exporting import answers, huggingface
+from millrace.learn.exporting.names import LOADER
 from millrace.learn.model import Model
 
-LOADER = "millrace_answers"
 NEEDS = ("numpy", "pandas", "safetensors", "tokenizers", "torch", "transformers")
 FORMAT = "2.0.0"
 """The release of MLflow since which such a folder can be loaded."""

@@ -31,6 +31,8 @@ class Fitted:
     stopped: str
     seconds: float
     settings: dict[str, float | int | str | None]
+    temperature: float | None = None
+    """Without one it is found by the held-out rows."""
 
 
 class Method(Protocol):

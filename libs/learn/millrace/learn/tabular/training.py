@@ -12,8 +12,10 @@ from typing import cast
 
 import numpy as np
 
+from millrace.learn import importing
 from millrace.learn.errors import WrongRequest
 from millrace.learn.folder import Training, digest, weights_digest
+from millrace.learn.importing import IMPORTED
 from millrace.learn.rows import Judged, Row, read_rows, write_judged
 from millrace.learn.scores import Floats, Labels
 from millrace.learn.settings import Progress
@@ -55,7 +57,7 @@ class _Data:
             learn, self.rows = train.rows, validation.rows
             targets, weights, self.truth = train.values, train.weights, validation.values
         else:
-            prepared = prepare(rows, request.labels)
+            prepared = prepare(rows, request.labels, learned=request.method != IMPORTED)
             self.labels, self.without_rows = prepared.labels, prepared.without_rows
             self.held_out, learn, self.rows = prepared.validation, prepared.train.rows, prepared.validation.rows
             targets, weights = prepared.train.targets.astype(np.float64), prepared.train.weights
@@ -78,6 +80,7 @@ def train(request: Request, progress: Progress) -> Trained:
         raise WrongRequest(f"method: {request.method!r} is not one of {', '.join(METHODS)}")
     if request.out.exists():
         raise WrongRequest(f"out: {request.out} is there already")
+    request = importing.labelled(request) if request.method == IMPORTED else request
     data = _Data(request)
     method = cast(Method, importlib.import_module(f"millrace.learn.methods.{request.method}"))
     fitted = method.fit_columns(request, data.train, progress)
@@ -117,7 +120,7 @@ def _judged(request: Request, data: _Data, fitted: Fitted) -> tuple[Model, list[
     references = apart[kept]
     own = {int(row): place for place, row in enumerate(kept)}
     novelty = columns.novelty(apart, references, apart_from_self=own)
-    temperature = temperature_for(raw, _groups(data)) if data.labels else 1.0
+    temperature = fitted.temperature or (temperature_for(raw, _groups(data)) if data.labels else 1.0)
     predictions = told(data.labels, temperature, raw, novelty.tolist())
     seconds = (perf_counter() - began) / len(data.rows)
     version = Version(
@@ -129,7 +132,7 @@ def _judged(request: Request, data: _Data, fitted: Fitted) -> tuple[Model, list[
         temperature=temperature,
         reference=_held(data, predictions, len(kept)),
         training=Training(
-            rows=len(data.train.targets),
+            rows=0 if request.method == IMPORTED else len(data.train.targets),
             dataset=request.dataset,
             seed=request.seed,
             settings=fitted.settings,

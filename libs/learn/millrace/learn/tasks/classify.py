@@ -23,7 +23,7 @@ from millrace.learn.scores import (
     standard_error,
 )
 
-METHODS = ("declare", "full", "linear-probe", "lora")
+METHODS = ("declare", "full", "imported", "linear-probe", "lora")
 Request = TrainRequest
 Version = folder.Version
 TRAINING = "millrace.learn.training"
@@ -66,15 +66,16 @@ class Prepared:
     ignored: int
 
 
-def prepare(rows: Sequence[Row], names: Sequence[str] | None) -> Prepared:
+def prepare(rows: Sequence[Row], names: Sequence[str] | None, *, learned: bool = True) -> Prepared:
     """Training and validation rows with their targets.
 
-    A validation row of a label without training rows can't be judged and is ignored like rows of other splits. Raises
-    TooFewRows below two labels or without validation, UnknownLabel for a label that ``names`` leaves out.
+    A validation row of a label without training rows can't be judged and is ignored like rows of other splits; where
+    nothing is ``learned`` of the rows, each of ``names`` is answered all the same. Raises TooFewRows below two labels
+    or without validation, UnknownLabel for a label that ``names`` leaves out.
     """
     splits = {split: [row for row in rows if row.split == split] for split in ("train", "validation")}
     trained = {row.label for row in splits["train"] if row.weight > 0}
-    labels = [name for name in (names if names is not None else sorted(trained)) if name in trained]
+    labels = [name for name in (names if names is not None else sorted(trained)) if name in trained or not learned]
     if names is not None:
         for row in (*splits["train"], *splits["validation"]):
             if row.label not in names:

@@ -21,7 +21,7 @@ from millrace.learn.rows import Row
 from millrace.learn.scores import Floats, Labels, spread
 from millrace.workspace import Feature, Target
 
-METHODS = ("lightgbm", "linear")
+METHODS = ("imported", "lightgbm", "linear")
 TRAINING = "millrace.learn.tabular.training"
 SCORING = "millrace.learn.tabular.scoring"
 LOADING = "millrace.learn.tabular.model"

@@ -1,0 +1,3 @@
+"""What others know our folders by."""
+
+LOADER = "millrace_answers"
