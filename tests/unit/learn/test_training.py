@@ -84,7 +84,7 @@ def test_a_fine_tuning_goes_on_from_an_earlier_one(tmp_path: Path) -> None:
         ({"epochs": 3}, "epochs: another key: there is none of this name"),
         ({"settings": {"C": -1}}, "settings.C"),
         ({"settings": {"rate": 1}}, "settings.rate"),
-        ({"method": "dora"}, "method: 'dora' is not one of declare, full, linear-probe, lora"),
+        ({"method": "dora"}, "method: 'dora' is not one of declare, full, imported, linear-probe, lora"),
         ({"method": "full", "accumulate": 33}, "accumulate: a batch of 32 rows has no 33 parts"),
         ({"method": "lora", "settings": {"rank": 0}}, "settings.rank: 0 is not a positive int"),
         ({"task": "chat"}, "task: 'chat' is not one of classify, "),

@@ -6,17 +6,21 @@ Failure      exit code 1: the thing asked for did not work
 Wrong usage is exit code 2 (typer's own), Ctrl-C 130.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 
 class Failure(Exception):
-    """A command can't do what was asked; `hint` says what to try next."""
+    """A command can't do what was asked; `hint` says what to try next, `facts` what else a service told of it."""
 
     code = 1
 
-    def __init__(self, message: str, *, hint: str = "", kind: str = "failure") -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", kind: str = "failure", facts: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(message)
-        self.message, self.hint, self.kind = message, hint, kind
+        self.message, self.hint, self.kind, self.facts = message, hint, kind, dict(facts or {})
 
 
 class NotRunning(Failure):

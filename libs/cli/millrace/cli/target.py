@@ -99,4 +99,4 @@ def _refuse(response: "httpx.Response") -> None:
     except ValueError:
         words = {"message": response.text[:500]}
     message = words.get("message") or response.reason_phrase
-    raise Failure(str(message), kind=str(words.get("code") or f"http_{response.status_code}"))
+    raise Failure(str(message), kind=str(words.get("code") or f"http_{response.status_code}"), facts=words)

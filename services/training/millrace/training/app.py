@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 from millrace.chassis import Blobs, Clock, Database, Service
-from millrace.chassis.people import People
 from millrace.training.declared import declarations
 from millrace.training.http import routes
 from millrace.training.job_overdue import job_overdue
@@ -31,7 +30,7 @@ def build_app(settings: Settings, *, clock: Clock) -> Service:
         settings=settings,
         clock=clock,
         db=db,
-        http=routes(db, specs=specs, clock=clock, people=People(settings.person_header)),
+        http=routes(db, blobs, specs=specs, clock=clock, settings=settings),
         emits_http=MOVES,
         tables=[specs],
         handlers=[

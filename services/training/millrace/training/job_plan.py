@@ -33,7 +33,7 @@ async def job_plan(job: Job, *, blobs: Blobs, specs: Table[Declared], settings: 
             return
         methods, cause = cycle.methods or declared.spec.train.methods, job.cause("planned")
         search = plan.search_of(declared, methods, untrusted=training.untrusted > 0)
-        planned = plan.Plan.of(declared, search)
+        planned = plan.Plan.of(declared, search, cycle.imported)
         await plan.keep(tx, cycle_id, planned)
         if search is not None:
             await trials.proceed(job, tx, cycle_id, planned, declared.daily, cause)
@@ -65,7 +65,7 @@ async def _queue(
     train = declared.spec.train
     chosen = domain.candidates(
         cycle_id,
-        bases=train.bases,
+        bases=() if planned.imported else train.bases,  # it brings its own
         methods=methods,
         most=train.trials,
         untrusted=untrusted,

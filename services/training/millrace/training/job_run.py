@@ -17,7 +17,7 @@ from millrace.events import TrainingProgressed
 from millrace.training import checkpoints, domain, judging, metrics, plan, runs, spendings, store, trials, worker
 from millrace.training.checkpoints import Checkpoints
 from millrace.training.declared import Declared
-from millrace.training.domain import DECLARE, Limit
+from millrace.training.domain import UNTAUGHT, Limit
 from millrace.training.judging import Pruned
 from millrace.training.progress import CycleOver, Progress
 from millrace.training.settings import Settings
@@ -73,7 +73,7 @@ async def _nothing_left(tx: Transaction, job: Job, run_id: UUID, daily: Limit) -
     """Why a run can't begin today. What trains nothing always can."""
     spent = daily.spent(await spendings.of_day(tx, job.workspace, tx.now.date())) if daily.bounds else None
     run = await runs.load(tx, run_id) if spent else None
-    return spent if run and run["method"] != DECLARE and run["state"] in WAITING else None
+    return spent if run and run["method"] not in UNTAUGHT and run["state"] in WAITING else None
 
 
 async def _without_budget(job: Job, run_id: UUID, daily: Limit, meter: Meter | None, reason: str) -> bool:

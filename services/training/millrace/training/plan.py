@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from millrace.chassis import Transaction
 from millrace.training.declared import Declared
-from millrace.training.domain import DECLARE, Range, Search
+from millrace.training.domain import UNTAUGHT, Import, Range, Search
 from millrace.workspace.methods import METHODS
 from millrace.workspace.spec import training as written
 
@@ -36,9 +36,10 @@ class Plan:
     declared: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, dict[str, float]] = field(default_factory=dict)
     search: Search | None = None
+    imported: Import | None = None
 
     @classmethod
-    def of(cls, declared: Declared, search: Search | None = None) -> "Plan":
+    def of(cls, declared: Declared, search: Search | None = None, imported: Import | None = None) -> "Plan":
         file = declared.spec
         budget, task = file.train.budget, file.meaning
         told = file.plain()
@@ -59,6 +60,7 @@ class Plan:
             settings=_settings(file.train.settings),
             search=search,
             declared={section: told[section] for section in task.asks},
+            imported=imported,
         )
 
 
@@ -73,10 +75,10 @@ def _settings(told: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, fl
 
 def search_of(declared: Declared, methods: Sequence[str], *, untrusted: bool) -> Search | None:
     """What the workspace asks to be searched, over some methods; None where it asks for none, or a person for
-    production's weights."""
+    what trains nothing."""
     train = declared.spec.train
     told = train.search
-    if told is None or DECLARE in methods:
+    if told is None or UNTAUGHT & {*methods}:
         return None
     return Search(
         trials=told.trials,

@@ -26,4 +26,5 @@ class Settings(chassis.Settings):
         default="",
         description="header in which a proxy that signs people in names them; empty: callers name themselves",
     )
+    import_mb: int = Field(default=4096, ge=1, description="most MB of a model that was made elsewhere")
     grace: float = Field(default=900.0, gt=0, description="seconds beyond a limit before a cycle is given up")

@@ -10,13 +10,14 @@ from pydantic import TypeAdapter
 
 from millrace.chassis import Transaction, jobs
 from millrace.events import Deployment
-from millrace.training.domain import BUDGET_SPENT, Alerted, Ask, Closed, Cycle, Track
+from millrace.training.domain import BUDGET_SPENT, Alerted, Ask, Closed, Cycle, Import, Track
 from millrace.training.domain.track import REMEMBERED
 
 PENDING = TypeAdapter(tuple[Ask, ...])
+IMPORT = TypeAdapter(Import)
 CYCLE = (
     "id, because, attempt, opened_at, deadline, workspace_revision, min_labels, change_point, version, drift_id,"
-    " methods, note, state, dataset, cut_at, asked_by"
+    " methods, note, state, dataset, cut_at, asked_by, imported"
 )
 
 
@@ -45,7 +46,8 @@ async def load(tx: Transaction, workspace: str) -> Track:
 
 
 def _cycle(row: asyncpg.Record) -> Cycle:
-    return Cycle(**{**dict(row), "methods": tuple(row["methods"])})
+    imported = IMPORT.validate_json(row["imported"]) if row["imported"] else None
+    return Cycle(**{**dict(row), "methods": tuple(row["methods"]), "imported": imported})
 
 
 async def save(tx: Transaction, before: Track, after: Track) -> None:
@@ -70,7 +72,7 @@ async def save(tx: Transaction, before: Track, after: Track) -> None:
 async def _save_cycle(tx: Transaction, workspace: str, cycle: Cycle) -> None:
     await tx.execute(
         f"""INSERT INTO cycles (workspace, {CYCLE})
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
             ON CONFLICT (id) DO UPDATE SET state = $14, dataset = $15, cut_at = $16""",
         workspace,
         cycle.id,
@@ -89,6 +91,7 @@ async def _save_cycle(tx: Transaction, workspace: str, cycle: Cycle) -> None:
         cycle.dataset,
         cycle.cut_at,
         cycle.asked_by,
+        IMPORT.dump_json(cycle.imported).decode() if cycle.imported else None,
     )
 
 
@@ -174,7 +177,8 @@ def _told(row: dict[str, Any]) -> dict[str, Any]:
     kind, error = row.pop("job"), row.pop("error")
     plan = json.loads(row["plan"]) if row["plan"] else None
     waits_for = error if error is None or error.startswith(BUDGET_SPENT) else jobs.tried_again(kind, error)
-    return {**row, "plan": plan, "waits_for": waits_for}
+    imported = json.loads(row["imported"]) if row["imported"] else None
+    return {**row, "plan": plan, "imported": imported, "waits_for": waits_for}
 
 
 async def each_alert(tx: Transaction, workspace: str | None, limit: int) -> list[dict[str, Any]]:

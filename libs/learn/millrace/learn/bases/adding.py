@@ -30,7 +30,7 @@ def add(
         raise BaseRefused(name, "a base of this release has that name")
     with sources.brought(name, [source]) as folder:
         config = files.refuse_unsafe(name, folder)
-        licence = licence or _licence(folder)
+        licence = licence or licence_of(folder)
         if not licence:
             raise BaseRefused(name, "no licence: its README.md names none, and none was given (--licence)")
         kind = kind or _kind(config)
@@ -65,7 +65,7 @@ def _kind(config: dict[str, Any]) -> Kind:
     return next((kind for end, kind in HEADS.items() if any(one.endswith(end) for one in named)), "encoder")
 
 
-def _licence(folder: Path) -> str | None:
+def licence_of(folder: Path) -> str | None:
     """As the card at the head of a README.md names it."""
     try:
         text = (folder / "README.md").read_text(encoding="utf-8", errors="replace")

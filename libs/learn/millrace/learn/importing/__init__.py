@@ -9,6 +9,6 @@ from __future__ import annotations
 
 from millrace.learn.importing.examining import examine
 from millrace.learn.importing.found import LIGHTGBM, SENTENCES, TRANSFORMERS, Form, Found
-from millrace.learn.importing.request import IMPORTED, labelled
+from millrace.learn.importing.request import IMPORTED, differ, labelled
 
-__all__ = ["IMPORTED", "LIGHTGBM", "SENTENCES", "TRANSFORMERS", "Form", "Found", "examine", "labelled"]
+__all__ = ["IMPORTED", "LIGHTGBM", "SENTENCES", "TRANSFORMERS", "Form", "Found", "differ", "examine", "labelled"]

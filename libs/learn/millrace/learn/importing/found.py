@@ -18,7 +18,7 @@ LIGHTGBM: Form = "lightgbm"
 
 @dataclass(frozen=True)
 class Found:
-    """``files`` by the names that they are taken under; ``labels`` in the order of the outputs, None where none are told.
+    """``files`` by the names that they are taken under; ``labels`` in the order of the outputs, or None.
 
     ``regresses`` says that a number comes of it.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -65,7 +66,7 @@ def labelled(request: R) -> R:
     return request.model_copy(update={"labels": labels})
 
 
-def differ(its: list[str], declared: list[str]) -> str | None:
+def differ(its: Sequence[str], declared: Sequence[str]) -> str | None:
     """How a model's labels differ from a workspace's; None where they are the same, in whatever order."""
     more, fewer = sorted(set(its) - set(declared)), sorted(set(declared) - set(its))
     parts = [f"the workspace has no {', '.join(map(repr, more))}"] if more else []

@@ -54,6 +54,7 @@ TASK = Task(
     bases=("minilm",),
     base_kinds=("encoder", "sequence-classifier", "causal-lm"),
     suite_kinds=tuple(KINDS),
+    imports=("transformers", "sentence-transformers"),
     defaults={
         "train": {"bases": ["minilm"], "methods": ["linear-probe", "full"]},
         "gate": ["fresh.macro_f1 > production", "golden.macro_f1 >= best - 0.03"],

@@ -73,6 +73,7 @@ _CLASSIFICATION = Task(
     methods=("linear", "lightgbm"),
     bases=(),
     base_kinds=(),
+    imports=("lightgbm",),
     defaults=_defaults(
         "fresh.macro_f1 > production",
         {"error": "adwin", "confidence": "adwin", "novelty": "adwin", "label_share": "page-hinkley"},

@@ -19,7 +19,7 @@ class Task:
     that mean nothing to it, dotted, each with why. `asks` are the sections that learning is told. Of metrics in `lower`
     less is better. Where what is predicted has a kind, `kinds` says what the task is for each.
     `pipeline_tag` is what the Hugging Face hub calls the task.
-    `suite_kinds` are those of the suites that a team may declare.
+    `suite_kinds` are those of the suites that a team may declare; `imports` the forms of models made elsewhere.
     With `answers` what is predicted is words of its own: the label of a text is an answer to it, and none of a list.
     A label has at most `longest` characters.
     """
@@ -39,6 +39,7 @@ class Task:
     base_kinds: tuple[str, ...]
     defaults: Mapping[str, Any]
     suite_kinds: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
     answers: bool = False
     longest: int = 100
     pipeline_tag: str | None = None

@@ -6,8 +6,13 @@ from types import MappingProxyType
 from typing import Literal
 from uuid import UUID, uuid5
 
+from millrace.training.domain.imports import IMPORTED
+
 DECLARE = "declare"
 """Trains nothing: production's weights under the serving parameters that the workspace now declares."""
+
+UNTAUGHT = frozenset({DECLARE, IMPORTED})
+"""Methods that train nothing, and so have nothing to search and cost nobody's budget."""
 
 FINE_TUNES = frozenset({"full", "prompt", "sft", "sft-lora", "dpo", "kto"})
 """Methods that may start from what is in production: its encoder, or the model that speaks."""

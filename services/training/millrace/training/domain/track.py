@@ -6,6 +6,7 @@ from typing import Literal
 from uuid import UUID, uuid5
 
 from millrace.events import Trigger
+from millrace.training.domain.imports import Import
 
 State = Literal["waiting", "training", "judging", "closed"]
 
@@ -33,7 +34,8 @@ class Policy:
 class Ask:
     """A reason to train: an event, a timer or a person. `version` is the one that drifted.
 
-    `dataset` names the version of the data to train on; without one, rows are cut. `asked_by` is a person.
+    `dataset` names the version of the data to train on; without one, rows are cut. `asked_by` is a person. `imported`
+    is a model that was made elsewhere: it is judged as any other, and nothing is trained.
     """
 
     id: UUID
@@ -46,6 +48,7 @@ class Ask:
     note: str = ""
     dataset: str | None = None
     asked_by: str | None = None
+    imported: Import | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class Cycle:
     dataset: str | None = None
     cut_at: datetime | None = None
     asked_by: str | None = None
+    imported: Import | None = None
 
 
 @dataclass(frozen=True, slots=True)

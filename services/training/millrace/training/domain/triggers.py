@@ -88,6 +88,7 @@ def open_cycle(turn: Turn, ask: Ask, policy: Policy, now: datetime, *, after: Cy
         note=ask.note,
         dataset=ask.dataset,
         asked_by=ask.asked_by,
+        imported=ask.imported,
     )
     cycles = (*turn.track.cycles, cycle.id)[-REMEMBERED:]
     return turn.keep(cycle=cycle, cycles=cycles).decide(Opened(cycle))

@@ -1,4 +1,4 @@
-"""What people and the command line ask of training."""
+"""Cycles by hand, and what is told of cycles and runs."""
 
 from datetime import datetime
 from functools import partial
@@ -34,7 +34,7 @@ class Training(Signed):
     dataset: str | None = Field(default=None, min_length=1, max_length=200)
 
 
-def routes(db: Database, *, specs: Table[Declared], clock: Clock, people: People) -> APIRouter:
+def router(db: Database, *, specs: Table[Declared], clock: Clock, people: People) -> APIRouter:
     router = APIRouter()
 
     @router.post("/v1/workspaces/{name}/train", status_code=202)
