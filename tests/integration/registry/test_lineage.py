@@ -119,6 +119,23 @@ async def test_the_page_of_a_version_has_its_sources_data_run_and_decisions(regi
     drawn(await text(registry, "lineage/parcels-2.html"), ["its manifest is gone", "its weights were the start"])
 
 
+async def test_where_an_imported_version_comes_from_is_told(registry: Running) -> None:
+    told = {"source": "acme/<parcels>", "form": "transformers", "folder": "sha256:0123456789ab", "licence": "mit"}
+    version = await candidate(registry, "run-4", method="imported", base="", parameters=told, asked_by="ada")
+    found = await get(registry, f"/parcels/lineage/{version}")
+    assert found["run"]["imported"] == told | {"by": "ada"} and found["starts_from"] is None
+    assert (await get(registry, "/parcels/lineage/parcels-1"))["run"]["imported"] is None
+    html = await text(registry, f"lineage/{version}.html")
+    drawn(html, ["acme/<parcels>", "imported, transformers", "0123456789ab"])
+    assert "imported by" in html and "<parcels>" not in html
+    events = json.loads(await text(registry, f"lineage/{version}/openlineage"))
+    for event in events:
+        openlineage_rules.check(event)
+    (brought,) = [one for one in events[-1]["inputs"] if one["name"].startswith("imports/")]
+    assert brought["name"] == "imports/acme/<parcels>"
+    assert brought["facets"]["version"]["datasetVersion"] == told["folder"]
+
+
 async def test_openlineage_events_are_what_the_spec_and_its_client_take(registry: Running) -> None:
     events = json.loads(await text(registry, "lineage/parcels-1/openlineage"))
     for event in events:

@@ -37,6 +37,16 @@ def test_back_from_a_version_with_documents_by_name(answering: Any, capsys: pyte
     assert "d-1 train web document.submitted.v1 0:17" in told and asked[0].url.params["limit"] == "5"
 
 
+def test_where_an_imported_version_comes_from(answering: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    brought = {"source": "hub:acme/x", "form": "transformers", "folder": "sha256:aabbcc", "licence": "", "by": "ada"}
+    run_of = BACK["run"] | {"method": "imported", "base": "", "imported": brought}
+    answering("registry", {f"{PATH}/parcels-2": BACK | {"run": run_of, "starts_from": None}})
+    assert run(["lineage", "parcels", "parcels-2"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "imported on no base" in told
+    assert "imported by ada from hub:acme/x (transformers, sha256:aabbcc), licence not told" in told
+
+
 def test_on_from_a_document_by_the_versions_of_the_data_that_hold_it(
     answering: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,6 +23,7 @@ PATTERNS = {
     r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$": "up to 100 letters, digits, _, . and -, a letter or digit first",
     r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$": "up to 100 letters, digits, _, . and -, a letter or digit first",
     r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,99}$": "up to 100 letters, digits, _, ., / and -, a letter or digit first",
+    r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}(/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99})?$": "a file, or folder/file, no . first",
     r"^[A-Za-z_][A-Za-z0-9_]{0,62}(\.[A-Za-z_][A-Za-z0-9_]{0,62})?$": "a table, or schema.table: letters, digits, _",
     r"^[\w.-]+$": "letters, digits, _, . and -",
     r"^[^\s/][^\s]{0,199}$": "up to 200 characters without spaces, no / first",

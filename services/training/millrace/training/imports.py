@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from millrace.chassis import BlobNotFound, Blobs
+from millrace.chassis import BlobNotFound, Blobs, Malformed
 from millrace.training.domain import Import, ImportTooLarge, imports
 
 MOST_FILES = 200
@@ -20,11 +20,13 @@ async def missing(blobs: Blobs, place: str, told: Mapping[str, int]) -> list[str
 
 
 async def bring(blobs: Blobs, workspace: str, imported: Import, folder: Path, most_mb: int) -> None:
-    """The files, into a folder. Raises ImportTooLarge, BlobNotFound, Unavailable."""
+    """The files, into a folder. Raises ImportTooLarge, BlobNotFound, Malformed, Unavailable."""
     place = prefix(workspace, imported.digest)
     sizes = await _sizes(blobs, place)
-    if len(sizes) > MOST_FILES or not sizes:
+    if not sizes:
         raise BlobNotFound(place)
+    if len(sizes) > MOST_FILES or any(".." in PurePosixPath(name).parts for name in sizes):
+        raise Malformed(place, f"at most {MOST_FILES} files, each within it")
     refuse_too_large(sizes, most_mb)
     await asyncio.to_thread(folder.mkdir, parents=True)
     for name in sizes:

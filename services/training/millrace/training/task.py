@@ -87,7 +87,10 @@ async def asked(task: Task, out: Path, blobs: Blobs, settings: Settings) -> Line
 
 
 async def _settings(task: Task, production: str | None, blobs: Blobs, settings: Settings) -> Line:
-    """What a method is told, or what one that learns nothing makes its version of. Raises BlobNotFound, ImportTooLarge, Unavailable."""
+    """What a method is told; where it learns nothing, what its version is made of.
+
+    Raises BlobNotFound, ImportTooLarge, Unavailable.
+    """
     if task.declares:
         return {"from": production}
     brought = task.plan.imported

@@ -110,8 +110,14 @@ def _tree(found: dict[str, Any]) -> Tree:
     tree = Tree(f"[bold]{found['version']}[/] {found['stage']}, after {found['parent'] or 'none'}")
     tree.add(f"artifact {found['artifact']['digest'][:19]} at {found['artifact']['prefix']}")
     run = found["run"]
-    about = tree.add(f"run {run['id']}: {run['method']} on {run['base']}, seed {run['seed']}, {run['seconds']:.0f} s")
+    about = tree.add(
+        f"run {run['id']}: {run['method']} on {run['base'] or 'no base'}, seed {run['seed']}, {run['seconds']:.0f} s"
+    )
     about.add(f"validation {scores(run['scores'])}")
+    if brought := run.get("imported"):  # none in what an earlier release tells
+        licence, by = brought["licence"] or "not told", brought["by"] or "nobody"
+        files = f"{brought['form']}, {brought['folder'][:19]}"
+        about.add(Text(f"imported by {by} from {brought['source']} ({files}), licence {licence}"))
     if found["starts_from"]:
         about.add(f"started from the weights of {found['starts_from']}")
     for other in run["beside"]:

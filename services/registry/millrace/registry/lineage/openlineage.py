@@ -53,6 +53,9 @@ def _training(found: Json) -> list[Json]:
     inputs = [_rows(found, "input")]
     if run["base"]:
         inputs.append(_dataset(found, f"bases/{run['base']}"))
+    if brought := run["imported"]:
+        version = _facet("version", datasetVersion=brought["folder"])
+        inputs.append(_dataset(found, f"imports/{brought['source']}", facets=version))
     if found["starts_from"]:
         inputs.append(_dataset(found, "models", facets=_facet("version", datasetVersion=found["starts_from"])))
     model = {

@@ -36,10 +36,19 @@ async def of(origin: asyncpg.Record, went_on: list[dict[str, Any]], blobs: Blobs
             "environment": trained["environment"],
             "seconds": trained["seconds"],
             "scores": trained["scores"],
+            "imported": imported(trained),
             "beside": [run for run in trained["runs"] if run["run_id"] != trained["run_id"]],
         },
         "dataset": await _dataset(origin["dataset"], origin["manifest"], blobs),
     }
+
+
+def imported(trained: dict[str, Any]) -> dict[str, Any] | None:
+    """Where a model that was made elsewhere comes from, and who brought it; None of what was trained here."""
+    if trained["method"] != "imported":
+        return None
+    told = trained["parameters"]
+    return {name: told.get(name) for name in ("source", "form", "folder", "licence")} | {"by": trained["asked_by"]}
 
 
 def goes_on(trained: dict[str, Any]) -> bool:

@@ -38,7 +38,7 @@ def picture(found: Json) -> str:
     parent = (
         Node("parent", found["starts_from"], ("its weights were the start",), VERSION) if found["starts_from"] else None
     )
-    base = Node("base", run["base"], ("base",), BASE) if run["base"] else None
+    base = _base(run)
     columns = [
         sources,
         [Node("data", f"dataset {_short(data['digest'])}", _of_data(data), DATA), *filter(None, (base, parent))],
@@ -55,6 +55,13 @@ def picture(found: Json) -> str:
     edges += [("data", "run"), ("base", "run"), ("parent", "run"), ("run", "version")]
     edges += [("version", node.id) for node in columns[-1]]
     return charts.graph(columns, edges, title=f"lineage of {found['version']}")
+
+
+def _base(run: Json) -> Node | None:
+    """What it was made of besides data."""
+    if brought := run["imported"]:
+        return Node("base", brought["source"], (f"imported, {brought['form']}", _short(brought["folder"])), BASE)
+    return Node("base", run["base"], ("base",), BASE) if run["base"] else None
 
 
 def forward(found: Json) -> str:
@@ -159,6 +166,7 @@ def _run(run: Json) -> str:
         "seed": run["seed"],
         "seconds": f"{run['seconds']:,.1f}",
         "declaration": f"revision {run['workspace_revision']}",
+        **{f"imported {name}": value or "not told" for name, value in (run["imported"] or {}).items()},
         **{f"validation {name}": f"{value:.3f}" for name, value in sorted(run["scores"].items())},
         **run["environment"],
     }

@@ -16,7 +16,9 @@ from millrace.training.declared import Declared
 from millrace.training.turns import MOVES
 
 Key = Annotated[str | None, Header(alias="Idempotency-Key")]
-Name = Annotated[str, StringConstraints(pattern=r"^[\w-][\w.-]{0,99}(/[\w-][\w.-]{0,99})?$")]
+Name = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}(/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99})?$")
+]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
