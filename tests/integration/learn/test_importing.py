@@ -13,11 +13,12 @@ import mlflow.transformers
 import numpy as np
 import pandas
 import pytest
+import small_runs
 import small_tables
 import tiny_models
 import torch
 from sklearn.linear_model import LogisticRegression
-from small_runs import SAID, request, silent
+from small_runs import SAID, request, rows_file, silent
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
@@ -37,6 +38,7 @@ import millrace.learn.model
 from millrace.learn import ImportRefused, Shelf, bases, read_version
 from millrace.learn.exporting import export
 from millrace.learn.importing import examine
+from millrace.learn.score import score
 from millrace.learn.tabular.training import train as train_of_features
 from millrace.learn.training import train
 
@@ -319,3 +321,31 @@ def test_a_model_of_another_task_is_refused(tmp_path: Path, classifiers: Callabl
     boosted(tmp_path / "saved", "classification")
     with pytest.raises(ImportRefused, match="of lightgbm is of task tabular, the workspace of classify"):
         imported(tmp_path, tmp_path / "saved")
+
+
+def test_it_is_scored_beside_ours_and_remembered_texts_count_the_same(
+    tmp_path: Path, classifiers: Callable[[str], Path]
+) -> None:
+    folder = imported(tmp_path, classifiers("distilbert"))
+    train(request(tmp_path, "ours"), silent)
+    told = []
+    for number in (1, 2):
+        asked = {
+            "models": [{"name": "theirs", "path": str(folder)}, {"name": "ours", "path": str(tmp_path / "ours")}],
+            "suites": [{"name": "golden", "rows": str(rows_file(tmp_path))}],
+            "out": str(tmp_path / f"scores{number}"),
+            "format": "jsonl",
+            "memory": str(tmp_path / "memory.sqlite"),
+        }
+        score(asked)
+        path = tmp_path / f"scores{number}" / "theirs" / "golden.jsonl"
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        told.append([[row["prediction"], row["top_probability"], row["novelty"]] for row in rows])
+    model = Shelf().load(folder)
+    said = model.predict([row["text"] for row in small_runs.rows()])
+    for found in told:
+        assert [row[0] for row in found] == [one.label for one in said]
+        assert [row[1:] for row in found] == [
+            pytest.approx([one.top_probability, one.novelty], abs=1e-5) for one in said
+        ]
+    assert all(0 <= row[2] <= 2 for row in told[0])
