@@ -21,6 +21,7 @@ from millrace.stack.kafka import PROPERTIES
 from millrace.stack.keys import Signing
 from millrace.stack.postgres import SETTINGS
 from millrace.stack.services import discover, environment, peculiar, provisioning
+from millrace.training.settings import Settings as TrainingSettings
 
 ROOT = Path(__file__).parents[3]
 SERVICES = discover(ROOT)
@@ -187,6 +188,52 @@ def test_kubernetes_manifests_follow_their_schemas() -> None:
     assert checked >= 3 * len(SERVICES)
 
 
+def test_runs_as_jobs_have_an_account_a_role_a_volume_and_settings_that_exist() -> None:
+    of = {manifest["kind"]: manifest for _, manifest in manifests("components/jobs")}
+    for kind, manifest in of.items():
+        if kind != "Component":
+            kubernetes_validate.validate(manifest, "1.30", strict=True)
+    account, role = of["ServiceAccount"]["metadata"]["name"], of["Role"]["metadata"]["name"]
+    assert of["RoleBinding"]["subjects"] == [{"kind": "ServiceAccount", "name": account}]
+    assert of["RoleBinding"]["roleRef"]["name"] == role
+    assert {*of["Component"]["resources"]} == {"account.yaml", "work.yaml"}
+    (patch,) = of["Component"]["patches"]
+    training = json.loads(json.dumps(of_kind("Deployment")["training"]))
+    for change in yaml.safe_load(patch["patch"]):
+        _patched(training, change)
+    kubernetes_validate.validate(training, "1.30", strict=True)
+    given = {each["name"]: each["value"] for each in container(training)["env"] if "value" in each}
+    needed = {"kafka": "k", "postgres": "p", "s3_url": "s", "s3_access_key": "k", "s3_secret_key": "k", "secret": "s"}
+    settings = TrainingSettings(
+        **needed,
+        **{
+            name.removeprefix("TRAINING_").lower(): given[name]
+            for name in given
+            if name.startswith(("TRAINING_EXECUTOR", "TRAINING_KUBERNETES", "TRAINING_WORK"))
+        },
+    )
+    claim = of["PersistentVolumeClaim"]
+    assert settings.executor == "kubernetes" and settings.kubernetes_claim == claim["metadata"]["name"]
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    assert settings.kubernetes_image == container(training)["image"]
+    mounts = {each["name"]: each["mountPath"] for each in container(training)["volumeMounts"]}
+    assert mounts["runs"] == str(settings.work_dir) and given["XDG_CACHE_HOME"].startswith(mounts["runs"])
+    assert training["spec"]["template"]["spec"]["serviceAccountName"] == account
+
+
+def _patched(manifest: dict[str, Any], change: dict[str, Any]) -> None:
+    """One operation of a JSON patch (RFC 6902): add or replace."""
+    *way, last = change["path"].strip("/").split("/")
+    at: Any = manifest
+    for part in way:
+        at = at[int(part)] if isinstance(at, list) else at[part]
+    if last == "-":
+        at.append(change["value"])
+    else:
+        assert change["op"] == "add" or last in at, change
+        at[last] = change["value"]
+
+
 def test_kubernetes_runs_every_service_there_is() -> None:
     for kind in ("Deployment", "Service", "PodDisruptionBudget"):
         assert {*of_kind(kind, "base")} == {*SERVICES}, kind
@@ -225,7 +272,7 @@ def test_kubernetes_provisions_what_up_provisions() -> None:
 def test_every_kustomization_names_files_that_are_there_and_leaves_none_out() -> None:
     for path in (ROOT / "k8s").rglob("kustomization.yaml"):
         listed = yaml.safe_load(path.read_text())
-        named = [*listed["resources"], *(patch["path"] for patch in listed.get("patches", ()))]
+        named = [*listed["resources"], *(one["path"] for one in listed.get("patches", ()) if "path" in one)]
         assert all((path.parent / name).exists() for name in named), path
         there = {each.name for each in path.parent.glob("*.yaml")} - {"kustomization.yaml"}
         assert there == {name for name in named if name.endswith(".yaml")}, path

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from millrace.chassis import Blobs, Clock, Database, Service
 from millrace.training.declared import declarations
+from millrace.training.executors import executor_of
 from millrace.training.http import routes
 from millrace.training.job_overdue import job_overdue
 from millrace.training.job_pick import job_pick
@@ -25,6 +26,7 @@ def build_app(settings: Settings, *, clock: Clock) -> Service:
     db = Database(settings, clock)
     blobs = Blobs(settings)
     specs = declarations(settings)
+    executor = executor_of(settings)
     grace = timedelta(seconds=settings.grace)
     return Service(
         settings=settings,
@@ -33,6 +35,7 @@ def build_app(settings: Settings, *, clock: Clock) -> Service:
         http=routes(db, blobs, specs=specs, clock=clock, settings=settings),
         emits_http=MOVES,
         tables=[specs],
+        resources=[executor],
         handlers=[
             on_drift_detected.bind(specs=specs),
             on_dataset_grown.bind(specs=specs),
@@ -42,8 +45,11 @@ def build_app(settings: Settings, *, clock: Clock) -> Service:
         ],
         jobs=[
             job_plan.bind(blobs=blobs, specs=specs, settings=settings),
-            replace(job_run.bind(blobs=blobs, specs=specs, settings=settings), concurrency=settings.side_by_side),
-            job_reproduce.bind(blobs=blobs, settings=settings),
+            replace(
+                job_run.bind(blobs=blobs, specs=specs, settings=settings, executor=executor),
+                concurrency=settings.side_by_side,
+            ),
+            job_reproduce.bind(blobs=blobs, settings=settings, executor=executor),
             job_pick.bind(judging=timedelta(days=settings.judging_days)),
             job_overdue,
             job_tick.bind(specs=specs, clock=clock),

@@ -1,5 +1,5 @@
-"""python -m millrace.training.child PARENT NICE THREADS MEMORY REQUEST: learn's run, in a process that dies with its
-parent, and before it where memory runs out.
+"""python -m millrace.training.child PARENT NICE THREADS MEMORY REQUEST [LINES ERRORS]: learn's run, in a process that
+dies with its parent, and before it where memory runs out. What it says goes to files where they are named.
 
 It starts before anything heavy is imported. Standard library only: torch comes with what it runs.
 """
@@ -34,7 +34,9 @@ def die_first(megabytes: int) -> None:
 
 
 if __name__ == "__main__":
-    parent, nice, threads, memory, request = sys.argv[1:]
+    parent, nice, threads, memory, request, *files = sys.argv[1:]
+    for number, file in enumerate(files, start=1):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644), number)
     die_with(int(parent))
     die_first(int(memory))
     os.nice(int(nice))

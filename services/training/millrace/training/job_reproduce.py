@@ -10,7 +10,8 @@ from uuid import UUID
 
 from millrace import learn
 from millrace.chassis import BlobNotFound, Blobs, Job, Unprocessable, works
-from millrace.training import domain, plan, reproductions, runs, task, worker
+from millrace.training import domain, plan, reproductions, runs, task
+from millrace.training.executors import Executor
 from millrace.training.settings import Settings
 from millrace.training.task import Task
 from millrace.training.worker import Limits, Line, RunFailed
@@ -21,7 +22,7 @@ EVERY = 1.0
 
 
 @works("reproduce")
-async def job_reproduce(job: Job, *, blobs: Blobs, settings: Settings) -> None:
+async def job_reproduce(job: Job, *, blobs: Blobs, settings: Settings, executor: Executor) -> None:
     id = UUID(job.key)
     async with job.transaction("start") as tx:
         run = await reproductions.start(tx, id)
@@ -31,7 +32,7 @@ async def job_reproduce(job: Job, *, blobs: Blobs, settings: Settings) -> None:
         folder = settings.work_dir / f"again-{job.key}" / str(job.token)
         again = Task(run, await plan.load(tx, run["cycle_id"]), before, folder)
     try:
-        end = await _again(job, again, blobs, settings)
+        end = await _again(job, again, blobs, settings, executor)
     finally:
         await asyncio.to_thread(shutil.rmtree, folder.parent, True)
     async with job.finish() as tx:
@@ -41,17 +42,17 @@ async def job_reproduce(job: Job, *, blobs: Blobs, settings: Settings) -> None:
             await reproductions.ended(tx, id, **end)
 
 
-async def _again(job: Job, again: Task, blobs: Blobs, settings: Settings) -> dict[str, Any] | str:
+async def _again(job: Job, again: Task, blobs: Blobs, settings: Settings, executor: Executor) -> dict[str, Any] | str:
     """How it ended, or why it can't be made again."""
     try:
-        return await _compared(job, again, blobs, settings)
+        return await _compared(job, again, blobs, settings, executor)
     except BlobNotFound as gone:
         return f"what it was made from is gone: {gone}"
     except (RunFailed, Unprocessable, learn.Unlearnable) as error:
         return str(error)
 
 
-async def _compared(job: Job, again: Task, blobs: Blobs, settings: Settings) -> dict[str, Any]:
+async def _compared(job: Job, again: Task, blobs: Blobs, settings: Settings, executor: Executor) -> dict[str, Any]:
     run, out, original = again.run, again.folder / "model", again.folder / "was"
     await blobs.get_file(f"{run['artifact']}/version.json", original / "version.json")
     await blobs.get_file(f"{run['artifact']}/{WEIGHTS}", original / WEIGHTS)
@@ -60,7 +61,7 @@ async def _compared(job: Job, again: Task, blobs: Blobs, settings: Settings) -> 
     asked = await task.asked(again, out, blobs, settings)
     was = await asyncio.to_thread(_version, original)
     limits = Limits(settings.nice, again.plan.budget + settings.grace, settings.memory_mb)
-    result = await worker.train(domain.reproduction.request(asked, was), again.folder, _Progress(job), limits)
+    result = await executor.train(domain.reproduction.request(asked, was), again.folder, _Progress(job), limits)
     now = await asyncio.to_thread(_version, out)
     manifest = json.loads(await blobs.get(run["manifest"]))
     return {

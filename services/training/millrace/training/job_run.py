@@ -1,4 +1,4 @@
-"""One candidate, trained in a child process; what a killed worker began is taken up again from its checkpoint."""
+"""One candidate, trained in a process of its own; what a killed worker began is taken up again from its checkpoint."""
 
 import asyncio
 import errno
@@ -14,10 +14,11 @@ import asyncpg
 from millrace import learn
 from millrace.chassis import Blobs, Job, Table, Transaction, Unavailable, Unprocessable, works
 from millrace.events import TrainingProgressed
-from millrace.training import checkpoints, domain, judging, metrics, plan, runs, spendings, store, trials, worker
+from millrace.training import checkpoints, domain, judging, metrics, plan, runs, spendings, store, trials
 from millrace.training.checkpoints import Checkpoints
 from millrace.training.declared import Declared
 from millrace.training.domain import UNTAUGHT, Limit
+from millrace.training.executors import Executor
 from millrace.training.judging import Pruned
 from millrace.training.progress import CycleOver, Progress
 from millrace.training.settings import Settings
@@ -38,7 +39,7 @@ LOOK = timedelta(minutes=10)
 
 
 @works("run", emits=[TrainingProgressed], concurrency=2)
-async def job_run(job: Job, *, blobs: Blobs, specs: Table[Declared], settings: Settings) -> None:
+async def job_run(job: Job, *, blobs: Blobs, specs: Table[Declared], settings: Settings, executor: Executor) -> None:
     run_id, daily = UUID(job.key), (await specs.get(job.workspace)).daily
     async with job.transaction("start") as tx:
         spent = await _nothing_left(tx, job, run_id, daily)
@@ -57,7 +58,7 @@ async def job_run(job: Job, *, blobs: Blobs, specs: Table[Declared], settings: S
         return
     meter = Meter(job, run, settings.hour_costs, daily, task.plan.search.limit if task.plan.search else None)
     try:
-        end = await _end(job, task, meter, blobs, settings)
+        end = await _end(job, task, meter, blobs, settings, executor)
         if isinstance(end, BudgetSpent) and end.today:
             if not await _without_budget(job, run_id, daily, meter, str(end)):
                 return
@@ -97,12 +98,12 @@ async def _without_budget(job: Job, run_id: UUID, daily: Limit, meter: Meter | N
 
 
 async def _end(
-    job: Job, task: Task, meter: Meter, blobs: Blobs, settings: Settings
+    job: Job, task: Task, meter: Meter, blobs: Blobs, settings: Settings, executor: Executor
 ) -> runs.Made | Pruned | BudgetSpent | str:
     """What it made, or why it ended for good without. Raises what another claim may mend."""
     try:
         with metrics.RUNNING.track_inprogress():
-            return await meter.within(_make(job, task, blobs, settings))
+            return await meter.within(_make(job, task, blobs, settings, executor))
     except CycleOver:
         return "its cycle was over before it ended"
     except (Pruned, BudgetSpent) as stopped:
@@ -127,7 +128,7 @@ def _of_a_full_disk(error: BaseException | None) -> OSError | None:
     return error
 
 
-async def _make(job: Job, task: Task, blobs: Blobs, settings: Settings) -> runs.Made:
+async def _make(job: Job, task: Task, blobs: Blobs, settings: Settings, executor: Executor) -> runs.Made:
     """Trains and uploads. The artifact's name carries the token: a superseded worker can't touch its successor's."""
     out = task.folder / f"model-{job.token}"
     request = await asked(task, out, blobs, settings)
@@ -146,7 +147,7 @@ async def _make(job: Job, task: Task, blobs: Blobs, settings: Settings) -> runs.
             await progress(line)
 
     try:
-        result = await worker.train(request, task.folder, hear, limits)
+        result = await executor.train(request, task.folder, hear, limits)
     finally:
         await kept.stop()
     prefix = f"{job.workspace}/models/{job.key}-{job.token}"

@@ -2,8 +2,9 @@
 
 import tempfile
 from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from millrace import chassis
@@ -26,5 +27,21 @@ class Settings(chassis.Settings):
         default="",
         description="header in which a proxy that signs people in names them; empty: callers name themselves",
     )
+    executor: Literal["process", "ray", "kubernetes"] = Field(default="process", description="where runs are")
+    ray_address: str = Field(default="", description="of a Ray cluster; empty: one on this machine")
+    kubernetes_image: str = Field(default="", description="image of a run's pod: this service's own")
+    kubernetes_claim: str = Field(default="", description="volume claim that runs and this service have at WORK_DIR")
+    kubernetes_gpu: str = Field(default="", description="resource that is a GPU, such as nvidia.com/gpu; empty: none")
+    kubernetes_url: str = Field(default="https://kubernetes.default.svc", description="of its API")
+    kubernetes_account: Path = Field(
+        default=Path("/var/run/secrets/kubernetes.io/serviceaccount"), description="folder with token and namespace"
+    )
     import_mb: int = Field(default=4096, ge=1, description="most MB of a model that was made elsewhere")
     grace: float = Field(default=900.0, gt=0, description="seconds beyond a limit before a cycle is given up")
+
+    @model_validator(mode="after")
+    def _kubernetes_is_told(self) -> Self:
+        for name in ("kubernetes_image", "kubernetes_claim"):
+            if self.executor == "kubernetes" and not getattr(self, name):
+                raise ValueError(f"TRAINING_{name.upper()} is needed where TRAINING_EXECUTOR is kubernetes")
+        return self
