@@ -275,6 +275,12 @@ async def test_a_budget_that_is_raised_lets_go_on_what_waits_for_it(training: Ru
 
 async def test_a_spent_day_ends_a_cycle_that_has_a_model_with_what_it_has(training: Running) -> None:
     await begin(training, "methods: [linear-probe, full], settings: {full: {epochs: 500}}, daily: {time: 1000s}")
+    async with training.db.transaction() as tx:  # the probe comes first
+        await tx.execute(
+            """UPDATE jobs SET run_at = run_at + interval '1 second' FROM runs
+               WHERE jobs.key = runs.id::text AND runs.method = 'full'"""
+        )
+    training.clock.advance(1)
     working = asyncio.create_task(training.work("run", "pick"))
 
     async def the_second_trains() -> bool:

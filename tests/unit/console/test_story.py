@@ -124,6 +124,27 @@ def test_runs_show_how_far_they_are_and_what_broke(waiting: dict[str, Any]) -> N
     ]
 
 
+def test_a_searchs_trials_show_what_they_were_made_with_and_why_no_more_come(waiting: dict[str, Any]) -> None:
+    whole = told("canary")
+    runs = [run for run in whole["runs"] if run["cycle_id"] == whole["cycles"][0]["id"]]
+    spent = "BudgetSpent: train.daily.time, 7,200 s, is spent: it goes on at 2026-01-06 00:00 UTC"
+    behind = "pruned at 1/4: macro_f1 0.4000 is below the median 0.8000 of 3 trials"
+    runs[0].update(state="queued", started_at=None, ended_at=None, asked={"rate": 0.00012})
+    runs[1].update(state="pruned", failed=behind)
+    waiting["cycles"][0].update(
+        state="training",
+        dataset=whole["cycles"][0]["dataset"],
+        cut_at=runs[1]["started_at"],
+        searched="all 2 trials are made",
+        waits_for=spent,
+    )
+    waiting["runs"] = runs
+    chapter = shown(waiting).story[2]
+    assert chapter.bars[0].name == f"{runs[0]['method']}, rate 0.00012"
+    assert [bar.words for bar in chapter.bars] == ["queued", behind]
+    assert chapter.words[-2:] == ["The search is over: all 2 trials are made.", f"It waits for {spent}."]
+
+
 def test_a_proven_harm_is_shown_as_broken() -> None:
     step = deepcopy(next(one for one in told("canary")["rollouts"] if one["step"] == "canary"))
     harm = step["evidence"]["harm"][1]

@@ -21,6 +21,7 @@ RUN = {
     "bytes": 9,
     "cost": None,
     "failed": None,
+    "why": "the best",
     "parameters": {"seed": 7},
     "scores": {"macro_f1": 0.9},
     "measured": {},
@@ -76,11 +77,16 @@ def test_an_order_falls_with_a_minus() -> None:
 
 
 def test_runs_are_compared_by_what_they_differ_in() -> None:
-    other = {**RUN, "method": "lora", "parameters": {"seed": 7, "rank": 8}, "scores": {"macro_f1": 0.91}}
+    other = {**RUN, "method": "lora", "parameters": {"seed": 7, "rank": 8}, "scores": {"macro_f1": 0.91}, "why": None}
     same, differs = domain.compare([RUN, other])
     assert same["base"] == "minilm"
     assert same["parameters.seed"] == 7
-    assert differs == {"method": ["full", "lora"], "parameters.rank": [None, 8], "scores.macro_f1": [0.9, 0.91]}
+    assert differs == {
+        "method": ["full", "lora"],
+        "parameters.rank": [None, 8],
+        "scores.macro_f1": [0.9, 0.91],
+        "why": ["the best", None],
+    }
 
 
 def test_a_long_curve_is_thinned_evenly_and_keeps_its_end() -> None:

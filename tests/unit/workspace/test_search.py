@@ -47,7 +47,10 @@ def test_a_slip_is_named_with_what_may_be_meant(train: str, told: str) -> None:
         load(FILE + train)
 
 
-def test_pruning_means_nothing_to_models_of_features() -> None:
+def test_pruning_means_nothing_where_nothing_is_judged_on_the_way() -> None:
+    speaks = "workspace: parcels\nowner: a\ntask: generate\ntrain: {search: {prune: true}}"
+    with pytest.raises(WorkspaceInvalid, match=r"train.search.prune: no prune"):
+        load(speaks)
     text = """
 workspace: stations
 owner: a

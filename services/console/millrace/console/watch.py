@@ -22,7 +22,7 @@ ASKED: dict[str, tuple[str, str, dict[str, Any]]] = {
     "versions": ("registry", "/v1/workspaces/{name}/versions", {"limit": 40}),
     "ledger": ("registry", "/v1/workspaces/{name}/ledger", {"limit": 200}),
     "cycles": ("training", "/v1/cycles", {"limit": 12}),
-    "runs": ("training", "/v1/runs", {"limit": 60}),
+    "runs": ("training", "/v1/runs", {"limit": 300}),
     "alerts": ("training", "/v1/alerts", {"limit": 3}),
     "datasets": ("datasets", "/v1/datasets", {"limit": 20}),
     "evaluations": ("evaluation", "/v1/evaluations", {"limit": 20}),

@@ -7,6 +7,9 @@ from millrace.chassis import Job, works
 from millrace.training import domain, store, turns
 from millrace.training.turns import MOVES
 
+DAY = 86400.0
+"""Seconds that a timer of an earlier release, which does not say how long it was, is put off by."""
+
 
 @works("overdue", emits=MOVES)
 async def job_overdue(job: Job) -> None:
@@ -14,7 +17,7 @@ async def job_overdue(job: Job) -> None:
     async with job.transaction("look") as tx:
         waits, now = state == "training" and await store.waits_for_budget(tx, cycle), tx.now
     if waits:
-        await job.later(now + timedelta(seconds=job.payload["after"]))
+        await job.later(now + timedelta(seconds=job.payload.get("after", DAY)))
         return
     async with job.finish() as tx:
         await turns.take(tx, job.cause("overdue"), job.workspace, lambda track: domain.overdue(track, cycle, state))

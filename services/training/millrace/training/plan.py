@@ -11,7 +11,7 @@ from millrace.chassis import Transaction
 from millrace.training.declared import Declared
 from millrace.training.domain import UNTAUGHT, Import, Range, Search
 from millrace.workspace.methods import METHODS
-from millrace.workspace.spec import training as written
+from millrace.workspace.spec.training import Varied
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def search_of(declared: Declared, methods: Sequence[str], *, untrusted: bool) ->
     )
 
 
-def _space(method: str, told: Mapping[str, written.Range]) -> dict[str, Range]:
+def _space(method: str, told: Mapping[str, Varied]) -> dict[str, Range]:
     """As declared, of what the method knows; or the method's own."""
     known = METHODS.get(method, {})
     if not told:
@@ -105,12 +105,12 @@ def _space(method: str, told: Mapping[str, written.Range]) -> dict[str, Range]:
     return {
         name: Range(
             known[name].whole,
-            one.low or 0.0,
-            one.high or 0.0,
-            one.log,
-            tuple(int(value) if known[name].whole else value for value in one.among),
+            varied.low or 0.0,
+            varied.high or 0.0,
+            varied.log,
+            tuple(int(value) if known[name].whole else value for value in varied.among),
         )
-        for name, one in told.items()
+        for name, varied in told.items()
         if name in known
     }
 

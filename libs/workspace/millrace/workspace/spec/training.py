@@ -44,7 +44,7 @@ class Triggers(Section):
 Number = Annotated[float, Field(gt=0, le=1e9)]
 
 
-class Range(Section):
+class Varied(Section):
     """Where a search looks for a parameter: `{low, high}`, evenly over their logarithms with `log`, or a list."""
 
     low: Number | None = None
@@ -60,7 +60,7 @@ class Range(Section):
         return {"among": declared} if isinstance(declared, list | tuple) else declared
 
     @model_validator(mode="after")
-    def _whole(self) -> Range:
+    def _whole(self) -> Varied:
         if self.among:
             if self.low is not None or self.high is not None:
                 raise PydanticCustomError("range", "either low and high, or a list")
@@ -86,7 +86,7 @@ class Search(Section):
     time: Duration | None = None
     cost: Annotated[float, Field(gt=0)] | None = None
     prune: bool = True
-    space: dict[Word, Range] = Field(default_factory=dict, max_length=50)
+    space: dict[Word, Varied] = Field(default_factory=dict, max_length=50)
 
 
 class Daily(Section):

@@ -67,6 +67,7 @@ TASK = Task(
         },
         "monitor": {"confidence": "adwin"},
     },
+    idle={"train.search.prune": "models that speak are not judged before they are done"},
     asks=("prompt", "decoding"),
     pipeline_tag="text-generation",
     answers=True,

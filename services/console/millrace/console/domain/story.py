@@ -109,13 +109,18 @@ def _runs(told: Told) -> Iterator[Chapter]:
         "bad" if failed else "done" if over else "now",
         min(begun, default=None),
         ended - min(begun) if begun else None,
-        words=[f"{run['method']}: {run['why']}" for run in told.runs if run.get("picked") and run.get("why")],
+        words=[
+            *(f"{run['method']}: {run['why']}" for run in told.runs if run.get("picked") and run.get("why")),
+            *([f"The search is over: {told.cycle['searched']}."] if told.cycle.get("searched") else []),
+            *([f"It waits for {told.cycle['waits_for']}."] if not over and told.cycle.get("waits_for") else []),
+        ],
         bars=[_run(run, (told.cycle.get("plan") or {}).get("metric", "")) for run in told.runs],
     )
 
 
 def _run(run: Mapping[str, Any], metric: str) -> Bar:
-    name = run["method"] + ("" if run["untrusted"] else ", trusted rows alone")
+    asked = "".join(f", {name} {value:.4g}" for name, value in sorted(run.get("asked", {}).items()))
+    name = run["method"] + asked + ("" if run["untrusted"] else ", trusted rows alone")
     if run.get("failed"):
         return Bar(name, 1.0, run["failed"], "bad")
     if run.get("ended_at"):
