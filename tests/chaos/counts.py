@@ -283,6 +283,8 @@ UNCOUNTED = {
     "dedup.logged": "the stream asks for no rebuilding",
     "dedup.rebuildings": "the stream asks for no rebuilding",
     "ingestion.still_named": "the stream erases nobody",
+    "training.judgements": "of a search, which the stream's workspaces declare none of",
+    "training.spendings": "seconds of runs, which no event counts",
     "training.points": "a curve for people, thinned as it grows",
     "training.reproductions": "what a person asks to see again",
     "datasets.echoes": "duplicates that weigh, which the stream has none of",
