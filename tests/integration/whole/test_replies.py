@@ -1,12 +1,17 @@
 """A workspace that answers in words, to its end: replies published, versions trained, judged, served and mended."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from whole import Whole, until
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "learn"))
+
+import tiny_models
 
 NAME = "replies"
 WORKSPACE = """
@@ -16,7 +21,8 @@ task: generate
 prompt: {system: you answer for a parcel service}
 decoding: {max_tokens: 12, stop: ["thanks"]}
 data: {trusted: [agents]}
-train: {methods: [prompt, sft], min_labels: 60, window: all, budget: 2m, finetune_budget: 60s}
+train:
+  {bases: [tiny-replies], methods: [prompt, sft], min_labels: 60, window: all, budget: 2m, settings: {sft: {epochs: 10, batch: 8, rate: 0.01}}}
 gate: ["fresh.nll < production", "fresh.similarity > 0"]
 """
 THINGS = ("parcel", "letter", "box", "crate", "lamp", "chair", "tent", "book")
@@ -63,6 +69,8 @@ def pairs(whole: Whole) -> list[Any]:
 
 @pytest.mark.timeout(600)
 def test_from_replies_to_answers(whole: Whole, tmp_path: Path) -> None:
+    added = whole.millrace("bases", "add", "tiny-replies", str(tiny_models.answering(tmp_path / "tiny")))
+    assert added.code == 0, added
     (tmp_path / "workspace.yaml").write_text(WORKSPACE)
     applied = whole.millrace("apply", str(tmp_path / "workspace.yaml"))
     assert applied.code == 0, applied
@@ -114,6 +122,6 @@ def test_from_replies_to_answers(whole: Whole, tmp_path: Path) -> None:
     tried = {run["method"]: run for run in runs(whole) if run["method"] in {"prompt", "dpo"}}
     assert tried["dpo"]["state"] == "trained" and tried["dpo"]["parameters"]["rows"] > 20, tried["dpo"]
     assert until(lambda: answered(whole, second))["answer"]
-    back = whole.millrace("rollback", NAME, "--note", "the former prompt was kinder")
+    back = whole.millrace("rollback", NAME, "--reason", "the former prompt was kinder")
     assert back.code == 0, back
     assert until(lambda: answered(whole, version))["answer"] == told["answer"]
