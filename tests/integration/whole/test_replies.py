@@ -22,7 +22,12 @@ prompt: {system: you answer for a parcel service}
 decoding: {max_tokens: 12, stop: ["thanks"]}
 data: {trusted: [agents]}
 train:
-  {bases: [tiny-replies], methods: [prompt, sft], min_labels: 60, window: all, budget: 2m, settings: {sft: {epochs: 10, batch: 8, rate: 0.01}}}
+  bases: [tiny-replies]
+  methods: [prompt, sft]
+  settings: {sft: {epochs: 10, batch: 8, rate: 0.01}}
+  window: all
+  min_labels: 60
+  budget: 2m
 gate: ["fresh.nll < production", "fresh.similarity > 0"]
 """
 THINGS = ("parcel", "letter", "box", "crate", "lamp", "chair", "tent", "book")
@@ -113,7 +118,7 @@ def test_from_replies_to_answers(whole: Whole, tmp_path: Path) -> None:
         assert given.status_code == 202, given.text
     until(lambda: len(pairs(whole)) == 40)
     changed = WORKSPACE.replace("you answer for a parcel service", "you answer in one sentence")
-    changed = changed.replace("methods: [prompt, sft]", "methods: [prompt, dpo], start: production")
+    changed = changed.replace("methods: [prompt, sft]", "methods: [prompt, dpo]\n  start: production")
     changed = changed.replace('"fresh.nll < production"', '"fresh.nll <= production + 5"')
     (tmp_path / "workspace.yaml").write_text(changed)
     assert whole.millrace("apply", str(tmp_path / "workspace.yaml")).code == 0
