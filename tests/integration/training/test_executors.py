@@ -13,12 +13,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import kubernetes_validate
+import psutil
 import pytest
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from harness import Running, eventually, make, running, settings_for
-from training_data import put_dataset
+from training_data import children, put_dataset
 
 from millrace.chassis import Blobs, LeaseLost, Unavailable
 from millrace.events import DatasetReleased, ModelTrained, WorkspaceConfigured
@@ -119,6 +120,41 @@ async def test_a_run_on_ray_whose_worker_is_killed_ends_at_the_same_weights(ray:
     assert there["weights_digest"] == beside["weights_digest"] and there["steps"] == 40
     assert {line["kind"] for line in heard.lines} == {"progress", "checkpoint"}
     assert processes(folder) == []
+
+
+async def test_a_run_is_taken_by_the_process_that_stands_by_and_is_the_same(tmp_path: Path) -> None:
+    few = {"method": "linear-probe", "steps": None, "planned_steps": None, "settings": {}}
+    executor, folders = Process((0, 1, 0)), [tmp_path / name for name in ("fresh", "first", "second", "third")]
+    fresh = await Process().train(asked(folders[0], **few), folders[0], Heard(), LIMITS)
+    await executor.start()
+    took: list[tuple[int, dict[str, Any]]] = []
+    try:
+        for number, folder in enumerate(folders[1:]):
+            (standing,) = standing_by()
+            if number == 1:
+                os.kill(standing, signal.SIGKILL)
+                await eventually(lambda: not standing_by(), within=10)
+            taken: list[int] = []
+
+            async def look(taken: list[int] = taken) -> None:
+                taken += children(os.getpid())
+
+            made = await executor.train(asked(folder, **few), folder, Heard("progress", look), LIMITS)
+            took.append((standing, made))
+            assert (taken == [standing]) == (number != 1), "one that was killed is replaced by a new one"
+        assert {made["weights_digest"] for _, made in took} == {fresh["weights_digest"]}
+        assert len({standing for standing, _ in took}) == 3
+        nicer = tmp_path / "nicer"
+        await executor.train(asked(nicer, **few), nicer, Heard(), Limits(nice=5, seconds=120))
+        assert len(standing_by()) == 1, "a run that is told otherwise leaves it"
+    finally:
+        await executor.stop()
+    assert standing_by() == []
+
+
+def standing_by() -> list[int]:
+    mine = {child.pid: child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE}
+    return sorted(pid for pid, child in mine.items() if child.cmdline()[-1:] == ["stand-by"])
 
 
 async def test_what_ends_a_run_early_ends_its_process_on_ray(ray: Ray, tmp_path: Path) -> None:

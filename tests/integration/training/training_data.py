@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from millrace.chassis import Blobs
+from millrace.training.worker import STDERR
 
 WORDS = {"late": "my parcel is late and has not come", "lost": "you lost the box, nobody knows where it is"}
 
@@ -44,8 +45,9 @@ def children(parent: int) -> list[int]:
             try:
                 above = int(entry.joinpath("stat").read_text().rsplit(")", 1)[1].split()[1])
                 command = entry.joinpath("cmdline").read_bytes()
+                errors = (entry / "fd" / "2").readlink().name  # one that stands by has no run's folder yet
             except OSError:
                 continue
-            if above == parent and b"millrace.training.child" in command:
+            if above == parent and b"millrace.training.child" in command and errors == STDERR:
                 found.append(int(entry.name))
     return found

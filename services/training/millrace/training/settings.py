@@ -18,6 +18,9 @@ class Settings(chassis.Settings):
     )
     side_by_side: int = Field(default=2, ge=1, description="runs at once in one replica")
     threads: int = Field(default=1, ge=1, description="torch threads of one run")
+    stand_by: bool = Field(
+        default=True, description="whether a process stands by with torch imported, some 300 MB, for the next run"
+    )
     nice: int = Field(default=10, ge=0, le=19, description="how far a run gives way to serving on the same cores")
     memory_mb: int = Field(default=0, ge=0, description="most that one run may take; 0: as much as there is")
     hour_costs: float = Field(default=0.0, ge=0, description="what an hour of a run costs, in any currency; 0: untold")

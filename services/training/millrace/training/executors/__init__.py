@@ -30,4 +30,5 @@ def executor_of(settings: Settings) -> Executor:
         from millrace.training.executors.kubernetes import Kubernetes
 
         return Kubernetes(settings)
-    return Process()
+    ready = (settings.nice, settings.threads, settings.memory_mb) if settings.stand_by else None
+    return Process(ready)
