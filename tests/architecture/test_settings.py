@@ -40,6 +40,8 @@ def default(field: FieldInfo) -> str:
     if field.is_required():
         return "needed"
     value = TypeAdapter(Any).dump_python(field.get_default(call_default_factory=True), mode="json")
+    if isinstance(value, bool):
+        return str(value).lower()
     said = f"{value:.15g}" if isinstance(value, int | float) else str(value)
     return said.replace(gettempdir(), "$TMPDIR") or "empty"
 
