@@ -50,6 +50,7 @@ def _judge(spec: Workspace, request: EvaluationRequested, snapshot: Snapshot, id
         seed=id.int,
         outcomes=snapshot.outcomes,
         sizes=snapshot.sizes,
+        paired=spec.meaning.paired,
     )
     return judge_gate(spec.gate, evidence)
 

@@ -17,6 +17,7 @@ METRICS = {
     "nll": "loss of a token",
     "similarity": "likeness to the true answer",
     "exact": "the same as the true answer",
+    "win_rate": "won against production",
     "pass": "share that passed",
     "bytes": "bytes of its files",
     "memory": "bytes in memory",

@@ -1,13 +1,13 @@
 """The answers that an evaluation needs: from earlier evaluations where they are known, else scored now."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from millrace.chassis import Blobs, Job
 from millrace.evaluation.blobs import Rows, alike, dataset, extend, fetch, perturbed, read, wordless
-from millrace.evaluation.domain.answers import Answers, Texts
+from millrace.evaluation.domain.answers import Answers, Texts, wins
 from millrace.evaluation.domain.figures import Key, estimate
 from millrace.evaluation.domain.outcomes import ASKED, Unit, as_answers
 from millrace.evaluation.engine import Engine, Model, NotScorable, Suite
@@ -50,6 +50,13 @@ class Snapshot:
             answers = as_answers(self.units[who, rows.suite])
         self.answers[who, rows.suite] = answers
 
+    def compare(self) -> None:
+        """What answers in words are worth beside production's."""
+        for (who, suite), answers in list(self.answers.items()):
+            other = self.answers.get(("production", suite))
+            if who == "candidate" and answers.words and other is not None:
+                self.answers[who, suite] = wins(answers, other)
+
 
 async def score(
     job: Job, request: EvaluationRequested, spec: Workspace, *, blobs: Blobs, engine: Engine, folder: Path
@@ -60,7 +67,7 @@ async def score(
     """
     deployments = {"candidate": request.candidate} | ({"production": request.production} if request.production else {})
     suites = await _suites(job, request, spec, deployments, blobs, folder)
-    asked = needed(spec.gate, suites)
+    asked = needed(spec.gate, suites, spec.meaning.paired)
     snapshot = Snapshot([rows for rows in suites if rows.suite in asked["candidate"]], owner=spec.owner)
     snapshot.labels = {who: deployment.labels for who, deployment in deployments.items()}
     async with job.transaction() as tx:
@@ -84,6 +91,7 @@ async def score(
                 continue
             snapshot.scored.append(found)
             snapshot.hear(who, rows, await asyncio.to_thread(read, path, numeric=not deployment.labels))
+    snapshot.compare()
     await _weigh(job, request, spec, deployments, snapshot, blobs=blobs, engine=engine, folder=folder)
     await _add_best(job, request, snapshot, blobs, folder)
     paths = await fetch(blobs, snapshot.suites, folder)
@@ -96,13 +104,13 @@ async def score(
     return snapshot
 
 
-def needed(gate: Iterable[Condition], suites: Sequence[Rows]) -> dict[str, set[str]]:
+def needed(gate: Iterable[Condition], suites: Sequence[Rows], paired: Collection[str] = ()) -> dict[str, set[str]]:
     """The suites that each must answer: the candidate all that are kept and those misspelt ones that a condition
-    names, production those in which it is compared."""
+    names, production those in which it is compared, in metrics that are `paired` always."""
     conditions = list(gate)
     named = {condition.left.suite for condition in conditions}
     named |= {condition.right.of.suite for condition in conditions if isinstance(condition.right.of, Metric)}
-    compared = {condition.left.suite for condition in conditions if condition.baseline == "production"}
+    compared = {one.left.suite for one in conditions if one.baseline == "production" or one.left.name in paired}
     return {
         "candidate": {rows.suite for rows in suites if rows.perturb is None or rows.suite in named},
         "production": {rows.suite for rows in suites if rows.suite in compared},

@@ -8,6 +8,7 @@ from millrace.workspace.tasks.task import Task
 _SUITES = ("fresh", "golden", "typos")
 _SHARES = ("similarity", "exact")
 _METRICS = ("nll", *_SHARES)
+WIN_RATE = "win_rate"
 
 
 def _gate(suite: str, metric: str) -> Allowed:
@@ -23,6 +24,11 @@ def _gate(suite: str, metric: str) -> Allowed:
     )
 
 
+def _wins(suite: str) -> Allowed:
+    """Production is within it: half of the rows are won where neither answers better."""
+    return Allowed(operators=(">", ">="), baselines=(), constant=True, example=f"{suite}.{WIN_RATE} > 0.5")
+
+
 TASK = Task(
     name="generate",
     needs=(),
@@ -34,7 +40,11 @@ TASK = Task(
     suites=_SUITES,
     metrics=_METRICS,
     lower=("nll",),
-    gate=Scope({f"{suite}.{metric}": _gate(suite, metric) for suite in _SUITES for metric in _METRICS}),
+    paired=(WIN_RATE,),
+    gate=Scope(
+        {f"{suite}.{metric}": _gate(suite, metric) for suite in _SUITES for metric in _METRICS}
+        | {f"{suite}.{WIN_RATE}": _wins(suite) for suite in _SUITES}
+    ),
     shadow=Scope(),
     harm=Scope(
         {

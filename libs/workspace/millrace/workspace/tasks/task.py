@@ -21,7 +21,7 @@ class Task:
     `pipeline_tag` is what the Hugging Face hub calls the task.
     `suite_kinds` are those of the suites that a team may declare; `imports` the forms of models made elsewhere.
     With `answers` what is predicted is words of its own: the label of a text is an answer to it, and none of a list.
-    A label has at most `longest` characters.
+    A label has at most `longest` characters. Metrics in `paired` are measured beside production.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Task:
     imports: tuple[str, ...] = ()
     answers: bool = False
     longest: int = 100
+    paired: tuple[str, ...] = ()
     pipeline_tag: str | None = None
     idle: Mapping[str, str] = field(default_factory=dict)
     asks: tuple[str, ...] = ()

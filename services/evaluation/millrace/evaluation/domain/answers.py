@@ -1,7 +1,7 @@
 """What a version answered to the rows of a suite."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,6 +127,17 @@ class Answers:
             np.bincount(rows, absolute, minlength=size).astype(np.float64),
             np.bincount(rows, squared, minlength=size).astype(np.float64),
         )
+
+
+def wins(ours: Answers, theirs: Answers) -> Answers:
+    """Ours, of the rows that both answered, with `win_rate` too: 1 where our answer is the more like the true one, a
+    half where neither is. Whose answer is whose, and in which order they are looked at, can't matter to it."""
+    both, other = ours.common(theirs), theirs.common(ours)
+    place = {id: at for at, id in enumerate(other.ids.tolist())}
+    rows = [place[id] for id in both.ids.tolist()]
+    (mine, _), (their, _) = both.words["similarity"], other.words["similarity"]
+    won = (1 + np.sign(mine - their[rows])) / 2
+    return replace(both, words={**both.words, "win_rate": (won, np.ones(len(won)))})
 
 
 def _texts(column: Collection[str]) -> Texts:

@@ -12,7 +12,7 @@ from millrace.events import Score
 
 SAMPLES = 2000
 _AT_ONCE = 250
-SHARES = frozenset({"macro_f1", "accuracy", "similarity", "exact"})
+SHARES = frozenset({"macro_f1", "accuracy", "similarity", "exact", "win_rate"})
 """Metrics from 0 to 1, of which more is better; the others are errors in a unit of their own."""
 
 

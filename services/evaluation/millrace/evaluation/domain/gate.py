@@ -36,6 +36,8 @@ class Evidence:
     samples: int = SAMPLES
     outcomes: Collection[str] = ()
     sizes: Mapping[Key, Mapping[str, float]] = field(default_factory=dict)
+    paired: Collection[str] = ()
+    """Metrics that are measured beside production."""
 
     def knows(self, who: str, suite: str) -> bool:
         return bool(len(self.answers.get((who, suite), ())))
@@ -81,7 +83,9 @@ def judge_condition(condition: Condition, evidence: Evidence, figures: Figures) 
         return _weighed(condition, figures)
     if not evidence.knows("candidate", suite):
         return _undecided(condition, f"no rows in {suite}")
-    left = figures["candidate", suite, condition.left.name]
+    left = figures.get(("candidate", suite, condition.left.name))
+    if left is None:
+        return _undecided(condition, f"production has no answers to {suite}")
     match condition.right.of:
         case None:
             return _compare(condition, left, condition.right.offset)
@@ -116,7 +120,8 @@ def _weighed(condition: Condition, figures: Figures) -> ConditionResult:
 
 
 def _vacuous(condition: Condition, evidence: Evidence) -> str:
-    if condition.baseline == "production" and not evidence.production:
+    beside = condition.baseline == "production" or condition.left.name in evidence.paired
+    if beside and not evidence.production:
         return "holds: nothing in production yet"
     if condition.baseline == "best" and str(condition.left) not in evidence.best:
         return "holds: no best yet"
