@@ -64,7 +64,7 @@ if __name__ == "__main__":
     die_first(int(memory))
     os.nice(int(nice))
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = threads
+        os.putenv(name, threads)
     if rest == [STAND_BY]:
         for module in NEEDED:
             importlib.import_module(module)
