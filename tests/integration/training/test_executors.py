@@ -133,7 +133,7 @@ async def test_a_run_is_taken_by_the_process_that_stands_by_and_is_the_same(tmp_
             (standing,) = standing_by()
             if number == 1:
                 os.kill(standing, signal.SIGKILL)
-                await eventually(lambda: not standing_by(), within=10)
+                await eventually(lambda gone=standing: not psutil.pid_exists(gone), within=10)  # and was reaped
             taken: list[int] = []
 
             async def look(taken: list[int] = taken) -> None:

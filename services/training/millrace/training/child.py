@@ -58,7 +58,7 @@ def asked() -> str:
 
 if __name__ == "__main__":
     parent, nice, threads, memory, *rest = sys.argv[1:]
-    request, *files = rest if len(rest) > 1 else [""]
+    request, *files = [""] if rest in ([], [STAND_BY]) else rest
     say_into(*files)
     die_with(int(parent))
     die_first(int(memory))
