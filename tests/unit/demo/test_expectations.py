@@ -153,7 +153,12 @@ def test_an_inconclusive_golden_suite_did_not_prove_anything(facts: Facts) -> No
 
 
 def test_a_rollback_for_another_reason_is_not_the_harm(facts: Facts) -> None:
-    change(facts, RolloutJudged, lambda event: event.cycle_id == HARMFUL, because="error_rate disproven")
+    change(
+        facts,
+        RolloutJudged,
+        lambda event: event.cycle_id == HARMFUL,
+        because="feedback.negative <= production + 0.05: broken",
+    )
     assert broken(expect.harm_rolled_back(facts, HARMFUL)) == ["its canary saw the harm"]
 
 

@@ -184,6 +184,10 @@ def bad_source_stopped(facts: Facts, cycle: UUID | None, retired: Sequence[str])
     ]
 
 
+SLOW = ("latency.", "error_rate ")
+"""What slowness breaks: a canary that takes longer than it is given has failed, too."""
+
+
 def harm_rolled_back(facts: Facts, cycle: UUID | None) -> list[Check]:
     end = facts.end(cycle)
     judged = next(iter(facts.cycle(ModelEvaluated, cycle)), None)
@@ -193,7 +197,7 @@ def harm_rolled_back(facts: Facts, cycle: UUID | None) -> list[Check]:
         Check("as right: it passed the gate", bool(judged and judged.verdict == "pass"), _verdict(judged)),
         Check(
             "its canary saw the harm",
-            bool(back and back.step == "canary" and "latency" in back.because),
+            bool(back and back.step == "canary" and back.because.startswith(SLOW)),
             back.because if back else "; ".join(one.because for one in rollout) or "not judged",
         ),
         Check("rolled back", bool(end and end.stage == "rolled-back"), _ending(end)),
