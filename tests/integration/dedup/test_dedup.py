@@ -281,8 +281,16 @@ async def test_where_answers_are_learned_an_edit_is_a_pair_and_a_rating_says_how
         await dedup.tables.put(make(WorkspaceConfigured, revision=1, spec=spec, digest="-", by="test"))
         await dedup.deliver(given)
         kept = {event.document_id: event for event in await dedup.emitted(DocumentKept)}
-        assert (kept["f1"].label, kept["f1"].rejected) == ("It comes today.", "It comes on Monday.")
+        assert (kept["f1"].label, kept["f1"].rejected, kept["f1"].basis) == (
+            "It comes today.", "It comes on Monday.", "shown"
+        )  # fmt: skip
         assert (kept["f2"].label, kept["f2"].rating, kept["f2"].basis) == ("It comes on Monday.", -1.0, "shown")
-        assert kept["f5"].rejected is None and kept["f5"].label == "It comes on Monday."  # nothing was bettered
-        assert set(kept) == {"f1", "f2", "f5"}  # f3 says no more than f1 does, and what failed can't be rated
-        assert {event.document_id for event in await dedup.emitted(DocumentDuplicated)} == {"f3"}
+        assert set(kept) == {"f1", "f2", "f3"}  # f3 was given blind, which f1 was not; what failed can't be rated
+        assert {event.document_id for event in await dedup.emitted(DocumentDuplicated)} == {"f5"}  # it bettered nothing
+
+
+async def test_an_edit_of_a_label_is_a_label_and_no_pair(dedup: Running) -> None:
+    await dedup.deliver([feedback("f1", kind="edit", predicted="late"), feedback("f2", kind="label")])
+    (kept,) = await dedup.emitted(DocumentKept)
+    assert (kept.label, kept.rejected, kept.basis) == ("lost", None, "blind")
+    assert [event.document_id for event in await dedup.emitted(DocumentDuplicated)] == ["f2"]

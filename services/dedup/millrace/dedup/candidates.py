@@ -21,13 +21,14 @@ def of_document(event: DocumentAccepted) -> Candidate:
     )
 
 
-def of_feedback(event: FeedbackRecorded) -> Candidate:
+def of_feedback(event: FeedbackRecorded, *, answers: bool) -> Candidate:
     """The document's time is the prediction's: that is when the world was so.
 
-    An edit is the better of two answers, a rating says how good what was answered is: neither was given blind.
+    Where `answers` in words are learned an edit is the better of two, and a rating says how good what was answered is:
+    neither was given blind.
     """
-    rated = event.kind == "rating"
-    worse = event.predicted if event.kind == "edit" and event.predicted != event.value else None
+    rated, edited = answers and event.kind == "rating", answers and event.kind == "edit"
+    worse = event.predicted if edited and event.predicted != event.value else None
     return Candidate(
         cause=event,
         workspace=event.workspace,
@@ -40,7 +41,7 @@ def of_feedback(event: FeedbackRecorded) -> Candidate:
         rejected=worse,
         rating=float(event.value) if rated else None,
         subject=event.unit,
-        basis="shown" if rated else event.basis,
+        basis="shown" if rated or edited else event.basis,
         feedback_id=event.feedback_id,
         corrects=event.supersedes,
         occurred_at=event.predicted_at,

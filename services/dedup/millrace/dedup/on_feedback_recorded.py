@@ -16,7 +16,7 @@ async def on_feedback_recorded(events: Sequence[FeedbackRecorded], tx: Transacti
     known = await store.lock_feedback(tx, [(event.workspace, id) for event in events for id in _ids(event)])
     new, seen = first_of_each(events, known)
     await store.save_feedback(tx, seen - known)
-    await index.take(tx, [candidates.of_feedback(event) for event in new])
+    await index.take(tx, [candidates.of_feedback(event, answers=answers[event.workspace]) for event in new])
 
 
 def _ids(event: FeedbackRecorded) -> list[str]:

@@ -65,12 +65,13 @@ async def _candidates(
     tx: Transaction, corpus: store.Corpus, one: store.Rebuilding, spec: Workspace, events: Sequence[Event]
 ) -> list[Candidate]:
     """What is to be decided on; what is past the retention is not, nor feedback that was a document before."""
-    feedback = [
-        said for said in events if isinstance(said, FeedbackRecorded) and teaches(said, answers=spec.meaning.answers)
-    ]
+    answers = spec.meaning.answers
+    feedback = [said for said in events if isinstance(said, FeedbackRecorded) and teaches(said, answers=answers)]
     new, seen = await store.first_of_shelf(tx, corpus, feedback)
     found = [
-        candidates.of_document(said) if isinstance(said, DocumentAccepted) else candidates.of_feedback(said)
+        candidates.of_document(said)
+        if isinstance(said, DocumentAccepted)
+        else candidates.of_feedback(said, answers=answers)
         for said in events
         if isinstance(said, DocumentAccepted) or (isinstance(said, FeedbackRecorded) and said.id in new)
     ]

@@ -23,12 +23,15 @@ class Process:
     def __init__(self, ready: Told | None = None) -> None:
         self._ready = ready
         self._standing_by: Child | None = None
+        self._one = asyncio.Lock()  # of runs that end at once one starts the next
 
     async def start(self) -> None:
         await self._stand_by()
 
     async def stop(self) -> None:
-        child, self._standing_by = self._standing_by, None
+        self._ready = None
+        async with self._one:
+            child, self._standing_by = self._standing_by, None
         if child is not None:
             await _end(child)
 
@@ -64,8 +67,9 @@ class Process:
         return child
 
     async def _stand_by(self) -> None:
-        if self._ready is not None and self._standing_by is None:
-            self._standing_by = await _started(self._ready, "stand-by")
+        async with self._one:
+            if self._ready is not None and self._standing_by is None:
+                self._standing_by = await _started(self._ready, "stand-by")
 
 
 async def _started(told: Told, *how: str) -> Child:
