@@ -15,7 +15,7 @@ from starlette.background import BackgroundTask
 from millrace.chassis import Blobs, Conflict, Database, NotFound, Table, Transaction
 from millrace.chassis.signing import Reasoned
 from millrace.datasets import comparison, exporting, store
-from millrace.datasets.domain import ANSWER, left
+from millrace.datasets.domain import counted_as, left
 from millrace.datasets.version_files import NoSuchFile, RowsGone, fetch
 from millrace.workspace import Workspace
 
@@ -74,7 +74,7 @@ def _looking(db: Database, workspaces: Table[Workspace]) -> APIRouter:
     async def counts(workspace: str) -> dict[str, Any]:
         spec = await workspaces.get(workspace)
         async with db.reading() as tx:
-            return await store.counts(tx, workspace, ANSWER if spec.meaning.answers else None)
+            return await store.counts(tx, workspace, counted_as(spec))
 
     @router.get("/v1/datasets")
     async def datasets(workspace: str, limit: Limit = 100) -> dict[str, Any]:
@@ -119,9 +119,9 @@ def _contents(db: Database, blobs: Blobs) -> APIRouter:
         async with turns, _folder() as folder:
             one = await fetch(db, blobs, before, folder / "before")
             two = await fetch(db, blobs, after, folder / "after")
-            counted_as = after.body["content"].get("counted_as")
+            all_as = after.body["content"].get("counted_as")
             found = await asyncio.to_thread(
-                comparison.compare, list(one.values()), list(two.values()), counted_as=counted_as
+                comparison.compare, list(one.values()), list(two.values()), counted_as=all_as
             )
         return {"before": told(before), "after": told(after), **found}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from millrace.workspace.scopes import Allowed, Scope
 from millrace.workspace.suites import KINDS
-from millrace.workspace.tasks.task import Task
+from millrace.workspace.tasks.task import HARM, HARMLESS, Task
 
 _SUITES = ("fresh", "golden", "typos")
 _METRICS = ("macro_f1", "accuracy")
@@ -36,17 +36,7 @@ TASK = Task(
     shadow=Scope(
         {"accuracy": Allowed(operators=(">=", ">"), offsets=(-1.0, 1.0), example="accuracy >= production - 0.05")}
     ),
-    harm=Scope(
-        {
-            "error_rate": Allowed(operators=("<=", "<"), offsets=(0.0, 1.0), example="error_rate <= production + 0.02"),
-            "latency.p99": Allowed(
-                operators=("<=", "<"), factors=(1.0, 100.0), example="latency.p99 <= 1.5 * production"
-            ),
-            "feedback.negative": Allowed(
-                operators=("<=", "<"), offsets=(0.0, 1.0), example="feedback.negative <= production + 0.05"
-            ),
-        }
-    ),
+    harm=HARM,
     signals=("error", "confidence", "novelty", "label_share"),
     detectors=("adwin", "page-hinkley", "hddm-a"),
     pipeline_tag="text-classification",
@@ -60,11 +50,7 @@ TASK = Task(
         "gate": ["fresh.macro_f1 > production", "golden.macro_f1 >= best - 0.03"],
         "rollout": {
             "shadow": {"require": "accuracy >= production - 0.05"},
-            "harm": [
-                "error_rate <= production + 0.02",
-                "latency.p99 <= 1.5 * production",
-                "feedback.negative <= production + 0.05",
-            ],
+            "harm": [*HARMLESS],
         },
         "monitor": {"error": "adwin", "confidence": "adwin", "novelty": "adwin", "label_share": "page-hinkley"},
     },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from millrace.workspace.scopes import Allowed, Scope
-from millrace.workspace.tasks.task import Task
+from millrace.workspace.tasks.task import HARM, HARMLESS, Task
 
 _SUITES = ("fresh", "golden", "typos")
 _SHARES = ("similarity", "exact")
@@ -46,17 +46,7 @@ TASK = Task(
         | {f"{suite}.{WIN_RATE}": _wins(suite) for suite in _SUITES}
     ),
     shadow=Scope(),
-    harm=Scope(
-        {
-            "error_rate": Allowed(operators=("<=", "<"), offsets=(0.0, 1.0), example="error_rate <= production + 0.02"),
-            "latency.p99": Allowed(
-                operators=("<=", "<"), factors=(1.0, 100.0), example="latency.p99 <= 1.5 * production"
-            ),
-            "feedback.negative": Allowed(
-                operators=("<=", "<"), offsets=(0.0, 1.0), example="feedback.negative <= production + 0.05"
-            ),
-        }
-    ),
+    harm=HARM,
     signals=("confidence",),
     detectors=("adwin", "page-hinkley", "hddm-a"),
     methods=("prompt", "sft", "sft-lora", "dpo", "kto"),
@@ -69,11 +59,7 @@ TASK = Task(
         "rollout": {
             "shadow": None,
             "canary": None,
-            "harm": [
-                "error_rate <= production + 0.02",
-                "latency.p99 <= 1.5 * production",
-                "feedback.negative <= production + 0.05",
-            ],
+            "harm": [*HARMLESS],
         },
         "monitor": {"confidence": "adwin"},
     },

@@ -6,15 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from millrace.workspace.scopes import Allowed, Scope
-from millrace.workspace.tasks.task import Task
+from millrace.workspace.tasks.task import HARM, HARMLESS, Task
 
-_HARM = {
-    "error_rate": Allowed(operators=("<=", "<"), offsets=(0.0, 1.0), example="error_rate <= production + 0.02"),
-    "latency.p99": Allowed(operators=("<=", "<"), factors=(1.0, 100.0), example="latency.p99 <= 1.5 * production"),
-    "feedback.negative": Allowed(
-        operators=("<=", "<"), offsets=(0.0, 1.0), example="feedback.negative <= production + 0.05"
-    ),
-}
 _NO_TUNING = "models of features are fitted at once, on the processor"
 
 
@@ -42,12 +35,11 @@ def _shares(measured: str) -> Allowed:
 def _defaults(gate: str, monitor: dict[str, str]) -> dict[str, Any]:
     """The truth comes as an observation, which speaks of no answer: without outcomes there is nothing to see in shadow
     or canary."""
-    harm = ["error_rate <= production + 0.02", "latency.p99 <= 1.5 * production"]
     return {
         "data": {"duplicates": {"near": 1.0, "then": "weight"}},
         "train": {"bases": [], "methods": ["linear", "lightgbm"], "on": {"new_documents": None}},
         "gate": [gate],
-        "rollout": {"shadow": None, "canary": None, "harm": harm},
+        "rollout": {"shadow": None, "canary": None, "harm": [*HARMLESS[:2]]},
         "monitor": monitor,
     }
 
@@ -67,7 +59,7 @@ _CLASSIFICATION = Task(
     shadow=Scope(
         {"accuracy": Allowed(operators=(">=", ">"), offsets=(-1.0, 1.0), example="accuracy >= production - 0.05")}
     ),
-    harm=Scope(_HARM),
+    harm=HARM,
     signals=("error", "confidence", "novelty", "label_share"),
     detectors=("adwin", "page-hinkley", "hddm-a"),
     methods=("linear", "lightgbm"),

@@ -6,7 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from millrace.workspace.scopes import Scope
+from millrace.workspace.scopes import Allowed, Scope
+
+HARM = Scope(
+    {
+        "error_rate": Allowed(operators=("<=", "<"), offsets=(0.0, 1.0), example="error_rate <= production + 0.02"),
+        "latency.p99": Allowed(operators=("<=", "<"), factors=(1.0, 100.0), example="latency.p99 <= 1.5 * production"),
+        "feedback.negative": Allowed(
+            operators=("<=", "<"), offsets=(0.0, 1.0), example="feedback.negative <= production + 0.05"
+        ),
+    }
+)
+"""What a canary of any task can be seen to do: fail, be slow, displease."""
+HARMLESS = tuple(allowed.example for allowed in HARM.metrics.values())
+"""What a file asks of a canary where it says nothing."""
 
 
 @dataclass(frozen=True)

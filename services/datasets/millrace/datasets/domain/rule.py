@@ -78,7 +78,7 @@ class Rule:
             new=labels.new if labels else "admit",
             retired=spec.data.retired,
             purposes={name: source.purposes for name, source in spec.sources.items() if source.purposes},
-            counted_as=ANSWER if spec.meaning.answers else None,
+            counted_as=counted_as(spec),
         )
 
     def counted(self, label: str | None) -> str | None:
@@ -143,6 +143,11 @@ class Rule:
             "purposes": {source: list(names) for source, names in sorted(self.purposes.items())},
             **({"counted_as": self.counted_as} if self.counted_as else {}),
         }
+
+
+def counted_as(spec: Workspace) -> str | None:
+    """What every label of a workspace counts as, where labels are answers in words and no list."""
+    return ANSWER if spec.meaning.answers else None
 
 
 def dice(document_id: str) -> float:
